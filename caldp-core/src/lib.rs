@@ -1,0 +1,4 @@
+//! What every program of the system shares: the names of datasets, where things are stored and
+//! under which keys, the messages that record each dataset's state, and the exit codes.
+//!
+//! Nothing here knows FITS or CRDS.

@@ -1,0 +1,7 @@
+//! A complete client for the Calibration Reference Data System (CRDS).
+//!
+//! CRDS decides which reference files calibrate a dataset: its rules (mappings) match a dataset's
+//! header against tables kept by the observatories. This crate loads those rules, answers lookups,
+//! keeps the cache of rules and references, and writes the answers into dataset headers.
+
+pub mod header;

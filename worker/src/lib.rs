@@ -1,0 +1,1 @@
+//! Calibrates one HST dataset, start to end.
