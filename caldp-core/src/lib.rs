@@ -2,3 +2,7 @@
 //! under which keys, the messages that record each dataset's state, and the exit codes.
 //!
 //! Nothing here knows FITS or CRDS.
+
+pub mod dataset;
+pub mod exit_code;
+pub mod uri;
