@@ -1,0 +1,31 @@
+#!/bin/sh
+# Everything `make test` does: install what the tests need, check format and lints, run every test,
+# and say in one closing line what ran and what could not.
+set -eu
+cd "$(dirname "$0")/.."
+
+tests/setup.sh calcos fitscut
+export CALDP_TEST_PROGRAMS="$PWD/.venv/calcos/bin"
+
+# The real CRDS rules and the recorded answers of Python CRDS are not part of the project.
+if [ -z "${CALDP_TEST_DATA:-}" ]; then
+    echo "tests: CALDP_TEST_DATA is not set: the comparisons with the real CRDS rules are left out" >&2
+fi
+
+cargo fmt --all --check
+cargo clippy --quiet --workspace --all-targets -- -D warnings
+RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+# A pipe would hide the status of cargo, so it is written down.
+{ cargo test --workspace --no-fail-fast 2>&1 || echo "cargo-test-failed"; } | tee "$log"
+grep -qx cargo-test-failed "$log" && status=1
+
+count() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) } END { print n + 0 }' "$log"; }
+real="without the real CRDS rules"
+[ -n "${CALDP_TEST_DATA:-}" ] && real="with the real CRDS rules"
+echo "format, lints and documentation checked; tests ran $real and the real calcos:"
+echo "$(count passed) passed, $(count failed) failed, $(count ignored) skipped"
+exit "$status"

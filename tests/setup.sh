@@ -1,0 +1,73 @@
+#!/bin/sh
+# Installs what the demo and the tests need beyond git and cargo: a C compiler, fitscut and Python
+# from the system's packages, and the calibration programs in a virtual environment of the project's
+# own, every file checked against a recorded hash. Does nothing where all of it is there already.
+#
+#   tests/setup.sh calcos        the COS pipeline: enough for the demo
+#   tests/setup.sh calibration   drizzlepac as well
+#   tests/setup.sh fitscut       the preview program for images
+set -eu
+cd "$(dirname "$0")/.."
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"
+    elif command -v sudo >/dev/null; then sudo "$@"
+    else
+        echo "setup: these Debian packages are missing and need root to install: $packages" >&2
+        echo "hint: run as root once: apt-get install $packages" >&2
+        exit 1
+    fi
+}
+
+install_packages() {
+    packages="$*"
+    [ -n "$packages" ] || return 0
+    echo "setup: installing $packages" >&2
+    as_root apt-get update -q >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $packages >&2
+}
+
+# The oldest Python for which the pinned calibration programs have wheels is 3.11.
+find_python() {
+    for python in python3.13 python3.12 python3.11 python3; do
+        if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$python"
+            return
+        fi
+    done
+}
+
+# environment NAME: .venv/NAME holds exactly what the requirements file of that name pins.
+environment() {
+    requirements=$2
+    wanted=$(sha256sum <"$requirements")
+    [ "$(cat ".venv/$1/.requirements" 2>/dev/null)" = "$wanted" ] && return
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        install_packages python3 python3-venv
+        python=$(find_python)
+    fi
+    [ -n "$python" ] || { echo "setup: no Python of version 3.11 or newer with venv was found" >&2; exit 1; }
+    echo "setup: installing $requirements into .venv/$1" >&2
+    rm -rf ".venv/$1"
+    "$python" -m venv ".venv/$1"
+    ".venv/$1/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+        --require-hashes --requirement "$requirements"
+    printf '%s\n' "$wanted" >".venv/$1/.requirements"
+}
+
+missing=""
+command -v cc >/dev/null || missing="$missing gcc libc6-dev"
+for want in "$@"; do
+    if [ "$want" = fitscut ]; then
+        command -v fitscut >/dev/null || missing="$missing fitscut"
+    fi
+done
+install_packages $missing
+for want in "$@"; do
+    case $want in
+        calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
+        fitscut) ;;
+        *) echo "setup: unknown part '$want'" >&2; exit 2 ;;
+    esac
+done
