@@ -1,1 +1,4 @@
 //! Calibrates one HST dataset, start to end.
+
+pub mod calibrate;
+pub mod run_log;

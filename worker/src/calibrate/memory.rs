@@ -1,0 +1,304 @@
+//! Did a program die for lack of memory? Decided from evidence: the kernel's own counters of
+//! out-of-memory kills, the signal that ended the program, and what a failed program said at
+//! the end of its output. The log as a whole is never searched. Which exit code follows is
+//! left to the caller.
+
+use std::fmt;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+/// Why a failure counts as one of memory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemoryEvidence {
+    /// The program failed while its control group's counter of out-of-memory kills rose: the
+    /// container's limit (exit code 33).
+    ContainerLimit {
+        /// The file that holds the counter.
+        counter: PathBuf,
+        /// By how much it rose.
+        kills: u64,
+    },
+    /// The program was killed while the machine's counter of such kills rose, but not the
+    /// container's: the machine is full (exit code 34).
+    MachineFull {
+        /// By how much it rose.
+        kills: u64,
+    },
+    /// The program was killed by SIGKILL, not by us, where no counter can be read (exit code 34).
+    KilledWithoutCounters,
+    /// The failed program's last lines say that the system refused memory (exit code 34).
+    Refused {
+        /// The line.
+        line: String,
+    },
+    /// The failed program's last lines report a memory error of its own (exit code 31).
+    Reported {
+        /// The line.
+        line: String,
+    },
+}
+
+impl fmt::Display for MemoryEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContainerLimit { counter, kills } => write!(
+                f,
+                "out of memory: the kernel killed {kills} process(es) at the container's memory limit ({} rose)",
+                counter.display()
+            ),
+            Self::MachineFull { kills } => write!(
+                f,
+                "out of memory: the kernel killed {kills} process(es) because the machine had none left"
+            ),
+            Self::KilledWithoutCounters => write!(
+                f,
+                "probably out of memory: ended by SIGKILL, which this run did not send"
+            ),
+            Self::Refused { line } => {
+                write!(f, "out of memory: the system refused memory (\"{line}\")")
+            }
+            Self::Reported { line } => {
+                write!(f, "out of memory: the program reports \"{line}\"")
+            }
+        }
+    }
+}
+
+/// The kernel's counters of out-of-memory kills, read before a program starts.
+#[derive(Debug, Clone, Default)]
+pub struct KillCounters {
+    container: Option<(PathBuf, u64)>,
+    machine: Option<(PathBuf, u64)>,
+}
+
+impl KillCounters {
+    /// Reads the counters that apply to this process.
+    pub fn read() -> Self {
+        let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        Self::read_in(
+            &groups,
+            Path::new("/sys/fs/cgroup"),
+            Path::new("/proc/vmstat"),
+        )
+    }
+
+    fn read_in(groups: &str, cgroup_root: &Path, vmstat: &Path) -> Self {
+        let container = counter_files(groups, cgroup_root)
+            .into_iter()
+            .find_map(|path| Some((path.clone(), kills_in(&path)?)));
+        let machine = kills_in(vmstat).map(|kills| (vmstat.to_owned(), kills));
+        Self { container, machine }
+    }
+
+    /// The evidence that a program which ended with `status` and whose output ended with `tail`
+    /// died for lack of memory; `self` was read before it started. `None` for a success, and for
+    /// a failure of another kind.
+    pub fn evidence(&self, status: ExitStatus, tail: &[u8]) -> Option<MemoryEvidence> {
+        if status.success() {
+            return None;
+        }
+        let killed = status.signal() == Some(9);
+        if let Some((counter, kills)) = risen(self.container.as_ref()) {
+            return Some(MemoryEvidence::ContainerLimit { counter, kills });
+        }
+        if killed {
+            if let Some((_, kills)) = risen(self.machine.as_ref()) {
+                return Some(MemoryEvidence::MachineFull { kills });
+            }
+            if self.container.is_none() && self.machine.is_none() {
+                return Some(MemoryEvidence::KilledWithoutCounters);
+            }
+        }
+        said_at_the_end(tail)
+    }
+}
+
+fn risen(before: Option<&(PathBuf, u64)>) -> Option<(PathBuf, u64)> {
+    let (path, before) = before?;
+    let kills = kills_in(path)?.checked_sub(*before)?;
+    (kills > 0).then(|| (path.clone(), kills))
+}
+
+/// Candidates for this process's counter, best first: version 2 `memory.events`, version 1
+/// `memory.oom_control`; inside a container the group's own path may not be visible, its root is.
+fn counter_files(groups: &str, root: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for line in groups.lines() {
+        let mut fields = line.splitn(3, ':');
+        let (Some(_), Some(controllers), Some(path)) =
+            (fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
+        let path = path.trim_start_matches('/');
+        if controllers.is_empty() {
+            files.push(root.join(path).join("memory.events"));
+            files.push(root.join("memory.events"));
+        } else if controllers.split(',').any(|name| name == "memory") {
+            files.push(root.join("memory").join(path).join("memory.oom_control"));
+            files.push(root.join("memory/memory.oom_control"));
+        }
+    }
+    files
+}
+
+/// The value of the `oom_kill` line in a counter file or `/proc/vmstat`.
+fn kills_in(path: &Path) -> Option<u64> {
+    std::fs::read_to_string(path)
+        .ok()?
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
+}
+
+/// How many of the last lines that are not empty may hold the report of the failure.
+const LAST_LINES: usize = 20;
+
+/// An explicit memory error in the last lines of a failed program's output: a Python traceback
+/// ends, unindented, with `<module>.<Class>: <text>`.
+fn said_at_the_end(tail: &[u8]) -> Option<MemoryEvidence> {
+    let text = String::from_utf8_lossy(tail);
+    text.lines()
+        .rev()
+        .filter(|line| !line.trim().is_empty())
+        .take(LAST_LINES)
+        .find_map(|line| {
+            let class = line.split(':').next().unwrap_or(line);
+            let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+            if !class.trim_end().chars().all(is_name) {
+                return None;
+            }
+            let report = || line.trim_end().chars().take(200).collect::<String>();
+            if class.trim_end().ends_with("MemoryError") {
+                Some(MemoryEvidence::Reported { line: report() })
+            } else if class == "OSError" && line.contains("Cannot allocate memory") {
+                Some(MemoryEvidence::Refused { line: report() })
+            } else {
+                None
+            }
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn failed() -> ExitStatus {
+        ExitStatus::from_raw(1 << 8)
+    }
+
+    fn killed() -> ExitStatus {
+        ExitStatus::from_raw(9)
+    }
+
+    /// A fake `/sys/fs/cgroup` and `/proc/vmstat`.
+    struct Kernel(tempfile::TempDir);
+
+    impl Kernel {
+        fn new(counter: &str) -> Self {
+            let kernel = Self(tempfile::tempdir().unwrap());
+            let file = kernel.0.path().join(counter);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            kernel.set(counter, 3);
+            kernel.set("vmstat", 7);
+            kernel
+        }
+
+        fn set(&self, file: &str, kills: u64) {
+            let text = format!("oom 0\noom_kill {kills}\noom_group_kill 0\n");
+            std::fs::write(self.0.path().join(file), text).unwrap();
+        }
+
+        fn read(&self, groups: &str) -> KillCounters {
+            KillCounters::read_in(groups, self.0.path(), &self.0.path().join("vmstat"))
+        }
+    }
+
+    #[test]
+    fn a_rising_container_counter_is_evidence() {
+        for (counter, groups) in [
+            ("a/b/memory.events", "0::/a/b\n"),
+            ("memory.events", "0::/not/visible/here\n"),
+            (
+                "memory/x/memory.oom_control",
+                "4:cpu,memory:/x\n1:cpu:/\n0::/\n",
+            ),
+        ] {
+            let kernel = Kernel::new(counter);
+            let before = kernel.read(groups);
+            assert_eq!(before.evidence(killed(), b""), None, "{counter}");
+            kernel.set(counter, 5);
+            let path = kernel.0.path().join(counter);
+            let evidence = Some(MemoryEvidence::ContainerLimit {
+                counter: path,
+                kills: 2,
+            });
+            assert_eq!(before.evidence(killed(), b""), evidence);
+            // A killed grandchild makes the program fail in its own way.
+            assert_eq!(before.evidence(failed(), b""), evidence);
+            assert_eq!(before.evidence(ExitStatus::from_raw(0), b""), None);
+        }
+    }
+
+    #[test]
+    fn the_machines_counter_needs_a_kill() {
+        let kernel = Kernel::new("memory.events");
+        let before = kernel.read("0::/");
+        kernel.set("vmstat", 8);
+        assert_eq!(
+            before.evidence(killed(), b""),
+            Some(MemoryEvidence::MachineFull { kills: 1 })
+        );
+        assert_eq!(before.evidence(failed(), b""), None);
+        let segfault = ExitStatus::from_raw(11);
+        assert_eq!(before.evidence(segfault, b""), None);
+    }
+
+    #[test]
+    fn a_kill_where_nothing_can_be_read_is_suspect() {
+        let none = KillCounters::default();
+        assert_eq!(
+            none.evidence(killed(), b""),
+            Some(MemoryEvidence::KilledWithoutCounters)
+        );
+        assert_eq!(none.evidence(ExitStatus::from_raw(15), b""), None);
+    }
+
+    #[test]
+    fn only_the_end_of_a_failed_programs_output_counts() {
+        let none = KillCounters::default();
+        let reported = |tail: &str| match none.evidence(failed(), tail.as_bytes()) {
+            Some(MemoryEvidence::Reported { line } | MemoryEvidence::Refused { line }) => {
+                Some(line)
+            }
+            _ => None,
+        };
+        let traceback = "Traceback (most recent call last):\n  File \"x.py\", line 1\n";
+        assert_eq!(
+            reported(&format!("{traceback}MemoryError\n\n")).as_deref(),
+            Some("MemoryError")
+        );
+        let numpy =
+            "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8.00 GiB for an array";
+        assert_eq!(
+            reported(&format!("{traceback}{numpy}\n")).as_deref(),
+            Some(numpy)
+        );
+        let refused = "OSError: [Errno 12] Cannot allocate memory";
+        assert_eq!(reported(refused).as_deref(), Some(refused));
+        assert_eq!(
+            reported("recovered from a MemoryError: going on\nfailed: no such file\n"),
+            None
+        );
+        assert_eq!(reported("  raise MemoryError\nValueError: bad\n"), None);
+        assert_eq!(
+            reported(&format!("MemoryError\n{}", "more\n".repeat(30))),
+            None
+        );
+        assert_eq!(
+            none.evidence(ExitStatus::from_raw(0), b"MemoryError\n"),
+            None
+        );
+    }
+}

@@ -1,0 +1,12 @@
+//! Calibration: which programs an instrument needs, running them, and proving that they did
+//! their work. The inputs are ready and carry their references when this room is entered; what
+//! leaves it are products in the dataset's working directory and the measurements of each
+//! program. Packing and delivering them is left to `deliver`.
+
+pub mod locate;
+pub mod memory;
+pub mod metrics;
+pub mod program;
+
+mod child;
+mod lines;

@@ -1,0 +1,366 @@
+//! Runs one program to its end: in its own process group, with an exact environment, its
+//! output streamed to the log as it comes, its costs measured, and nothing of it left behind
+//! whichever way it ends. Which programs run, and what their statuses mean, is left to
+//! `instrument` and `plan`.
+
+use super::child::Group;
+use super::lines::Lines;
+use super::locate::{MissingProgram, find_program};
+use super::memory::{KillCounters, MemoryEvidence};
+use super::metrics::Metrics;
+use crate::run_log::RunLog;
+use rustix::process::Signal;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe;
+use tokio_util::sync::CancellationToken;
+
+/// How long, after the program has ended, a process it left behind may go on writing to its
+/// output before the group is killed, and again before the output is given up.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// The environment of a program: exactly these names and values, nothing inherited.
+pub type Environment = BTreeMap<OsString, OsString>;
+
+/// A program to run.
+#[derive(Debug)]
+pub struct Program {
+    /// The name to look up on the environment's `PATH`, or a path.
+    pub name: String,
+    /// Its arguments.
+    pub arguments: Vec<OsString>,
+    /// The working directory.
+    pub directory: PathBuf,
+    /// The whole environment.
+    pub environment: Environment,
+    /// Where standard output goes; standard error always goes to the log.
+    pub output: Output,
+    /// When to give up; `None` waits for ever.
+    pub timeout: Option<Duration>,
+    /// How long the program may take to end after SIGTERM before it is killed.
+    pub grace: Duration,
+}
+
+/// Where a program's standard output goes.
+#[derive(Debug)]
+pub enum Output {
+    /// To the log, in one stream with standard error, as `2>&1` would order them.
+    Log,
+    /// To a file: it is data.
+    File(File),
+}
+
+/// How a program ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Exit code or signal.
+    pub status: ExitStatus,
+    /// Set when the program was stopped from here.
+    pub stopped: Option<Stop>,
+    /// What it cost.
+    pub metrics: Metrics,
+    /// Set when it failed for lack of memory.
+    pub memory: Option<MemoryEvidence>,
+    /// The end of what it wrote to the log, at most some kilobytes.
+    pub tail: Vec<u8>,
+}
+
+/// Why a program was stopped from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// The run was cancelled.
+    Cancelled,
+    /// It ran longer than its timeout.
+    TimedOut,
+}
+
+impl fmt::Display for Outcome {
+    /// The end of the sentence "`program` ...".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use std::os::unix::process::ExitStatusExt as _;
+        match (self.stopped, self.status.code(), self.status.signal()) {
+            (Some(Stop::Cancelled), ..) => write!(f, "was stopped because the run was")?,
+            (Some(Stop::TimedOut), ..) => write!(
+                f,
+                "was stopped after {} s, its time limit",
+                self.metrics.elapsed.as_secs()
+            )?,
+            (None, Some(0), _) => write!(f, "succeeded")?,
+            (None, Some(code), _) => write!(f, "failed with status {code}")?,
+            (None, None, Some(signal)) => write!(f, "was ended by signal {signal}")?,
+            (None, None, None) => write!(f, "ended in an unknown way")?,
+        }
+        if let Some(evidence) = &self.memory {
+            write!(f, " ({evidence})")?;
+        }
+        Ok(())
+    }
+}
+
+/// A program that could not be run, or whose record could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It is not installed.
+    #[error(transparent)]
+    Missing(#[from] MissingProgram),
+    /// The kernel would not start it.
+    #[error("`{program}` ({path}) could not be started in {directory}: {source}{hint}")]
+    Start {
+        /// The name asked for.
+        program: String,
+        /// The file found for it.
+        path: PathBuf,
+        /// Where it was to run.
+        directory: PathBuf,
+        /// Empty, or a line that tells the remedy.
+        hint: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// Its output or its end could not be observed.
+    #[error("`{program}` could not be followed: {source}")]
+    Follow {
+        /// The program.
+        program: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// The log could not be written. The program has ended.
+    #[error("the log of `{program}` could not be written: {source}\nhint: is the disk full?")]
+    Log {
+        /// The program.
+        program: String,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+impl Program {
+    /// A program without timeout whose output goes to the log.
+    pub fn new(name: &str, directory: PathBuf, environment: Environment) -> Self {
+        Self {
+            name: name.to_owned(),
+            arguments: Vec::new(),
+            directory,
+            environment,
+            output: Output::Log,
+            timeout: None,
+            grace: Duration::from_secs(10),
+        }
+    }
+
+    /// The command line, words joined by spaces, for logs and metrics.
+    pub fn command_line(&self) -> String {
+        let mut line = self.name.clone();
+        for argument in &self.arguments {
+            line.push(' ');
+            line.push_str(&argument.to_string_lossy());
+        }
+        line
+    }
+
+    /// Runs the program until it ends, is cancelled or times out, and leaves no process of its
+    /// group behind; also when the returned future is dropped. `log` receives everything it
+    /// writes. A failing program is an `Ok` with its status.
+    pub async fn run(
+        self,
+        log: &RunLog,
+        cancel: &CancellationToken,
+    ) -> Result<Outcome, ProgramError> {
+        let path = find_program(
+            &self.name,
+            self.environment
+                .get(std::ffi::OsStr::new("PATH"))
+                .map(OsString::as_os_str),
+        )?;
+        let command_line = self.command_line();
+        let Self {
+            name,
+            arguments,
+            directory,
+            environment,
+            output,
+            timeout,
+            grace,
+        } = self;
+        let follow = |source| ProgramError::Follow {
+            program: name.clone(),
+            source,
+        };
+        let (reader, writer) = io::pipe().map_err(follow)?;
+        let mut command = Command::new(&path);
+        command
+            .args(arguments)
+            .current_dir(&directory)
+            .env_clear()
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(match output {
+                Output::Log => writer.try_clone().map_err(follow)?.into(),
+                Output::File(file) => Stdio::from(file),
+            })
+            .stderr(writer);
+        let reader = pipe::Receiver::from_owned_fd(reader.into()).map_err(follow)?;
+
+        let counters = KillCounters::read();
+        let started = Instant::now();
+        let mut group = Group::start(command).map_err(|source| ProgramError::Start {
+            hint: start_hint(&directory, &source),
+            program: name.clone(),
+            path,
+            directory,
+            source,
+        })?;
+        let mut pump = Pump::start(reader, log.clone());
+
+        let stopped = tokio::select! {
+            biased;
+            () = group.ended() => None,
+            () = cancel.cancelled() => Some(Stop::Cancelled),
+            () = sleep_for(timeout) => Some(Stop::TimedOut),
+        };
+        if stopped.is_some() {
+            group.signal(Signal::TERM);
+            // A stopped process cannot act on the signal.
+            group.signal(Signal::CONT);
+            if !group.ended_within(grace).await {
+                group.signal(Signal::KILL);
+            }
+        } else {
+            pump.finish_within(LINGER).await;
+        }
+        let reaped = group.reap().await.map_err(follow)?;
+        let elapsed = started.elapsed();
+        let (tail, written) = pump.end().await;
+        written.map_err(|source| ProgramError::Log {
+            program: name.clone(),
+            source,
+        })?;
+        let status = reaped.status;
+        Ok(Outcome {
+            status,
+            stopped,
+            memory: match stopped {
+                Some(_) => None,
+                None => counters.evidence(status, &tail),
+            },
+            metrics: Metrics {
+                command: command_line,
+                elapsed,
+                usage: reaped.usage,
+                status,
+            },
+            tail,
+        })
+    }
+}
+
+async fn sleep_for(timeout: Option<Duration>) {
+    match timeout {
+        Some(timeout) => tokio::time::sleep(timeout).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn start_hint(directory: &std::path::Path, error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound if directory.is_dir() => {
+            "\nhint: it is a script whose interpreter (its first line, `#!`) is not installed"
+        }
+        io::ErrorKind::NotFound => "\nhint: the working directory does not exist",
+        io::ErrorKind::OutOfMemory => "\nhint: the machine has no memory left for a new process",
+        _ => "",
+    }
+}
+
+/// The task that copies the program's output to the log until the last writer has closed it.
+struct Pump {
+    task: tokio::task::JoinHandle<()>,
+    state: std::sync::Arc<std::sync::Mutex<PumpState>>,
+    log: RunLog,
+}
+
+#[derive(Default)]
+struct PumpState {
+    lines: Lines,
+    /// The first error of the log or the pipe; reading goes on so that the program never blocks.
+    error: Option<io::Error>,
+}
+
+impl Pump {
+    fn start(mut reader: pipe::Receiver, log: RunLog) -> Self {
+        let state = std::sync::Arc::<std::sync::Mutex<PumpState>>::default();
+        let task = tokio::spawn({
+            let (state, log) = (state.clone(), log.clone());
+            async move {
+                let mut chunk = vec![0; 64 * 1024];
+                loop {
+                    match reader.read(&mut chunk).await {
+                        Ok(0) => break,
+                        Ok(size) => lock(&state).take(&chunk[..size], &log),
+                        Err(error) => {
+                            lock(&state).error.get_or_insert(error);
+                            break;
+                        }
+                    }
+                }
+            }
+        });
+        Self { task, state, log }
+    }
+
+    /// Waits for the end of the output, at most `patience`.
+    async fn finish_within(&mut self, patience: Duration) {
+        if !self.task.is_finished() {
+            let _ = tokio::time::timeout(patience, &mut self.task).await;
+        }
+    }
+
+    /// Reads what is left, giving up on a process outside the group that keeps the output open,
+    /// and returns the tail.
+    async fn end(mut self) -> (Vec<u8>, io::Result<()>) {
+        self.finish_within(LINGER).await;
+        self.task.abort();
+        let PumpState { lines, mut error } = std::mem::take(&mut *lock(&self.state));
+        let tail = lines.finish(|block| {
+            if let Err(failure) = self.log.write(block) {
+                error.get_or_insert(failure);
+            }
+        });
+        (tail, error.map_or(Ok(()), Err))
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl PumpState {
+    fn take(&mut self, chunk: &[u8], log: &RunLog) {
+        let Self { lines, error } = self;
+        lines.push(chunk, |block| {
+            if let Err(failure) = log.write(block) {
+                error.get_or_insert(failure);
+            }
+        });
+    }
+}
+
+fn lock(state: &std::sync::Mutex<PumpState>) -> std::sync::MutexGuard<'_, PumpState> {
+    state
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "program_tests.rs"]
+mod tests;

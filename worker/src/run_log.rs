@@ -1,0 +1,84 @@
+//! The log of one run: every byte goes to the console (stderr) and, at once and unbuffered, to
+//! a file such as `process.txt`, so that nothing is missing from it when the run ends early.
+//! What is said, and masking of secrets, is left to those who write.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A handle on the log; clones write to the same file, whole blocks at a time.
+#[derive(Debug, Clone)]
+pub struct RunLog(Arc<Mutex<Targets>>);
+
+#[derive(Debug)]
+struct Targets {
+    file: Option<File>,
+    console: Console,
+}
+
+/// Whether the log is also shown on the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Console {
+    /// Everything is copied to stderr.
+    Shown,
+    /// Only the file is written.
+    Quiet,
+}
+
+impl RunLog {
+    /// Creates (or empties) the file at `path` and logs to it.
+    pub fn create(path: &Path, console: Console) -> io::Result<Self> {
+        Ok(Self::new(Some(File::create(path)?), console))
+    }
+
+    /// Logs to the console only.
+    pub fn console() -> Self {
+        Self::new(None, Console::Shown)
+    }
+
+    fn new(file: Option<File>, console: Console) -> Self {
+        Self(Arc::new(Mutex::new(Targets { file, console })))
+    }
+
+    /// Writes a block of bytes, normally whole lines, to all targets. An error is one of the
+    /// file; a console that has gone away does not stop a calibration.
+    pub fn write(&self, block: &[u8]) -> io::Result<()> {
+        let mut targets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if targets.console == Console::Shown {
+            // The file is the record; a closed terminal is not worth a dataset.
+            let _ = io::stderr().lock().write_all(block);
+        }
+        match &mut targets.file {
+            Some(file) => file.write_all(block),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Write for RunLog {
+    fn write(&mut self, block: &[u8]) -> io::Result<usize> {
+        RunLog::write(self, block)?;
+        Ok(block.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn clones_write_to_one_file_and_nothing_is_buffered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("process.txt");
+        let log = RunLog::create(&path, Console::Quiet).unwrap();
+        log.write(b"one\n").unwrap();
+        log.clone().write(b"\xff\xfe\n").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\n\xff\xfe\n");
+    }
+}
