@@ -3,6 +3,9 @@
 //!
 //! Nothing here knows FITS or CRDS.
 
+pub mod batch;
 pub mod dataset;
 pub mod exit_code;
+pub mod layout;
+pub mod state;
 pub mod uri;

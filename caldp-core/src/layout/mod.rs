@@ -1,0 +1,353 @@
+//! Where everything is kept: the only code that spells keys and paths.
+//!
+//! A key is relative to the *root* of a layout, which is an S3 prefix or a directory:
+//! - [`Layout::Tree`]: the output path of a batch or run, on S3 or on disk;
+//! - [`Layout::Calcloud`]: a whole bucket, as today's on-premise pollers read it.
+//!
+//! | | tree | calcloud |
+//! |---|---|---|
+//! | products | `data/<folder>/<dataset>/<file>` | `outputs/<dataset>/<dataset>.tar.gz` |
+//! | previews | `data/<folder>/<dataset>/previews/<file>` | in the archive |
+//! | logs | `data/<folder>/<dataset>/logs/<file>` | `outputs/<dataset>/<file>` |
+//! | what a failed run left | `data/<folder>/<dataset>/failed/<file>` | `outputs/<dataset>/<dataset>-failed.tar.gz` |
+//! | state | `messages/dataset-<state>/<dataset>` | `messages/<word>-<dataset>`, `processed` with `.trigger` |
+//! | batch | `messages/batch-<state>/<batch>.json` | the same |
+//! | request | `messages/request-<verb>/<target>` | `messages/<verb>-<target>` |
+//! | fan-out | `messages/broadcast/<id>`, `messages/broadcast/kill` | `messages/broadcast-<id>`, `messages/broadcast-kill` |
+//! | inputs | `inputs/<dataset>.tar.gz` | the same |
+//! | attempts | `control/<dataset>/attempts.json` | the same |
+//! | batch lists | `batches/<name>.ids` (`.txt`, `.json`, `.yaml`) | the same |
+//! | overview | `blackboard/<file>` | the same |
+//!
+//! `<folder>` is [`Dataset::folder`]. The calcloud words for states are those of its message
+//! types (`submit`, `ingested` for archived); the ones it lacks have our names.
+//! [`parse`](Layout::parse) turns a key back into its meaning, and [`Located::find`] does so for
+//! a key relative to a bucket, wherever the root is.
+
+mod parse;
+
+pub use parse::{BatchListFormat, KeyError, Located, Meaning};
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::batch::{BatchName, JobId};
+use crate::dataset::Dataset;
+use crate::state::State;
+
+/// The folder every batch list is put in by operators.
+const BATCH_LISTS: &str = "batches/";
+
+/// How results and messages are laid out under a root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Layout {
+    /// One directory per dataset, one per state. The default.
+    #[default]
+    Tree,
+    /// One archive per dataset, message types in the names of the messages.
+    Calcloud,
+}
+
+/// What a file of a dataset is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Area {
+    /// A calibrated product.
+    Products,
+    /// A log, metrics file or provenance record.
+    Logs,
+    /// A preview image or table.
+    Previews,
+    /// Left by a failed run, for debugging.
+    Failed,
+}
+
+/// The states of a whole batch, as the downloader moves them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BatchState {
+    /// Submitted, not yet looked at by the downloader.
+    New,
+    /// Its datasets are being downloaded.
+    Syncing,
+    /// Every dataset is on site.
+    Done,
+    /// Some dataset could not be brought on site.
+    Error,
+}
+
+/// What an operator can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// Submit again, with changed resources perhaps.
+    Rescue,
+    /// Terminate the job.
+    Cancel,
+    /// Delete everything of the dataset.
+    Clean,
+    /// Submit for the first time, the inputs having been placed.
+    Placed,
+}
+
+/// Whom a request is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// One dataset.
+    Dataset(Dataset),
+    /// Every dataset concerned.
+    All,
+    /// Every archived dataset; only for [`Verb::Clean`].
+    Ingested,
+    /// One job; only for [`Verb::Cancel`].
+    Job(JobId),
+}
+
+/// A message that spreads a request, or stops the spreading.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Broadcast {
+    /// A part of a fan-out, with the id it was given.
+    Part(BatchName),
+    /// No fan-out may go on while this exists.
+    Kill,
+}
+
+/// Everything that belongs to one dataset and to no other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Belongings {
+    /// Every key below these prefixes; each ends with a slash.
+    pub prefixes: Vec<String>,
+    /// Single keys.
+    pub keys: Vec<String>,
+}
+
+impl Layout {
+    /// Both layouts.
+    pub const ALL: [Self; 2] = [Self::Tree, Self::Calcloud];
+
+    /// The name, as `--layout` and `CALDP_LAYOUT` take it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tree => "tree",
+            Self::Calcloud => "calcloud",
+        }
+    }
+
+    /// The prefix below which everything delivered of a dataset is; ends with a slash.
+    pub fn data_dir(self, dataset: &Dataset) -> String {
+        match self {
+            Self::Tree => format!("data/{}/{dataset}/", dataset.folder()),
+            Self::Calcloud => format!("outputs/{dataset}/"),
+        }
+    }
+
+    /// The key of one file of a dataset. `file` is a bare file name.
+    ///
+    /// The calcloud layout keeps products, previews and what a failed run left in archives
+    /// ([`Self::archive`]); for those this is the name of the archive's member.
+    pub fn file(self, dataset: &Dataset, area: Area, file: &str) -> String {
+        match (self, area) {
+            (Self::Tree, Area::Products) | (Self::Calcloud, Area::Logs) => {
+                format!("{}{file}", self.data_dir(dataset))
+            }
+            (Self::Tree, area) => format!("{}{}/{file}", self.data_dir(dataset), area.folder()),
+            (Self::Calcloud, Area::Products | Area::Failed) => format!("{dataset}/{file}"),
+            (Self::Calcloud, Area::Previews) => format!("{dataset}/previews/{file}"),
+        }
+    }
+
+    /// The key of the archive that holds `area` in the calcloud layout; none where files are
+    /// stored one by one. A failed run's archive never has the name of a good one.
+    pub fn archive(self, dataset: &Dataset, area: Area) -> Option<String> {
+        match (self, area) {
+            (Self::Tree, _) | (Self::Calcloud, Area::Logs) => None,
+            (Self::Calcloud, Area::Products | Area::Previews) => {
+                Some(format!("outputs/{dataset}/{dataset}.tar.gz"))
+            }
+            (Self::Calcloud, Area::Failed) => {
+                Some(format!("outputs/{dataset}/{dataset}-failed.tar.gz"))
+            }
+        }
+    }
+
+    /// The key of the message that says `dataset` is in `state`.
+    pub fn message(self, state: State, dataset: &Dataset) -> String {
+        let prefix = self.state_prefix(state);
+        match (self, state) {
+            (Self::Calcloud, State::Processed) => format!("{prefix}{dataset}.trigger"),
+            _ => format!("{prefix}{dataset}"),
+        }
+    }
+
+    /// What the keys of all messages of a state start with, and no others.
+    pub fn state_prefix(self, state: State) -> String {
+        match self {
+            Self::Tree => format!("messages/dataset-{state}/"),
+            Self::Calcloud => format!("messages/{}-", calcloud_word(state)),
+        }
+    }
+
+    /// The key of the message that says a batch is in `state`.
+    pub fn batch_message(self, state: BatchState, batch: &BatchName) -> String {
+        format!("{}{batch}.json", self.batch_prefix(state))
+    }
+
+    /// What the keys of all batch messages of a state start with, and no others.
+    pub fn batch_prefix(self, state: BatchState) -> String {
+        format!("messages/batch-{state}/")
+    }
+
+    /// The key of a request.
+    pub fn request(self, verb: Verb, target: &Target) -> String {
+        match self {
+            Self::Tree => format!("messages/request-{verb}/{target}"),
+            Self::Calcloud => format!("messages/{verb}-{target}"),
+        }
+    }
+
+    /// The key of a fan-out message.
+    pub fn broadcast(self, broadcast: &Broadcast) -> String {
+        let tail = match broadcast {
+            Broadcast::Part(id) => id.as_str(),
+            Broadcast::Kill => "kill",
+        };
+        match self {
+            Self::Tree => format!("messages/broadcast/{tail}"),
+            Self::Calcloud => format!("messages/broadcast-{tail}"),
+        }
+    }
+
+    /// The key of a dataset's packed inputs.
+    pub fn inputs(self, dataset: &Dataset) -> String {
+        format!("inputs/{dataset}.tar.gz")
+    }
+
+    /// The key of the record of a dataset's attempts.
+    pub fn attempts(self, dataset: &Dataset) -> String {
+        self.control(dataset, "attempts.json")
+    }
+
+    /// The key of a file the trigger keeps for one dataset; `file` is a bare file name.
+    pub fn control(self, dataset: &Dataset, file: &str) -> String {
+        format!("control/{dataset}/{file}")
+    }
+
+    /// The key of a file the trigger keeps for one batch; `file` is a bare file name.
+    pub fn batch_control(self, batch: &BatchName, file: &str) -> String {
+        format!("control/batch/{batch}/{file}")
+    }
+
+    /// The key of a file of the overview; `file` is a bare file name.
+    pub fn blackboard(self, file: &str) -> String {
+        format!("blackboard/{file}")
+    }
+
+    /// Everything of one dataset: what cleaning deletes. A dataset whose name starts with this
+    /// one's keeps all it has.
+    pub fn belongings(self, dataset: &Dataset) -> Belongings {
+        let states = State::ALL.map(|state| self.message(state, dataset));
+        let target = Target::Dataset(dataset.clone());
+        let requests = Verb::ALL.map(|verb| self.request(verb, &target));
+        let inputs = [
+            self.inputs(dataset),
+            format!("inputs/{dataset}_input.out"),
+            format!("inputs/{dataset}_cal_env.txt"),
+        ];
+        let foreign = match self {
+            Self::Tree => None,
+            // written by the on-premise ingest
+            Self::Calcloud => Some(format!("messages/ingesterror-{dataset}")),
+        };
+        Belongings {
+            prefixes: vec![self.data_dir(dataset), self.control(dataset, "")],
+            keys: states
+                .into_iter()
+                .chain(requests)
+                .chain(inputs)
+                .chain(foreign)
+                .collect(),
+        }
+    }
+}
+
+impl Area {
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::Products => "",
+            Self::Logs => "logs",
+            Self::Previews => "previews",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl BatchState {
+    /// Every state, in order.
+    pub const ALL: [Self; 4] = [Self::New, Self::Syncing, Self::Done, Self::Error];
+}
+
+impl Verb {
+    /// Every verb.
+    pub const ALL: [Self; 4] = [Self::Rescue, Self::Cancel, Self::Clean, Self::Placed];
+}
+
+/// The message types of the calcloud deployment.
+const fn calcloud_word(state: State) -> &'static str {
+    match state {
+        State::Submitted => "submit",
+        State::Archived => "ingested",
+        other => other.name(),
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Layout {
+    type Err = UnknownLayout;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLayout> {
+        Self::ALL
+            .into_iter()
+            .find(|layout| layout.name() == text)
+            .ok_or_else(|| UnknownLayout(text.to_owned()))
+    }
+}
+
+/// A text that names no layout.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a layout\nhint: the layouts are tree and calcloud")]
+pub struct UnknownLayout(String);
+
+impl fmt::Display for BatchState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::New => "new",
+            Self::Syncing => "syncing",
+            Self::Done => "done",
+            Self::Error => "error",
+        })
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Rescue => "rescue",
+            Self::Cancel => "cancel",
+            Self::Clean => "clean",
+            Self::Placed => "placed",
+        })
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dataset(dataset) => dataset.fmt(f),
+            Self::All => f.pad("all"),
+            Self::Ingested => f.pad("ingested"),
+            Self::Job(id) => id.fmt(f),
+        }
+    }
+}
