@@ -1,0 +1,159 @@
+//! Headers as CRDS leaves them: what `crds bestrefs --update-bestrefs` of the Python client wrote
+//! is what our update writes, card for card, and not a byte elsewhere changes.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crds_core::dataset::fits::{self, CardUpdate};
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use sha1::{Digest as _, Sha1};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
+}
+
+fn unpack(archive: &Path, into: &Path) {
+    let file = fs::File::open(archive).unwrap();
+    tar::Archive::new(GzDecoder::new(file))
+        .unpack(into)
+        .unwrap();
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// The cards at `at` up to and with `END`, and the length of the header in bytes.
+fn cards(bytes: &[u8], at: usize) -> (Vec<String>, usize) {
+    let mut cards = Vec::new();
+    for card in bytes[at..].chunks(80) {
+        cards.push(String::from_utf8(card.to_vec()).unwrap());
+        if card.trim_ascii_end() == b"END" {
+            break;
+        }
+    }
+    let length = (cards.len() * 80).next_multiple_of(2880);
+    (cards, length)
+}
+
+/// The file in the form of the golden texts; lengths of data come from the golden text itself.
+fn listing(bytes: &[u8], golden: &str) -> String {
+    let mut text = String::new();
+    let mut at = 0;
+    for title in golden.lines().filter(|line| line.starts_with("### HDU")) {
+        let words: Vec<&str> = title.split(' ').collect();
+        let (number, data) = (words[2], words[words.len() - 3]);
+        let (cards, length) = cards(bytes, at);
+        let title = format!("### HDU {number} {length} bytes of header, {data} of data");
+        text.push_str(&title);
+        text.push('\n');
+        for card in cards {
+            text += card.trim_end();
+            text.push('\n');
+        }
+        at += length + data.parse::<usize>().unwrap();
+    }
+    assert_eq!(at, bytes.len());
+    text
+}
+
+#[test]
+fn the_golden_headers_come_out() {
+    let manifest = json(&fixtures().join("manifest.json"));
+    let mut compared = 0;
+    for (dataset, entry) in manifest["datasets"].as_object().unwrap() {
+        let folder = tempfile::tempdir().unwrap();
+        unpack(
+            &fixtures().join(format!("raw/{dataset}.tar.gz")),
+            folder.path(),
+        );
+        for (name, bestrefs) in entry["bestrefs"].as_object().unwrap() {
+            let golden = |when| {
+                let path = fixtures().join(format!("golden/headers/{name}.{when}.txt"));
+                fs::read_to_string(path).unwrap()
+            };
+            let path = folder.path().join(name);
+            let before = fs::read(&path).unwrap();
+            assert_eq!(
+                listing(&before, &golden("before")),
+                golden("before"),
+                "{name}"
+            );
+
+            let after = golden("after");
+            let version = after
+                .lines()
+                .find(|line| line.starts_with("CRDS_VER"))
+                .unwrap();
+            let mut updates = vec![
+                CardUpdate::text("CRDS_CTX", manifest["context"].as_str().unwrap()),
+                CardUpdate::text("CRDS_VER", version.split('\'').nth(1).unwrap()),
+            ];
+            for (keyword, value) in bestrefs.as_object().unwrap() {
+                updates.push(CardUpdate::text(keyword, value.as_str().unwrap()));
+            }
+            assert!(fits::update_primary(&path, &updates).unwrap().changed);
+            let bytes = fs::read(&path).unwrap();
+            assert_eq!(listing(&bytes, &after), after, "{name}");
+            assert_eq!(
+                bytes[cards(&bytes, 0).1..],
+                before[cards(&before, 0).1..],
+                "{name}"
+            );
+
+            let header = fits::read(&path).unwrap();
+            for (keyword, value) in bestrefs.as_object().unwrap() {
+                assert_eq!(header.get(keyword), value.as_str());
+            }
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 15);
+}
+
+#[test]
+fn the_oracle_headers_come_out() {
+    let Some(data) = std::env::var_os("CALDP_TEST_DATA") else {
+        eprintln!("left out: CALDP_TEST_DATA is not set, so there is no FITS update oracle");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    unpack(
+        &Path::new(&data).join("oracle/fits_update_dev.tar.gz"),
+        folder.path(),
+    );
+    let expected = json(&folder.path().join("expected.json"));
+    for (name, entry) in expected["files"].as_object().unwrap() {
+        let path = folder.path().join("in").join(name);
+        let wanted = entry["primary"].as_array().unwrap();
+        let wanted: Vec<&str> = wanted.iter().map(|card| card.as_str().unwrap()).collect();
+        let (old, _) = cards(&fs::read(&path).unwrap(), 0);
+        // What Python wrote is what differs from before; new cards are in the order of writing.
+        let old: BTreeMap<&str, &str> = old.iter().map(|card| card.split_at(8)).collect();
+        let updates: Vec<CardUpdate> = wanted
+            .iter()
+            .map(|card| card.split_at(8))
+            .filter(|(keyword, rest)| rest.starts_with("= ") && old.get(keyword) != Some(rest))
+            .map(|(keyword, rest)| {
+                let value = rest.split('\'').nth(1).unwrap();
+                CardUpdate::text(keyword.trim_end(), value.trim_end())
+            })
+            .collect();
+        fits::update_primary(&path, &updates).unwrap();
+        let bytes = fs::read(&path).unwrap();
+        let (mut got, length) = cards(&bytes, 0);
+        got.pop();
+        assert_eq!(got.len(), wanted.len(), "{name}");
+        for (got, wanted) in got.iter().zip(&wanted) {
+            // Python leaves CHECKSUM stale; ours is right.
+            if !wanted.starts_with("CHECKSUM") {
+                assert_eq!(got, wanted, "{name}");
+            }
+        }
+        let rest = format!("{:x}", Sha1::digest(&bytes[length..]));
+        assert_eq!(rest, entry["rest_sha1"], "{name}");
+    }
+}
