@@ -5,5 +5,8 @@
 //! keeps the cache of rules and references, and writes the answers into dataset headers.
 
 mod atomic;
+pub mod cache;
+pub mod config;
 pub mod dataset;
 pub mod header;
+pub mod observatory;
