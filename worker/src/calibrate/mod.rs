@@ -3,10 +3,15 @@
 //! leaves it are products in the dataset's working directory and the measurements of each
 //! program. Packing and delivering them is left to `deliver`.
 
+pub mod association;
+pub mod environment;
 pub mod locate;
 pub mod memory;
 pub mod metrics;
+pub mod plan;
+pub mod products;
 pub mod program;
+pub mod recipe;
 
 mod child;
 mod lines;
