@@ -1,2 +1,3 @@
-//! The entry point.
+//! The worker's entry point.
+
 fn main() {}

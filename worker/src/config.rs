@@ -1,0 +1,500 @@
+//! Configurations: which CRDS a run uses and where its cache lies, as environment variables.
+//!
+//! Three are built in; any other name is a file of `KEY=VALUE` or `export KEY=VALUE` lines, which
+//! is read as data and never executed. What the variables mean is for CRDS and the calibration
+//! programs; here they only get their values, and each value remembers where it came from.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A file of settings larger than this is not one.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+/// A longer line is no setting either.
+const MAX_LINE_BYTES: usize = 4096;
+
+/// Which configuration a run uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConfigName {
+    /// The shared read-only cache at `/grp/crds/cache`.
+    Onsite,
+    /// A cache of one's own, filled from the CRDS server.
+    Offsite,
+    /// No server: everything from the bucket that `CRDSBUCKET` names.
+    Aws,
+    /// A file of settings.
+    File(PathBuf),
+}
+
+impl ConfigName {
+    /// The configuration of a command line's word.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "caldp-config-onsite" => Self::Onsite,
+            "caldp-config-offsite" => Self::Offsite,
+            "caldp-config-aws" => Self::Aws,
+            path => Self::File(path.into()),
+        }
+    }
+}
+
+impl fmt::Display for ConfigName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Onsite => f.write_str("caldp-config-onsite"),
+            Self::Offsite => f.write_str("caldp-config-offsite"),
+            Self::Aws => f.write_str("caldp-config-aws"),
+            Self::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+/// Where a setting's value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The process environment.
+    Environment,
+    /// The configuration's own value.
+    Config(ConfigName),
+    /// A line of a settings file.
+    Line(PathBuf, usize),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("environment"),
+            Self::Config(name) => name.fmt(f),
+            Self::Line(path, line) => write!(f, "{}:{line}", path.display()),
+        }
+    }
+}
+
+/// One variable's value and its origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// The value, with all references to other variables resolved.
+    pub value: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(
+        "the configuration {path} cannot be read: {source}\n\
+         hint: use caldp-config-onsite, caldp-config-offsite, caldp-config-aws or a file of KEY=VALUE lines"
+    )]
+    Unreadable {
+        /// The file named on the command line.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A line is not an assignment.
+    #[error(
+        "{path}:{line}: {reason}\n\
+         hint: a configuration is a list of KEY=VALUE or export KEY=VALUE lines; nothing in it is executed"
+    )]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A built-in configuration lacks something it cannot do without.
+    #[error("{config} needs {variable}, which is not set\nhint: {hint}")]
+    Missing {
+        /// The configuration.
+        config: ConfigName,
+        /// The variable.
+        variable: &'static str,
+        /// How to set it.
+        hint: &'static str,
+    },
+}
+
+/// Every variable of a run: the process environment with a configuration applied to it.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    values: BTreeMap<String, Setting>,
+}
+
+impl Settings {
+    /// Applies a configuration to an environment.
+    ///
+    /// A variable of the environment wins over a built-in configuration's value for it; a file of
+    /// settings, which somebody chose and can write `${NAME:-default}` in, wins over the environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a file cannot be read or parsed, or a needed variable is missing.
+    pub fn resolve(
+        name: &ConfigName,
+        environment: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut settings = Self {
+            values: environment
+                .into_iter()
+                .map(|(key, value)| {
+                    let origin = Origin::Environment;
+                    (key, Setting { value, origin })
+                })
+                .collect(),
+        };
+        match name {
+            ConfigName::File(path) => settings.apply_file(path)?,
+            ConfigName::Aws if settings.get("CRDSBUCKET").is_none() => {
+                let have_all = ["CRDS_CONFIG_URI", "CRDS_REFERENCE_URI", "CRDS_PICKLE_URI"]
+                    .iter()
+                    .all(|key| settings.get(key).is_some());
+                if !have_all {
+                    return Err(ConfigError::Missing {
+                        config: name.clone(),
+                        variable: "CRDSBUCKET",
+                        hint: "set CRDSBUCKET=s3://<bucket> to the bucket with config/hst, references/hst and pickles/hst",
+                    });
+                }
+                settings.apply(name);
+            }
+            _ => settings.apply(name),
+        }
+        Ok(settings)
+    }
+
+    /// The value of a variable; none when it is not set or empty.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let value = self.values.get(key)?.value.as_str();
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// All variables with their settings, in order of name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        self.values.iter().map(|(k, v)| (k.as_str(), v))
+    }
+
+    /// All variables as a process environment.
+    pub fn variables(&self) -> impl Iterator<Item = (String, String)> {
+        self.values
+            .iter()
+            .map(|(k, v)| (k.clone(), v.value.clone()))
+    }
+
+    /// The variables that a configuration or settings file decided, as opposed to the environment.
+    pub fn configured(&self) -> impl Iterator<Item = (&str, &Setting)> {
+        self.iter().filter(|(key, setting)| {
+            setting.origin != Origin::Environment
+                || key.starts_with("CRDS")
+                || key.starts_with("CALDP")
+        })
+    }
+
+    fn apply(&mut self, name: &ConfigName) {
+        let home = self.get("HOME").unwrap_or(".").to_owned();
+        let in_image = self.get("CALDP_DOCKER").is_some_and(|v| v != "0");
+        let bucket = self
+            .get("CRDSBUCKET")
+            .map(|b| b.trim_end_matches('/').to_owned());
+        let own_cache = format!("{home}/crds_cache");
+        let default = |settings: &mut Self, key: &str, value: &str| {
+            if settings.get(key).is_none() {
+                let origin = Origin::Config(name.clone());
+                let value = value.to_owned();
+                settings
+                    .values
+                    .insert(key.to_owned(), Setting { value, origin });
+            }
+        };
+        default(self, "CRDS_OBSERVATORY", "hst");
+        match name {
+            ConfigName::Onsite => {
+                default(self, "CRDS_PATH", "/grp/crds/cache");
+                default(
+                    self,
+                    "CRDS_SERVER_URL",
+                    "https://hst-serverless-mode.stsci.edu",
+                );
+                default(self, "CRDS_READONLY_CACHE", "1");
+            }
+            ConfigName::Offsite => {
+                let cache = if in_image {
+                    "/grp/crds/cache"
+                } else {
+                    &own_cache
+                };
+                default(self, "CRDS_PATH", cache);
+                default(self, "CRDS_SERVER_URL", "https://hst-crds.stsci.edu");
+                default(self, "CRDS_READONLY_CACHE", "0");
+            }
+            ConfigName::Aws => {
+                default(self, "CRDS_PATH", &own_cache);
+                default(
+                    self,
+                    "CRDS_SERVER_URL",
+                    "https://hst-crds-serverless.stsci.edu",
+                );
+                if let Some(bucket) = bucket {
+                    default(self, "CRDS_CONFIG_URI", &format!("{bucket}/config/hst/"));
+                    default(
+                        self,
+                        "CRDS_REFERENCE_URI",
+                        &format!("{bucket}/references/hst/"),
+                    );
+                    default(self, "CRDS_PICKLE_URI", &format!("{bucket}/pickles/hst/"));
+                }
+                default(self, "CRDS_USE_PICKLED_CONTEXTS", "1");
+                default(self, "CRDS_S3_ENABLED", "1");
+                default(self, "CRDS_S3_RETURN_URI", "0");
+                default(self, "CRDS_CLIENT_RETRY_COUNT", "4");
+                default(self, "CRDS_CLIENT_RETRY_DELAY_SECONDS", "10");
+            }
+            ConfigName::File(_) => {}
+        }
+        // The job definitions of the original system spell the context without an underscore.
+        if let Some(context) = self.get("CRDSCONTEXT").map(str::to_owned) {
+            default(self, "CRDS_CONTEXT", &context);
+        }
+    }
+
+    fn apply_file(&mut self, path: &Path) -> Result<(), ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        };
+        let size = std::fs::metadata(path).map_err(unreadable)?.len();
+        if size > MAX_FILE_BYTES {
+            return Err(unreadable(std::io::Error::other(format!(
+                "it has {size} bytes, more than the {MAX_FILE_BYTES} a configuration may have"
+            ))));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        for (index, line) in text.lines().enumerate() {
+            let number = index + 1;
+            let bad = |reason: String| ConfigError::Line {
+                path: path.to_owned(),
+                line: number,
+                reason,
+            };
+            if line.len() > MAX_LINE_BYTES {
+                return Err(bad(format!("it is longer than {MAX_LINE_BYTES} bytes")));
+            }
+            let Some((key, text)) = assignment(line).map_err(bad)? else {
+                continue;
+            };
+            let value = self.evaluate(text).map_err(bad)?;
+            let origin = Origin::Line(path.to_owned(), number);
+            self.values
+                .insert(key.to_owned(), Setting { value, origin });
+        }
+        Ok(())
+    }
+
+    /// The value of an assignment's right-hand side: `'verbatim'`, `"expanded"` and bare pieces side by side.
+    fn evaluate(&self, text: &str) -> Result<String, String> {
+        let mut value = String::new();
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let (piece, after) = match first {
+                '\'' | '"' => {
+                    let inner = &rest[1..];
+                    let end = inner
+                        .find(first)
+                        .ok_or_else(|| format!("the quote {first} is not closed"))?;
+                    (&inner[..end], &inner[end + 1..])
+                }
+                c if c.is_whitespace() => {
+                    let trailing = rest.trim_start();
+                    if trailing.is_empty() || trailing.starts_with('#') {
+                        break;
+                    }
+                    return Err(format!(
+                        "{trailing:?} follows the value; quote values that have blanks"
+                    ));
+                }
+                _ => {
+                    let end = rest
+                        .find(|c: char| c.is_whitespace() || c == '\'' || c == '"')
+                        .unwrap_or(rest.len());
+                    rest.split_at(end)
+                }
+            };
+            if first == '\'' {
+                value.push_str(piece);
+            } else if piece.contains("$(") || piece.contains('`') {
+                return Err(format!(
+                    "{piece:?} would run a command; only values are accepted"
+                ));
+            } else {
+                value.push_str(&self.expand(piece)?);
+            }
+            rest = after;
+        }
+        Ok(value)
+    }
+
+    /// Replaces `$NAME`, `${NAME}` and `${NAME:-default}`, whose default may hold further references:
+    /// the published configurations write `${CRDS_PATH:-${HOME}/crds_cache}`.
+    fn expand(&self, piece: &str) -> Result<String, String> {
+        let mut out = String::with_capacity(piece.len());
+        let mut rest = piece;
+        while let Some((before, after)) = rest.split_once('$') {
+            out.push_str(before);
+            let (name, default, after) = reference(after)
+                .ok_or_else(|| format!("{piece:?} has a $ that starts no reference"))?;
+            match (self.get(name), default) {
+                (Some(value), _) => out.push_str(value),
+                (None, Some(default)) => out.push_str(&self.expand(default)?),
+                (None, None) => {
+                    return Err(format!(
+                        "{name} is not set; write ${{{name}:-default}} to allow that"
+                    ));
+                }
+            }
+            rest = after;
+        }
+        out.push_str(rest);
+        Ok(out)
+    }
+}
+
+/// Splits what follows a `$` into name, default and rest.
+///
+/// Each level of nesting takes at least four characters of a line that is itself bounded, and a
+/// default is only expanded where its variable is unset, so the recursion above stays shallow.
+fn reference(text: &str) -> Option<(&str, Option<&str>, &str)> {
+    let name_end = |text: &str| {
+        text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(text.len())
+    };
+    let Some(braced) = text.strip_prefix('{') else {
+        let (name, rest) = text.split_at(name_end(text));
+        return (!name.is_empty()).then_some((name, None, rest));
+    };
+    let mut depth = 1_usize;
+    let close = braced.char_indices().find_map(|(at, c)| {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    })?;
+    let (inside, rest) = (&braced[..close], &braced[close + 1..]);
+    let (name, tail) = inside.split_at(name_end(inside));
+    if name.is_empty() {
+        return None;
+    }
+    if tail.is_empty() {
+        return Some((name, None, rest));
+    }
+    Some((name, Some(tail.strip_prefix(":-")?), rest))
+}
+
+/// Key and right-hand side of a line; none for a blank line or a comment.
+fn assignment(line: &str) -> Result<Option<(&str, &str)>, String> {
+    let line = line.trim();
+    // A script's first line, and the `set` some scripts begin with, change no variable.
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let line = line.strip_prefix("export ").map_or(line, str::trim_start);
+    let (key, value) = line
+        .split_once('=')
+        .ok_or_else(|| format!("{line:?} is not an assignment"))?;
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if key.is_empty() || !key.chars().all(name) || key.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(format!("{key:?} is not the name of a variable"));
+    }
+    Ok(Some((key, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
+    }
+
+    fn from_file(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, ConfigError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        Settings::resolve(&ConfigName::File(file.path().into()), environment(pairs))
+    }
+
+    #[test]
+    fn aws_takes_everything_from_the_bucket() {
+        let settings = Settings::resolve(
+            &ConfigName::Aws,
+            environment(&[("CRDSBUCKET", "s3://crds/"), ("HOME", "/home/developer")]),
+        )
+        .unwrap();
+        assert_eq!(
+            settings.get("CRDS_PICKLE_URI"),
+            Some("s3://crds/pickles/hst/")
+        );
+        assert_eq!(
+            settings.get("CRDS_PATH"),
+            Some("/home/developer/crds_cache")
+        );
+    }
+
+    #[test]
+    fn aws_without_a_bucket_says_which_variable_is_missing() {
+        let error = Settings::resolve(&ConfigName::Aws, Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("CRDSBUCKET"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_wins_over_a_built_in_configuration() {
+        let settings = Settings::resolve(
+            &ConfigName::Onsite,
+            environment(&[("CRDS_PATH", "/my/cache")]),
+        )
+        .unwrap();
+        assert_eq!(settings.get("CRDS_PATH"), Some("/my/cache"));
+        assert_eq!(settings.get("CRDS_READONLY_CACHE"), Some("1"));
+    }
+
+    #[test]
+    fn the_offsite_cache_is_the_mount_inside_the_image() {
+        let inside = environment(&[("CALDP_DOCKER", "1"), ("HOME", "/home/developer")]);
+        let settings = Settings::resolve(&ConfigName::Offsite, inside).unwrap();
+        assert_eq!(settings.get("CRDS_PATH"), Some("/grp/crds/cache"));
+    }
+
+    #[test]
+    fn a_file_of_settings_is_read_as_a_shell_would() {
+        let text = "#! /bin/bash\n\n# comment\nexport CRDS_PATH=${CRDS_PATH:-${HOME}/cache}  # mine\n\
+                    A='$HOME stays' \nB=\"$A\"/x\nexport C=\n";
+        let settings = from_file(text, &[("HOME", "/h")]).unwrap();
+        assert_eq!(settings.get("CRDS_PATH"), Some("/h/cache"));
+        assert_eq!(settings.get("B"), Some("$HOME stays/x"));
+        assert_eq!(settings.get("C"), None);
+    }
+
+    #[test]
+    fn nothing_in_a_file_is_executed_or_guessed() {
+        for (text, reason) in [
+            ("A=1\nB=$(rm -rf x)\n", "run a command"),
+            ("A=`id`\n", "run a command"),
+            ("source other\n", "not an assignment"),
+            ("A=$NOT_SET/x\n", "not set"),
+            ("A=${X%y}\n", "starts no reference"),
+            ("A=${X\n", "starts no reference"),
+            ("A='open\n", "not closed"),
+            ("A=one two\n", "quote values"),
+            ("1A=x\n", "not the name"),
+        ] {
+            let error = from_file(text, &[]).unwrap_err().to_string();
+            assert!(error.contains(reason), "{text:?}: {error}");
+        }
+    }
+}
