@@ -1,0 +1,314 @@
+//! What a deployment decides: every environment variable the trigger reads, in one table that also
+//! is its documentation, and the checked values they become. How a rung is chosen is for `ladder`.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use crate::ladder::{Ladder, RUNGS, Site};
+use caldp_core::layout::Layout;
+
+/// One environment variable: its name, what it is when unset, what it means.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    /// The name, as deployed.
+    pub name: &'static str,
+    /// The value when unset; none when it must be set.
+    pub default: Option<&'static str>,
+    /// What it decides, with units.
+    pub meaning: &'static str,
+}
+
+/// Every variable the trigger reads; credentials and region are read by the AWS SDK.
+pub const VARIABLES: [Variable; 12] = [
+    Variable {
+        name: "BUCKET",
+        default: None,
+        meaning: "the bucket of this deployment, with or without s3://; events of others are refused",
+    },
+    Variable {
+        name: "JOBQUEUES",
+        default: None,
+        meaning: "four names of job queues, separated by commas, smallest memory first",
+    },
+    Variable {
+        name: "JOBDEFINITIONS",
+        default: None,
+        meaning: "four names of job definitions, in the order of JOBQUEUES",
+    },
+    Variable {
+        name: "MAX_MEMORY_RETRIES",
+        default: Some("4"),
+        meaning: "how often a dataset that ran out of memory is tried again, a rung higher",
+    },
+    Variable {
+        name: "MAX_DOCKER_RETRIES",
+        default: Some("4"),
+        meaning: "how often a dataset is tried again on the same rung when the infrastructure failed",
+    },
+    Variable {
+        name: "CALDP_LAYOUT",
+        default: Some("tree"),
+        meaning: "where results and messages go: tree or calcloud",
+    },
+    Variable {
+        name: "CALDP_ARRAY_THRESHOLD",
+        default: Some("200"),
+        meaning: "a batch of more datasets is submitted as array jobs, one of fewer as single jobs",
+    },
+    Variable {
+        name: "CALDP_BATCH_RATE",
+        default: Some("50"),
+        meaning: "requests per second sent to AWS Batch at most (SubmitJob is limited to 50)",
+    },
+    Variable {
+        name: "CALDP_CONCURRENCY",
+        default: Some("96"),
+        meaning: "requests under way at the same time",
+    },
+    Variable {
+        name: "CALDP_RESERVE_SECONDS",
+        default: Some("20"),
+        meaning: "what is kept of an invocation's time to hand the rest of its work on",
+    },
+    Variable {
+        name: "CALDP_LEASE_SECONDS",
+        default: Some("60"),
+        meaning: "after how long without a sign of life another invocation takes work over",
+    },
+    Variable {
+        name: "CALDP_HOURLY_PRICES",
+        default: Some("0.0385,0.086,0.113,0.452"),
+        meaning: "US dollars for one job-hour on each rung, for cost estimates only",
+    },
+];
+
+/// A deployment's settings, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The one bucket this deployment works on.
+    pub bucket: String,
+    /// The layout of batches that do not name one, and of requests at the bucket's root.
+    pub layout: Layout,
+    /// Queues, definitions and prices by rung.
+    pub ladder: Ladder,
+    /// How often failures are tried again.
+    pub limits: Limits,
+    /// Largest batch submitted as single jobs.
+    pub array_threshold: usize,
+    /// AWS Batch requests per second.
+    pub batch_rate: NonZeroU32,
+    /// Requests in flight.
+    pub concurrency: usize,
+    /// Time kept back at the end of an invocation.
+    pub reserve: Duration,
+    /// How long a claim on work lasts without being renewed.
+    pub lease: Duration,
+}
+
+/// How often a failed dataset is tried again before it is an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Out of memory, each time one rung higher.
+    pub memory_retries: u32,
+    /// Failures of the infrastructure, on the same rung.
+    pub infrastructure_retries: u32,
+}
+
+/// A variable that is missing or cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("environment variable {name}: {reason}\nhint: it is {meaning}")]
+pub struct ConfigError {
+    name: &'static str,
+    reason: String,
+    meaning: &'static str,
+}
+
+impl Config {
+    /// The settings of the process's environment.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first variable that is missing or wrong.
+    pub fn from_environment() -> Result<Self, ConfigError> {
+        Self::from_lookup(|name| std::env::var(name).ok())
+    }
+
+    /// The settings found by `lookup`, a stand-in for the environment. An empty value is as good
+    /// as none.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first variable that is missing or wrong.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let vars = Lookup(lookup);
+        let bucket = vars.text("BUCKET")?;
+        let bucket = bucket.strip_prefix("s3://").unwrap_or(&bucket);
+        let bucket = bucket.trim_end_matches('/').to_owned();
+        caldp_core::uri::S3Uri::new(&bucket, "")
+            .map_err(|e| error("BUCKET", e.to_string().replace("\nhint: ", "; ")))?;
+        let queues = vars.list("JOBQUEUES")?;
+        let definitions = vars.list("JOBDEFINITIONS")?;
+        let prices = vars.list("CALDP_HOURLY_PRICES")?;
+        let mut sites = Vec::with_capacity(RUNGS);
+        for ((queue, definition), price) in queues.into_iter().zip(definitions).zip(prices) {
+            let hourly_price = price
+                .parse::<f64>()
+                .ok()
+                .filter(|p| p.is_finite() && *p >= 0.0)
+                .ok_or_else(|| {
+                    error(
+                        "CALDP_HOURLY_PRICES",
+                        format!("{price:?} is not an amount of dollars"),
+                    )
+                })?;
+            sites.push(Site {
+                queue,
+                definition,
+                hourly_price,
+            });
+        }
+        let sites = <[Site; RUNGS]>::try_from(sites)
+            .map_err(|_| error("JOBQUEUES", format!("{RUNGS} names are needed")))?;
+        let layout = vars.text("CALDP_LAYOUT")?;
+        Ok(Self {
+            bucket,
+            layout: layout
+                .parse()
+                .map_err(|_| error("CALDP_LAYOUT", format!("{layout:?} is no layout")))?,
+            ladder: Ladder::new(sites),
+            limits: Limits {
+                memory_retries: vars.number("MAX_MEMORY_RETRIES", 0..=100)?,
+                infrastructure_retries: vars.number("MAX_DOCKER_RETRIES", 0..=100)?,
+            },
+            array_threshold: vars.number("CALDP_ARRAY_THRESHOLD", 1..=u32::MAX)? as usize,
+            batch_rate: NonZeroU32::new(vars.number("CALDP_BATCH_RATE", 1..=1000)?)
+                .ok_or_else(|| error("CALDP_BATCH_RATE", "it is zero".to_owned()))?,
+            concurrency: vars.number("CALDP_CONCURRENCY", 1..=1000)? as usize,
+            reserve: Duration::from_secs(vars.number("CALDP_RESERVE_SECONDS", 1..=600)?.into()),
+            lease: Duration::from_secs(vars.number("CALDP_LEASE_SECONDS", 5..=900)?.into()),
+        })
+    }
+}
+
+struct Lookup<F>(F);
+
+impl<F: Fn(&str) -> Option<String>> Lookup<F> {
+    fn text(&self, name: &'static str) -> Result<String, ConfigError> {
+        let set = (self.0)(name)
+            .map(|v| v.trim().to_owned())
+            .filter(|v| !v.is_empty());
+        set.or_else(|| variable(name).default.map(str::to_owned))
+            .ok_or_else(|| error(name, "it is not set".to_owned()))
+    }
+
+    fn list(&self, name: &'static str) -> Result<Vec<String>, ConfigError> {
+        let text = self.text(name)?;
+        let items: Vec<String> = text.split(',').map(|i| i.trim().to_owned()).collect();
+        if items.len() != RUNGS || items.iter().any(String::is_empty) {
+            return Err(error(
+                name,
+                format!("{text:?} is not a list of {RUNGS} items"),
+            ));
+        }
+        Ok(items)
+    }
+
+    fn number(
+        &self,
+        name: &'static str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Result<u32, ConfigError> {
+        let text = self.text(name)?;
+        text.parse()
+            .ok()
+            .filter(|n| range.contains(n))
+            .ok_or_else(|| {
+                error(
+                    name,
+                    format!(
+                        "{text:?} is not a whole number from {} to {}",
+                        range.start(),
+                        range.end()
+                    ),
+                )
+            })
+    }
+}
+
+fn variable(name: &str) -> Variable {
+    VARIABLES
+        .into_iter()
+        .find(|v| v.name == name)
+        .unwrap_or(Variable {
+            name: "",
+            default: None,
+            meaning: "unknown",
+        })
+}
+
+fn error(name: &'static str, reason: String) -> ConfigError {
+    ConfigError {
+        name,
+        reason,
+        meaning: variable(name).meaning,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn minimal(name: &str) -> Option<String> {
+        match name {
+            "BUCKET" => Some("s3://hst-out".to_owned()),
+            "JOBQUEUES" => Some("q2, q8,q16,q64".to_owned()),
+            "JOBDEFINITIONS" => Some("d2,d8,d16,d64".to_owned()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn three_variables_suffice() {
+        let config = Config::from_lookup(minimal).unwrap();
+        assert_eq!(config.bucket, "hst-out");
+        assert_eq!(config.limits.memory_retries, 4);
+        assert_eq!(config.batch_rate.get(), 50);
+    }
+
+    #[test]
+    fn a_wrong_value_is_named_with_its_meaning() {
+        for (name, value) in [
+            ("BUCKET", "Not A Bucket"),
+            ("JOBQUEUES", "one,two"),
+            ("JOBDEFINITIONS", "a,b,,d"),
+            ("MAX_MEMORY_RETRIES", "many"),
+            ("CALDP_BATCH_RATE", "0"),
+            ("CALDP_LAYOUT", "forest"),
+            ("CALDP_HOURLY_PRICES", "1,2,3,NaN"),
+        ] {
+            let text = Config::from_lookup(|n| {
+                if n == name {
+                    Some(value.to_owned())
+                } else {
+                    minimal(n)
+                }
+            })
+            .unwrap_err()
+            .to_string();
+            assert!(text.contains(name) && text.contains("hint:"), "{text}");
+        }
+        let text = Config::from_lookup(|_| None).unwrap_err().to_string();
+        assert!(
+            text.contains("BUCKET") && text.contains("not set"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn every_default_is_acceptable_and_every_name_is_in_the_table_once() {
+        let mut names: Vec<_> = VARIABLES.iter().map(|v| v.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), VARIABLES.len());
+    }
+}
