@@ -42,9 +42,15 @@ impl Pending {
         self.temporary.as_file_mut()
     }
 
+    /// Where the file is until then.
+    pub(crate) fn path(&self) -> &Path {
+        self.temporary.path()
+    }
+
     /// Gives the file its name, replacing what had it before.
     pub(crate) fn commit(self) -> io::Result<()> {
-        self.temporary.as_file().sync_all()?;
+        // Opened anew: another program may have put its own file in the place of ours.
+        File::open(self.temporary.path())?.sync_all()?;
         self.temporary
             .persist(&self.target)
             .map_err(|error| error.error)?;

@@ -3,3 +3,8 @@
 //! should be where, and puts files there complete and checked.
 
 pub mod context;
+pub mod layout;
+mod name;
+pub mod place;
+
+pub use name::{FileName, FileNameError};

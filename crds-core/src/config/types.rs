@@ -43,8 +43,8 @@ pub struct Config {
     pub s3_enabled: bool,
     /// Results are URIs instead of paths in the cache.
     pub s3_return_uri: bool,
-    /// How missing references are fetched.
-    pub download_mode: DownloadMode,
+    /// How missing references are fetched, if said outright; see [`Config::plugin`].
+    pub download_mode: Option<DownloadMode>,
     /// The command that fetches one file, for a shell.
     pub download_plugin: Option<String>,
     /// Compare SHA-1 sums of fetched files.
@@ -97,7 +97,7 @@ impl Default for Config {
             pickle_uri: None,
             s3_enabled: false,
             s3_return_uri: false,
-            download_mode: DownloadMode::Http,
+            download_mode: None,
             download_plugin: None,
             verify_checksums: true,
             verify_lengths: true,
@@ -124,6 +124,12 @@ impl Config {
     pub fn is_serverless(&self) -> bool {
         let says = |url: &String| url.contains("serverless") || url.contains("server-less");
         self.server_url.as_ref().is_none_or(says)
+    }
+
+    /// The command that fetches a missing reference, unless it is to be fetched directly.
+    pub fn plugin(&self) -> Option<&str> {
+        let command = self.download_plugin.as_deref();
+        command.filter(|_| self.download_mode != Some(DownloadMode::Http))
     }
 
     /// The observatory: said outright, or named by the server's URL, or by the context, or by the

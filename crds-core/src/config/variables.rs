@@ -305,13 +305,13 @@ pub(super) const VARIABLES: &[Variable] = &[
     ),
     Variable {
         name: "CRDS_DOWNLOAD_MODE",
-        default: "http",
+        default: "",
         allowed: "`http`, `plugin`",
-        meaning: "How a missing reference is fetched: from the server or URI directly, or by `CRDS_DOWNLOAD_PLUGIN`.",
+        meaning: "How a missing reference is fetched: from the server or URI directly, or by `CRDS_DOWNLOAD_PLUGIN`. Without it, by the plugin if there is one.",
         apply: |config, text| {
             config.download_mode = match text.to_ascii_lowercase().as_str() {
-                "http" => DownloadMode::Http,
-                "plugin" => DownloadMode::Plugin,
+                "http" => Some(DownloadMode::Http),
+                "plugin" => Some(DownloadMode::Plugin),
                 _ => return Err("it is neither mode".into()),
             };
             Ok(())

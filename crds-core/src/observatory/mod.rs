@@ -1,5 +1,7 @@
 //! The telescopes whose calibration references CRDS keeps.
 
+pub mod hst;
+
 use std::fmt;
 use std::str::FromStr;
 
