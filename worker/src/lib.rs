@@ -5,6 +5,7 @@
 
 pub mod calibrate;
 pub mod config;
+pub mod deliver;
 pub mod error;
 pub mod fits;
 pub mod input;

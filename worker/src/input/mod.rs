@@ -3,6 +3,8 @@
 //! Where they come from is a choice of the command line; what is in them, and which of them a
 //! program needs, is left to calibration.
 
+pub mod archive;
+
 use caldp_core::uri::{Location, S3Uri, UriError};
 use std::fmt;
 use std::path::PathBuf;

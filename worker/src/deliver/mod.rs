@@ -1,0 +1,3 @@
+//! Delivery: from products in the working directory to where they are kept.
+
+pub mod package;

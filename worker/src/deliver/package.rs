@@ -1,0 +1,211 @@
+//! Packs products into one `.tar.gz` while it is being uploaded: the tar stream is cut into
+//! blocks of 1 MiB, each block becomes a gzip member of its own, several are compressed at a
+//! time, and the members come out in order. Any tar or gunzip reads the result; the same files
+//! give the same bytes; memory does not grow with their size. Storing the stream is left to
+//! the caller.
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use libdeflater::{CompressionLvl, Compressor};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+use std::time::UNIX_EPOCH;
+use tokio::io::AsyncRead;
+use tokio::sync::mpsc;
+
+/// The uncompressed size of a gzip member.
+const BLOCK: usize = 1 << 20;
+/// At most so many blocks are compressed at a time.
+const MOST_THREADS: usize = 8;
+/// Calibrated images are noise and flags: on them the fastest level gives the size of the best.
+const LEVEL: i32 = 1;
+
+/// A file to pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Its name in the archive, such as `j8cb010b0/j8cb01u2q_flt.fits`.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// Why packing ended early. What was packed so far is no archive and must not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// A file could not be read.
+    #[error("{path} could not be packed: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file's size was not the same at its end as at its start.
+    #[error(
+        "{path} changed while it was packed: {expected} bytes at first, then {reason}\n\
+         hint: is another run working on the same folder?"
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The size it started with.
+        expected: u64,
+        /// `more` or `fewer`.
+        reason: &'static str,
+    },
+    /// A thread that packs has ended without an answer.
+    #[error("packing stopped: {0}")]
+    Stopped(String),
+}
+
+/// Packs the files, in the given order, into a stream of gzip members. Must be called in a
+/// tokio runtime. Dropping the stream stops the work.
+pub fn package(members: Vec<Member>) -> impl Stream<Item = Result<Bytes, PackageError>> + Send {
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(MOST_THREADS));
+    let (sender, mut receiver) = mpsc::channel(threads);
+    tokio::task::spawn_blocking(move || {
+        let mut blocks = Blocks::new(sender);
+        if let Err(error) = write_tar(&members, &mut blocks) {
+            // Nobody listens when the stream was dropped.
+            let _ = blocks.sender.blocking_send(Err(error));
+        }
+    });
+    stream::poll_fn(move |context| receiver.poll_recv(context))
+        .map(|block| async {
+            let block = block?;
+            tokio::task::spawn_blocking(move || compress(&block))
+                .await
+                .map_err(|error| PackageError::Stopped(error.to_string()))?
+        })
+        .buffered(threads)
+}
+
+/// The same as [`package`], to be read as bytes.
+pub fn package_reader(members: Vec<Member>) -> impl AsyncRead + Send {
+    tokio_util::io::StreamReader::new(Box::pin(package(members).map_err(io::Error::other)))
+}
+
+/// One gzip member.
+fn compress(block: &[u8]) -> Result<Bytes, PackageError> {
+    let level = CompressionLvl::new(LEVEL).map_err(|_| stopped("unknown level"))?;
+    let mut compressor = Compressor::new(level);
+    let mut member = vec![0; compressor.gzip_compress_bound(block.len())];
+    let size = compressor
+        .gzip_compress(block, &mut member)
+        .map_err(|error| stopped(&error.to_string()))?;
+    member.truncate(size);
+    Ok(Bytes::from(member))
+}
+
+fn stopped(reason: &str) -> PackageError {
+    PackageError::Stopped(reason.to_owned())
+}
+
+fn write_tar(members: &[Member], blocks: &mut Blocks) -> Result<(), PackageError> {
+    let mut tar = tar::Builder::new(blocks);
+    for member in members {
+        append(&mut tar, member)?;
+    }
+    let finish = |blocks: &mut Blocks| blocks.send();
+    tar.into_inner()
+        .and_then(finish)
+        .map_err(|error| stopped(&error.to_string()))
+}
+
+fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<(), PackageError> {
+    let read = |source| PackageError::Read {
+        path: member.path.clone(),
+        source,
+    };
+    let mut file = File::open(&member.path).map_err(read)?;
+    let metadata = file.metadata().map_err(read)?;
+    if !metadata.is_file() {
+        return Err(read(io::Error::other("it is not a file")));
+    }
+    let size = metadata.len();
+    let changed = metadata.modified().ok();
+    let seconds = changed.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_mtime(seconds.map_or(0, |time| time.as_secs()));
+    header.set_uid(0);
+    header.set_gid(0);
+    let mut exact = Exact {
+        file: &mut file,
+        left: size,
+    };
+    tar.append_data(&mut header, &member.name, &mut exact)
+        .map_err(read)?;
+    let different = |reason| PackageError::Changed {
+        path: member.path.clone(),
+        expected: size,
+        reason,
+    };
+    if exact.left > 0 {
+        return Err(different("fewer"));
+    }
+    match file.read(&mut [0]).map_err(read)? {
+        0 => Ok(()),
+        _ => Err(different("more")),
+    }
+}
+
+/// A file's bytes up to the size that its tar header gives.
+struct Exact<'a> {
+    file: &'a mut File,
+    left: u64,
+}
+
+impl Read for Exact<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = Read::by_ref(self.file).take(self.left).read(buffer)?;
+        self.left = self.left.saturating_sub(read as u64);
+        Ok(read)
+    }
+}
+
+/// Cuts what is written into blocks and sends them on.
+struct Blocks {
+    sender: mpsc::Sender<Result<Vec<u8>, PackageError>>,
+    block: Vec<u8>,
+}
+
+impl Blocks {
+    fn new(sender: mpsc::Sender<Result<Vec<u8>, PackageError>>) -> Self {
+        Self {
+            sender,
+            block: Vec::with_capacity(BLOCK),
+        }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        if self.block.is_empty() {
+            return Ok(());
+        }
+        let block = std::mem::replace(&mut self.block, Vec::with_capacity(BLOCK));
+        self.sender
+            .blocking_send(Ok(block))
+            .map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl Write for Blocks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let (now, _) = bytes.split_at(bytes.len().min(BLOCK - self.block.len()));
+        self.block.extend_from_slice(now);
+        if self.block.len() == BLOCK {
+            self.send()?;
+        }
+        Ok(now.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "package_tests.rs"]
+mod tests;

@@ -1,0 +1,496 @@
+//! Unpacks a dataset's tar archive, gzip-compressed or not. Archives come from outside and are
+//! hostile until proven otherwise: everything is unpacked into a hidden folder beside its
+//! destination and moved there only when the whole archive has been read and found good, so
+//! that nothing of a bad one stays behind. Finding and fetching archives is left to others.
+//!
+//! The `tar` crate cuts the stream into entries; long names and extended headers are read here,
+//! because the crate would read them into memory whatever their size.
+
+use flate2::bufread::MultiGzDecoder;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry as Slot;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::path::{Component, Path, PathBuf};
+use tar::{EntryType, PaxExtensions};
+
+/// How much an archive may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of all files together, unpacked.
+    pub total_bytes: u64,
+    /// Files and folders.
+    pub entries: usize,
+}
+
+impl Default for Limits {
+    /// 256 GiB, more than any HST dataset; 100,000 entries.
+    fn default() -> Self {
+        Self {
+            total_bytes: 256 << 30,
+            entries: 100_000,
+        }
+    }
+}
+
+/// An archive that was not unpacked; nothing of it is left.
+#[derive(Debug, thiserror::Error)]
+pub enum ArchiveError {
+    /// It cannot be read.
+    #[error("archive {archive} cannot be read: {source}")]
+    Read {
+        /// The archive.
+        archive: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It is cut short, damaged or no archive at all.
+    #[error("archive {archive} is damaged: {reason}\nhint: fetch it again")]
+    Damaged {
+        /// The archive.
+        archive: PathBuf,
+        /// Where and how.
+        reason: String,
+    },
+    /// One of its entries is not acceptable.
+    #[error("archive {archive} is refused: entry {entry:?} {reason}")]
+    Refused {
+        /// The archive.
+        archive: PathBuf,
+        /// The entry's name.
+        entry: String,
+        /// Why.
+        reason: Reason,
+    },
+    /// It holds more than it may.
+    #[error("archive {archive} is refused: it holds more than {limit} {unit}")]
+    TooLarge {
+        /// The archive.
+        archive: PathBuf,
+        /// The limit.
+        limit: u64,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// A file could not be written.
+    #[error("archive {archive} cannot be unpacked: {path}: {source}\nhint: is the disk full?")]
+    Write {
+        /// The archive.
+        archive: PathBuf,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Why an entry is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// Its name starts with a slash.
+    #[error("has an absolute name")]
+    Absolute,
+    /// Its name has a `..`.
+    #[error("has a `..` in its name")]
+    Parent,
+    /// Its name is empty, not UTF-8, or has control characters.
+    #[error("has a name that is empty, not UTF-8 or has control characters")]
+    BadName,
+    /// Its name, a folder in it or its extended header is longer than any real one.
+    #[error("has a name or an extended header that is too long")]
+    TooLong,
+    /// It is not a plain file or a folder.
+    #[error("is a {0}, not a file or a folder")]
+    NotAFile(&'static str),
+    /// Another entry has the same name, or one that differs in case only.
+    #[error("has the same name as {0:?} (letter case does not tell files apart everywhere)")]
+    Duplicate(String),
+    /// A file is already there as a folder, or the other way round, or behind a link.
+    #[error("collides with what is already at its place")]
+    Collision,
+    /// It uses a feature of tar that HST archives do not.
+    #[error("uses {0}, which is not supported")]
+    Unsupported(&'static str),
+}
+
+/// The longest name, in bytes, as on Linux.
+const LONGEST_NAME: u64 = 4096;
+/// The longest extended header, in bytes.
+const LONGEST_EXTENSION: u64 = 64 * 1024;
+/// What headers and padding may add to the files' bytes.
+const OVERHEAD: u64 = 256 << 20;
+
+/// Unpacks `archive` into the existing folder `destination` and returns the files' paths
+/// relative to it, sorted. Files of the same names are replaced.
+pub fn unpack(
+    archive: &Path,
+    destination: &Path,
+    limits: &Limits,
+) -> Result<Vec<PathBuf>, ArchiveError> {
+    let unpacking = Unpacking::new(archive, limits);
+    let file = File::open(archive).map_err(|source| unpacking.read_error(source))?;
+    let staging = tempfile::Builder::new()
+        .prefix(".unpacking-")
+        .tempdir_in(destination)
+        .map_err(|source| unpacking.write_error(destination, source))?;
+    let names = unpacking.stage(BufReader::with_capacity(256 * 1024, file), staging.path())?;
+    unpacking.publish(&names, staging.path(), destination)?;
+    Ok(names.into_files())
+}
+
+/// What the error messages of one archive need.
+struct Unpacking<'a> {
+    archive: &'a Path,
+    limits: &'a Limits,
+}
+
+/// The names in an archive: by lower-case path, the path as written and whether it is a file.
+#[derive(Default)]
+struct Names(BTreeMap<String, (String, Kind)>);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    File,
+    Folder,
+}
+
+impl Names {
+    fn into_files(self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = self
+            .0
+            .into_values()
+            .filter(|(_, kind)| *kind == Kind::File)
+            .map(|(name, _)| PathBuf::from(name))
+            .collect();
+        files.sort_unstable();
+        files
+    }
+
+    /// Adds a path and the folders above it.
+    fn add(&mut self, path: &str, kind: Kind) -> Result<(), Reason> {
+        for (end, _) in path.match_indices('/') {
+            let folder = path.get(..end).unwrap_or_default();
+            self.add_one(folder, Kind::Folder)?;
+        }
+        self.add_one(path, kind)
+    }
+
+    fn add_one(&mut self, path: &str, kind: Kind) -> Result<(), Reason> {
+        match self.0.entry(path.to_lowercase()) {
+            Slot::Vacant(slot) => {
+                slot.insert((path.to_owned(), kind));
+                Ok(())
+            }
+            Slot::Occupied(slot) => {
+                let (known, known_kind) = slot.get();
+                // A folder may be named as often as one likes, but always the same.
+                if known == path && kind == Kind::Folder && *known_kind == Kind::Folder {
+                    Ok(())
+                } else {
+                    Err(Reason::Duplicate(known.clone()))
+                }
+            }
+        }
+    }
+}
+
+impl<'a> Unpacking<'a> {
+    fn new(archive: &'a Path, limits: &'a Limits) -> Self {
+        Self { archive, limits }
+    }
+
+    fn read_error(&self, source: io::Error) -> ArchiveError {
+        let archive = self.archive.to_owned();
+        match source.kind() {
+            io::ErrorKind::FileTooLarge => self.too_large(),
+            io::ErrorKind::UnexpectedEof => ArchiveError::Damaged {
+                archive,
+                reason: "it is cut short".to_owned(),
+            },
+            // What decoders report; the rest comes from the system.
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
+                let reason = source.to_string();
+                ArchiveError::Damaged { archive, reason }
+            }
+            _ => ArchiveError::Read { archive, source },
+        }
+    }
+
+    fn write_error(&self, path: &Path, source: io::Error) -> ArchiveError {
+        ArchiveError::Write {
+            archive: self.archive.to_owned(),
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    fn too_large(&self) -> ArchiveError {
+        ArchiveError::TooLarge {
+            archive: self.archive.to_owned(),
+            limit: self.limits.total_bytes,
+            unit: "bytes",
+        }
+    }
+
+    fn refused(&self, entry: &[u8], reason: Reason) -> ArchiveError {
+        let entry: String = String::from_utf8_lossy(entry).chars().take(200).collect();
+        ArchiveError::Refused {
+            archive: self.archive.to_owned(),
+            entry,
+            reason,
+        }
+    }
+
+    /// Unpacks everything into `staging`, and reads the archive to its last byte, so that
+    /// checksums at its end are verified.
+    fn stage(&self, mut file: BufReader<File>, staging: &Path) -> Result<Names, ArchiveError> {
+        let start = file.fill_buf().map_err(|e| self.read_error(e))?;
+        if start.is_empty() {
+            let archive = self.archive.to_owned();
+            let reason = "it is empty".to_owned();
+            return Err(ArchiveError::Damaged { archive, reason });
+        }
+        let cap = self.limits.total_bytes.saturating_add(OVERHEAD);
+        let stream: Box<dyn Read> = if start.starts_with(&[0x1f, 0x8b]) {
+            Box::new(MultiGzDecoder::new(file))
+        } else {
+            Box::new(file)
+        };
+        let mut tar = tar::Archive::new(Capped { stream, left: cap });
+        let names = self.stage_entries(&mut tar, staging)?;
+        io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(|e| self.read_error(e))?;
+        Ok(names)
+    }
+
+    fn stage_entries<R: Read>(
+        &self,
+        tar: &mut tar::Archive<R>,
+        staging: &Path,
+    ) -> Result<Names, ArchiveError> {
+        let mut names = Names::default();
+        let mut total: u64 = 0;
+        let mut count = 0;
+        let mut long_name: Option<Vec<u8>> = None;
+        for entry in tar.entries().map_err(|e| self.read_error(e))?.raw(true) {
+            let mut entry = entry.map_err(|e| self.read_error(e))?;
+            let kind = entry.header().entry_type();
+            if let Some(name) = self.extension(&mut entry, kind)? {
+                long_name = name.or(long_name);
+                continue;
+            }
+            count += 1;
+            if count > self.limits.entries {
+                return Err(ArchiveError::TooLarge {
+                    archive: self.archive.to_owned(),
+                    limit: self.limits.entries as u64,
+                    unit: "entries",
+                });
+            }
+            let written = long_name
+                .take()
+                .unwrap_or_else(|| entry.path_bytes().into_owned());
+            let refuse = |reason| self.refused(&written, reason);
+            let kind = kind_of(kind, &written).map_err(refuse)?;
+            let Some(path) = relative(&written, kind).map_err(refuse)? else {
+                continue;
+            };
+            names.add(&path, kind).map_err(refuse)?;
+            total = total.saturating_add(entry.size());
+            if total > self.limits.total_bytes {
+                return Err(self.too_large());
+            }
+            self.write(&mut entry, kind, &staging.join(&path))?;
+        }
+        Ok(names)
+    }
+
+    /// Reads an entry that only extends the next one. `None` if it is not of that kind; else the
+    /// name it gives, if it does.
+    #[allow(clippy::option_option, reason = "two questions, both with an answer")]
+    fn extension<R: Read>(
+        &self,
+        entry: &mut tar::Entry<R>,
+        kind: EntryType,
+    ) -> Result<Option<Option<Vec<u8>>>, ArchiveError> {
+        let limit = match kind {
+            EntryType::GNULongName => LONGEST_NAME,
+            EntryType::XHeader | EntryType::XGlobalHeader => LONGEST_EXTENSION,
+            _ => return Ok(None),
+        };
+        let refuse = |reason| self.refused(&entry.path_bytes(), reason);
+        if entry.size() > limit {
+            return Err(refuse(Reason::TooLong));
+        }
+        let mut data = Vec::new();
+        entry
+            .read_to_end(&mut data)
+            .map_err(|e| self.read_error(e))?;
+        let refuse = |reason| self.refused(&entry.path_bytes(), reason);
+        if kind == EntryType::GNULongName {
+            while data.last() == Some(&0) {
+                data.pop();
+            }
+            return Ok(Some(Some(data)));
+        }
+        let mut name = None;
+        for record in PaxExtensions::new(&data) {
+            let record = record.map_err(|e| self.read_error(e))?;
+            match record.key_bytes() {
+                b"path" => name = Some(record.value_bytes().to_owned()),
+                b"size" => {
+                    return Err(refuse(Reason::Unsupported("a size in an extended header")));
+                }
+                key if key.starts_with(b"GNU.sparse") => {
+                    return Err(refuse(Reason::Unsupported("sparse files")));
+                }
+                _ => {}
+            }
+        }
+        if name.is_some() && kind == EntryType::XGlobalHeader {
+            return Err(refuse(Reason::Unsupported("a name for all entries")));
+        }
+        Ok(Some(name))
+    }
+
+    fn write<R: Read>(
+        &self,
+        entry: &mut tar::Entry<R>,
+        kind: Kind,
+        path: &Path,
+    ) -> Result<(), ArchiveError> {
+        let folder = match kind {
+            Kind::Folder => path,
+            Kind::File => path.parent().unwrap_or(path),
+        };
+        std::fs::create_dir_all(folder).map_err(|e| self.write_error(folder, e))?;
+        if kind == Kind::Folder {
+            return Ok(());
+        }
+        let mut file = File::create_new(path).map_err(|e| self.write_error(path, e))?;
+        let size = entry.size();
+        let mut left = size;
+        let mut buffer = vec![0; 128 * 1024];
+        while left > 0 {
+            let read = entry.read(&mut buffer).map_err(|e| self.read_error(e))?;
+            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                return Err(self.read_error(io::ErrorKind::UnexpectedEof.into()));
+            };
+            io::Write::write_all(&mut file, bytes).map_err(|e| self.write_error(path, e))?;
+            left = left.saturating_sub(read as u64);
+        }
+        Ok(())
+    }
+
+    /// Moves all files to their places, after looking that all places are free or files.
+    fn publish(
+        &self,
+        names: &Names,
+        staging: &Path,
+        destination: &Path,
+    ) -> Result<(), ArchiveError> {
+        for (name, kind) in names.0.values() {
+            let there = destination.join(name).symlink_metadata().ok();
+            let free = match kind {
+                // A link of that name is replaced itself, not what it points to.
+                Kind::File => there.is_none_or(|metadata| !metadata.is_dir()),
+                Kind::Folder => there.is_none_or(|metadata| metadata.is_dir()),
+            };
+            if !free {
+                return Err(self.refused(name.as_bytes(), Reason::Collision));
+            }
+        }
+        let mut moved: Vec<PathBuf> = Vec::new();
+        // In order of their names, a folder comes before what is in it.
+        for (name, kind) in names.0.values() {
+            let place = destination.join(name);
+            let result = match kind {
+                Kind::File => std::fs::rename(staging.join(name), &place),
+                Kind::Folder => match std::fs::create_dir(&place) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                    result => result,
+                },
+            };
+            if let Err(error) = result {
+                for path in moved.iter().rev() {
+                    let _ = std::fs::remove_file(path).or_else(|_| std::fs::remove_dir(path));
+                }
+                return Err(self.write_error(&place, error));
+            }
+            moved.push(place);
+        }
+        Ok(())
+    }
+}
+
+/// What an entry of this type is; other types are refused.
+fn kind_of(kind: EntryType, name: &[u8]) -> Result<Kind, Reason> {
+    match kind {
+        EntryType::Directory => Ok(Kind::Folder),
+        // Archives of the first format mark folders by a slash.
+        EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Ok(Kind::Folder),
+        EntryType::Regular | EntryType::Continuous => Ok(Kind::File),
+        EntryType::Symlink => Err(Reason::NotAFile("symbolic link")),
+        EntryType::Link | EntryType::GNULongLink => Err(Reason::NotAFile("hard link")),
+        EntryType::Char | EntryType::Block => Err(Reason::NotAFile("device")),
+        EntryType::Fifo => Err(Reason::NotAFile("named pipe")),
+        EntryType::GNUSparse => Err(Reason::Unsupported("sparse files")),
+        _ => Err(Reason::NotAFile("thing of an unknown type")),
+    }
+}
+
+/// The entry's path below the destination, without `.` and doubled slashes; `None` for the
+/// destination itself.
+fn relative(name: &[u8], kind: Kind) -> Result<Option<String>, Reason> {
+    let name = std::str::from_utf8(name).map_err(|_| Reason::BadName)?;
+    if name.is_empty() || name.chars().any(char::is_control) {
+        return Err(Reason::BadName);
+    }
+    if name.len() as u64 > LONGEST_NAME {
+        return Err(Reason::TooLong);
+    }
+    let mut path = String::new();
+    for component in Path::new(name).components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => return Err(Reason::Parent),
+            Component::RootDir | Component::Prefix(_) => return Err(Reason::Absolute),
+            Component::Normal(part) => {
+                let part = part.to_str().ok_or(Reason::BadName)?;
+                if part.len() > 255 {
+                    return Err(Reason::TooLong);
+                }
+                if !path.is_empty() {
+                    path.push('/');
+                }
+                path.push_str(part);
+            }
+        }
+    }
+    match (path.is_empty(), kind) {
+        (false, _) => Ok(Some(path)),
+        (true, Kind::Folder) => Ok(None),
+        (true, Kind::File) => Err(Reason::BadName),
+    }
+}
+
+/// Ends with an error when the stream gives more than it may: a small archive can unpack to
+/// any size.
+struct Capped {
+    stream: Box<dyn Read>,
+    left: u64,
+}
+
+impl Read for Capped {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        self.left = self
+            .left
+            .checked_sub(read as u64)
+            .ok_or(io::ErrorKind::FileTooLarge)?;
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;
