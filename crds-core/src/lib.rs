@@ -5,8 +5,13 @@
 //! keeps the cache of rules and references, and writes the answers into dataset headers.
 
 mod atomic;
+pub mod bestrefs;
 pub mod cache;
 pub mod config;
 pub mod dataset;
+mod expression;
 pub mod header;
+pub mod literal;
 pub mod observatory;
+pub mod rules;
+mod selector;

@@ -1,6 +1,7 @@
 //! The telescopes whose calibration references CRDS keeps.
 
 pub mod hst;
+pub(crate) mod hst_rules;
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,6 +27,14 @@ impl Observatory {
             Self::Hst => "hst",
             Self::Jwst => "jwst",
             Self::Roman => "roman",
+        }
+    }
+
+    /// The header keys that every table of the observatory needs besides its own.
+    pub(crate) fn extra_keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Jwst => &["META.VISIT.TSOVISIT", "META.INSTRUMENT.LAMP_STATE"],
+            Self::Hst | Self::Roman => &[],
         }
     }
 

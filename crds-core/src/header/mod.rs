@@ -4,6 +4,11 @@
 //! against that text; turning it into the form the rules compare is conditioning, which is the
 //! rest of this module's work.
 
+mod condition;
+
+pub use condition::condition;
+pub(crate) use condition::{is_space, python_float, trim};
+
 /// Keyword and value pairs in the order in which they were read.
 ///
 /// Keys keep their case and may repeat: which one wins is decided by the lookup, not here.
@@ -40,7 +45,7 @@ impl Header {
     }
 
     /// All pairs, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
         self.entries.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
 }

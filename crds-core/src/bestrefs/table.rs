@@ -1,0 +1,217 @@
+//! One reference type, step by step: does it apply, what do its special rules change, what does
+//! its table choose, and what follows from a failure.
+
+use std::borrow::Cow;
+
+use super::{Outcome, ReferenceType};
+use crate::expression::{Expression, Names};
+use crate::observatory::hst_rules;
+use crate::rules::{Instrument, Table};
+use crate::selector::slots::Values;
+use crate::selector::{Chosen, LookupFailure, Miss};
+
+/// How far a type's lookup gets without asking its table.
+pub(super) enum Steps<R> {
+    /// The answer; nothing if the type is omitted.
+    Settled(Option<Outcome>),
+    /// What the table says, and what follows if that is a failure.
+    Asked(Result<R, Miss>, Rescue<R>),
+}
+
+/// What follows when a table gives nothing.
+pub(super) enum Rescue<R> {
+    None,
+    /// The dataset is not to be reprocessed.
+    NotApplicable,
+    /// A second look with another header.
+    Again(Result<R, Miss>),
+    /// The rule that makes the other header failed.
+    Failed(LookupFailure),
+}
+
+impl Table {
+    /// Goes through the steps; `ask` puts a header to the table.
+    pub(super) fn steps<R>(
+        &self,
+        instrument: &Instrument,
+        values: Values<'_>,
+        mut ask: impl FnMut(&Values<'_>) -> Result<R, Miss>,
+    ) -> Steps<R> {
+        let names = |values| HeaderNames {
+            instrument,
+            values,
+            with_needed: None,
+        };
+        // An expression that fails counts as harmless: Python CRDS warns and goes on.
+        let holds = |e: &Option<Expression>| e.as_ref().map(|e| e.holds(&names(&values)));
+        if let Some(Ok(true)) = holds(&self.omit) {
+            return Steps::Settled(None);
+        }
+        if let Some(Ok(false)) = holds(&self.relevance) {
+            return Steps::Settled(Some(Outcome::NotApplicable));
+        }
+        let original = self.fallback.is_some().then(|| values.clone());
+        let mut values = values;
+        let prepared = self
+            .precondition(&mut values)
+            .and_then(|()| self.clear_irrelevant(instrument, &mut values));
+        if let Err(failure) = prepared {
+            return Steps::Settled(Some(Outcome::Error(failure)));
+        }
+        let first = ask(&values);
+        let get = |slot| values.get(slot);
+        let is_final = instrument
+            .detector_and_gain
+            .is_some_and(|[detector, gain]| {
+                hst_rules::is_not_reprocessed(get(detector), get(gain))
+            });
+        let rescue = match (is_final, original) {
+            (true, _) => Rescue::NotApplicable,
+            (false, Some(values)) => self.second_look(instrument, values, ask),
+            (false, None) => Rescue::None,
+        };
+        Steps::Asked(first, rescue)
+    }
+
+    fn precondition(&self, values: &mut Values<'_>) -> Result<(), LookupFailure> {
+        let Some(hook) = &self.precondition else {
+            return Ok(());
+        };
+        hook.apply(values).map_err(|problem| LookupFailure::Rule {
+            rule: hook.name(),
+            problem,
+        })
+    }
+
+    /// Sets the parameters to `N/A` that do not matter for this header.
+    fn clear_irrelevant(
+        &self,
+        instrument: &Instrument,
+        values: &mut Values<'_>,
+    ) -> Result<(), LookupFailure> {
+        let mut irrelevant = Vec::new();
+        for (slot, condition) in &self.parameter_relevance {
+            let names = HeaderNames {
+                instrument,
+                values,
+                with_needed: Some(self),
+            };
+            match condition.holds(&names) {
+                Ok(true) => {}
+                Ok(false) => irrelevant.push(*slot),
+                Err(problem) => {
+                    return Err(LookupFailure::Expression {
+                        parameter: instrument.slots.name(*slot).clone(),
+                        problem: problem.into(),
+                    });
+                }
+            }
+        }
+        for slot in irrelevant {
+            values.set(slot, "N/A");
+        }
+        Ok(())
+    }
+
+    fn second_look<R>(
+        &self,
+        instrument: &Instrument,
+        mut values: Values<'_>,
+        mut ask: impl FnMut(&Values<'_>) -> Result<R, Miss>,
+    ) -> Rescue<R> {
+        let Some(hook) = &self.fallback else {
+            return Rescue::None;
+        };
+        if let Err(problem) = hook.apply(&mut values) {
+            return Rescue::Failed(LookupFailure::Rule {
+                rule: hook.name(),
+                problem,
+            });
+        }
+        let mut reduced = values.clone();
+        for &[own, lower, upper] in &self.needed {
+            let value = values.get(lower).or_else(|| values.get(upper));
+            reduced.set(own, value.unwrap_or("UNDEFINED").to_owned());
+        }
+        Rescue::Again(match self.clear_irrelevant(instrument, &mut reduced) {
+            Ok(()) => ask(&reduced),
+            Err(failure) => Err(Miss::Final(failure)),
+        })
+    }
+
+    /// The outcome of the steps; `answer` gives what the table chose.
+    pub(super) fn outcome<R>(
+        &self,
+        steps: &Steps<R>,
+        answer: impl Fn(&R) -> Result<Chosen, Miss>,
+    ) -> Option<Outcome> {
+        let (first, rescue) = match steps {
+            Steps::Settled(outcome) => return outcome.clone(),
+            Steps::Asked(first, rescue) => (first, rescue),
+        };
+        let answer = |asked: &Result<R, Miss>| match asked {
+            Ok(asked) => answer(asked),
+            Err(miss) => Err(miss.clone()),
+        };
+        let miss = match answer(first) {
+            Ok(chosen) => return self.chosen(chosen),
+            Err(miss) => miss,
+        };
+        let miss = match rescue {
+            Rescue::None => miss,
+            Rescue::NotApplicable => return Some(Outcome::NotApplicable),
+            Rescue::Failed(failure) => return Some(Outcome::Error(failure.clone())),
+            Rescue::Again(second) => match answer(second) {
+                Ok(chosen) => return self.chosen(chosen),
+                Err(miss) => miss,
+            },
+        };
+        Some(match miss {
+            _ if !self.is_required => Outcome::NotApplicable,
+            Miss::NoMatch => Outcome::NoMatch,
+            Miss::Lookup(failure) | Miss::Final(failure) => Outcome::Error(failure),
+        })
+    }
+
+    fn chosen(&self, chosen: Chosen) -> Option<Outcome> {
+        match chosen {
+            Chosen::Terminal(id) => self.outcomes.get(id as usize).cloned().flatten(),
+            Chosen::Several(names) => Some(Outcome::Ambiguous(names)),
+        }
+    }
+}
+
+/// The header as expressions see it.
+struct HeaderNames<'h, 'v> {
+    instrument: &'h Instrument,
+    values: &'h Values<'v>,
+    /// The table whose needed keys are `UNDEFINED` where the header lacks them.
+    with_needed: Option<&'h Table>,
+}
+
+impl Names for HeaderNames<'_, '_> {
+    fn value(&self, number: usize) -> Result<Cow<'_, str>, String> {
+        let Some(name) = self.instrument.names.get(number) else {
+            return Err("an unknown name".into());
+        };
+        for slot in &name.slots {
+            if let Some(value) = self.values.get(*slot) {
+                return Ok(Cow::Borrowed(value));
+            }
+            let needed = |table: &Table| table.needed.iter().any(|[own, ..]| own == slot);
+            if self.with_needed.is_some_and(needed) {
+                return Ok(Cow::Borrowed("UNDEFINED"));
+            }
+        }
+        Err(format!("name '{}' is not defined", name.name))
+    }
+}
+
+/// The failure for a type the instrument does not have.
+pub(super) fn unknown_type(instrument: &Instrument, name: &str) -> (ReferenceType, Outcome) {
+    let failure = LookupFailure::UnknownType {
+        instrument: instrument.name.clone(),
+        name: name.into(),
+    };
+    (ReferenceType::new(name), Outcome::Error(failure))
+}

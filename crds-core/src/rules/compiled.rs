@@ -1,0 +1,526 @@
+//! One instrument's rules, compiled for lookups.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+
+use super::mapping::{Body, Mapping, Target};
+use super::{LoadError, MappingName};
+use crate::bestrefs::{Outcome, ReferenceName, ReferenceType};
+use crate::expression::Expression;
+use crate::literal::Literal;
+use crate::observatory::Observatory;
+use crate::observatory::hst_rules::Hook;
+use crate::selector::slots::{Slot, Slots};
+use crate::selector::{Choice, Compiler, Node, tree};
+
+/// All types of one instrument, or the one type of a table used as a context.
+#[derive(Debug)]
+pub(crate) struct Instrument {
+    /// Lower-case.
+    pub(crate) name: Box<str>,
+    pub(crate) observatory: Observatory,
+    /// The instrument map; a table used as a context has none.
+    pub(crate) imap: Option<Mapping>,
+    pub(crate) types: Vec<(ReferenceType, TypeRule)>,
+    pub(crate) slots: Slots,
+    /// The keys a header is reduced to, in text order.
+    pub(crate) needed: Vec<Slot>,
+    /// Where the value of an upper-case key goes on the reduced header.
+    pub(crate) reduced: HashMap<Arc<str>, Slot, FxBuildHasher>,
+    /// Needed keys that differ from another one only in case, and that other one.
+    pub(crate) copies: Vec<(Slot, Slot)>,
+    /// The combinations of keys that make up dates.
+    pub(crate) date_keys: Vec<Arc<[Slot]>>,
+    /// Where the values of the names in expressions may be, by name number.
+    pub(crate) names: Vec<ExpressionName>,
+    /// Which slots decide about tables, dates aside.
+    pub(crate) decisive: Vec<bool>,
+    pub(crate) detector_and_gain: Option<[Slot; 2]>,
+}
+
+/// A name in an expression.
+#[derive(Debug)]
+pub(crate) struct ExpressionName {
+    pub(crate) name: Box<str>,
+    /// The first of these that has a value gives it.
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// What the instrument says about a type.
+#[derive(Debug)]
+pub(crate) enum TypeRule {
+    NotApplicable,
+    Omitted,
+    Table(Box<Table>),
+}
+
+/// A compiled reference table.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) mapping: Mapping,
+    pub(crate) root: Node,
+    pub(crate) terminals: Vec<tree::Choice>,
+    /// What each terminal means; nothing for "leave the type out".
+    pub(crate) outcomes: Vec<Option<Outcome>>,
+    pub(crate) omit: Option<Expression>,
+    pub(crate) relevance: Option<Expression>,
+    /// Parameters that may not matter for a header, in the order in which they are tested.
+    pub(crate) parameter_relevance: Vec<(Slot, Expression)>,
+    pub(crate) precondition: Option<Hook>,
+    pub(crate) fallback: Option<Hook>,
+    pub(crate) is_required: bool,
+    /// For each needed key: itself, and its lower- and upper-case forms.
+    pub(crate) needed: Vec<[Slot; 3]>,
+    /// If the answer depends on a header only through these slots and its date, those slots.
+    pub(crate) decisive: Option<Vec<Slot>>,
+    /// The date that a special rule looks at.
+    pub(crate) stretch_of: Option<usize>,
+}
+
+impl Instrument {
+    /// Compiles an instrument map and its tables, given in the order of the map's types.
+    pub(crate) fn new(
+        imap: Mapping,
+        mut tables: HashMap<MappingName, Mapping>,
+    ) -> Result<Self, LoadError> {
+        let mut builder = Builder::new(&imap)?;
+        let invalid = |problem| LoadError::Invalid {
+            name: imap.name.clone(),
+            problem,
+        };
+        let mut needed = imap.header.parameters().map_err(invalid)?.concat();
+        needed.extend(imap.header.names("extra_keys").map_err(invalid)?);
+        let mut types = Vec::with_capacity(imap.targets().len());
+        for (name, target) in imap.targets() {
+            let rule = match target {
+                Target::NotApplicable => TypeRule::NotApplicable,
+                Target::Omitted => TypeRule::Omitted,
+                Target::Mapping(file) => {
+                    let is_shared = imap.targets().iter().filter(|(_, t)| t == target).count() > 1;
+                    let mapping = if is_shared {
+                        tables.get(file).cloned()
+                    } else {
+                        tables.remove(file)
+                    };
+                    let mapping =
+                        mapping.ok_or_else(|| invalid(format!("its table {file} is missing")))?;
+                    let table = builder.table(mapping)?;
+                    needed.extend(builder.names_of(&table));
+                    TypeRule::Table(Box::new(table))
+                }
+            };
+            types.push((ReferenceType::new(name), rule));
+        }
+        let instrument = builder.finish(types, needed, &imap.name)?;
+        Ok(Self {
+            imap: Some(imap),
+            ..instrument
+        })
+    }
+
+    /// A single table used as a context.
+    pub(crate) fn of_table(mapping: Mapping) -> Result<Self, LoadError> {
+        let mut builder = Builder::new(&mapping)?;
+        let name = mapping.name.clone();
+        let kind = mapping.header.text("filekind").unwrap_or_default();
+        let table = builder.table(mapping)?;
+        let needed = builder.names_of(&table);
+        let types = vec![(ReferenceType::new(&kind), TypeRule::Table(Box::new(table)))];
+        builder.finish(types, needed, &name)
+    }
+
+    /// Adds keys that a header is reduced to besides those of the tables.
+    pub(crate) fn need(&mut self, name: &str) -> Result<Slot, String> {
+        let slot = self.slots.number(name)?;
+        self.decisive.resize(self.slots.len(), false);
+        if !self.needed.contains(&slot) {
+            self.needed.push(slot);
+            self.index_needed();
+        }
+        Ok(slot)
+    }
+
+    fn index_needed(&mut self) {
+        let slots = &self.slots;
+        self.needed
+            .sort_by(|a, b| slots.name(*a).cmp(slots.name(*b)));
+        self.needed.dedup();
+        self.reduced.clear();
+        self.copies.clear();
+        for &slot in &self.needed {
+            let upper: Arc<str> = slots.name(slot).to_uppercase().into();
+            let first = *self.reduced.entry(upper).or_insert(slot);
+            if first != slot {
+                self.copies.push((first, slot));
+            }
+        }
+    }
+}
+
+/// Collects what the tables of one instrument share.
+struct Builder {
+    name: Box<str>,
+    observatory: Observatory,
+    slots: Slots,
+    date_keys: Vec<Arc<[Slot]>>,
+    names: Vec<Box<str>>,
+    detector_and_gain: Option<[Slot; 2]>,
+}
+
+impl Builder {
+    fn new(mapping: &Mapping) -> Result<Self, LoadError> {
+        let build = || {
+            let observatory: Observatory = mapping
+                .header
+                .required("observatory")?
+                .parse()
+                .map_err(|error: crate::observatory::UnknownObservatory| error.to_string())?;
+            let mut slots = Slots::default();
+            let detector_and_gain = if observatory == Observatory::Hst {
+                Some([slots.number("DETECTOR")?, slots.number("CCDGAIN")?])
+            } else {
+                None
+            };
+            Ok(Self {
+                name: mapping.header.required("instrument")?.into(),
+                observatory,
+                slots,
+                date_keys: Vec::new(),
+                names: Vec::new(),
+                detector_and_gain,
+            })
+        };
+        build().map_err(|problem| LoadError::Invalid {
+            name: mapping.name.clone(),
+            problem,
+        })
+    }
+
+    fn names_of(&self, table: &Table) -> Vec<Box<str>> {
+        let names = table.needed.iter();
+        names
+            .map(|[own, ..]| Box::from(&**self.slots.name(*own)))
+            .collect()
+    }
+
+    fn table(&mut self, mapping: Mapping) -> Result<Table, LoadError> {
+        let name = mapping.name.clone();
+        self.compile(mapping)
+            .map_err(|problem| LoadError::Invalid { name, problem })
+    }
+
+    fn compile(&mut self, owned: Mapping) -> Result<Table, String> {
+        let mapping = &owned;
+        let Body::Table(selector) = &mapping.body else {
+            return Err("it is no reference table".into());
+        };
+        let header = &mapping.header;
+        let parameters = header.parameters()?;
+        let mut needed: Vec<Box<str>> = parameters.concat();
+        needed.extend(header.switch().map(String::into_boxed_str));
+        needed.extend(header.names("extra_keys")?);
+        needed.extend(
+            self.observatory
+                .extra_keys()
+                .iter()
+                .map(|key| Box::from(*key)),
+        );
+
+        let substitutions = substitutions(header.get("substitutions"))?;
+        let mut compiler = Compiler {
+            slots: &mut self.slots,
+            parameters: &parameters,
+            substitutions: &substitutions,
+            merges: header.merges_overlaps(),
+            date_keys: &mut self.date_keys,
+            terminals: Vec::new(),
+        };
+        let root = compiler.node(selector, 0)?;
+        let terminals = compiler.terminals;
+        let outcomes = terminals.iter().map(outcome).collect();
+
+        let relevance = header
+            .text("rmap_relevance")
+            .unwrap_or_else(|| "always".into());
+        let relevance = self.expression(mapping, &relevance.replace("always", "True"), &needed)?;
+        let omit = header.text("rmap_omit").unwrap_or_else(|| "False".into());
+        let omit = self.expression(mapping, &omit, &needed)?;
+        let parameter_relevance = self.parameter_relevance(mapping, &needed)?;
+
+        let kind = header.required("filekind")?;
+        let precondition = self.hook(mapping, "precondition_header", &kind)?;
+        let fallback = self.hook(mapping, "fallback_header", &kind)?;
+        let mut needed_slots = Vec::with_capacity(needed.len());
+        for name in &needed {
+            let own = self.slots.number(name)?;
+            // Only a second lookup reduces a header that may have keys in lower case.
+            needed_slots.push(if fallback.is_some() {
+                let lower = self.slots.number(&name.to_lowercase())?;
+                [own, lower, self.slots.number(&name.to_uppercase())?]
+            } else {
+                [own; 3]
+            });
+        }
+        let mut stretch_of = None;
+        let hooks = [precondition.as_ref(), fallback.as_ref()];
+        for date in hooks.into_iter().flatten().filter_map(Hook::date_slots) {
+            let known = self.date_keys.iter().position(|keys| **keys == date);
+            stretch_of = Some(known.unwrap_or_else(|| {
+                self.date_keys.push(date.into());
+                self.date_keys.len() - 1
+            }));
+        }
+        let is_required = header.is_required();
+        Ok(Table {
+            mapping: owned,
+            root,
+            terminals,
+            outcomes,
+            omit: constant(omit, false),
+            relevance: constant(relevance, true),
+            parameter_relevance,
+            precondition,
+            fallback,
+            is_required,
+            needed: needed_slots,
+            decisive: None,
+            stretch_of,
+        })
+    }
+
+    /// Compiles an expression as Python CRDS does: keys with dots are written with underscores.
+    fn expression(
+        &mut self,
+        mapping: &Mapping,
+        text: &str,
+        needed: &[Box<str>],
+    ) -> Result<Expression, String> {
+        let mut text = text.to_owned();
+        for key in needed.iter().filter(|key| key.contains('.')) {
+            text = text.replace(&**key, &key.replace('.', "_"));
+        }
+        let names = &mut self.names;
+        let mut number = |name: &str| {
+            let known = names.iter().position(|known| **known == *name);
+            known.unwrap_or_else(|| {
+                names.push(name.into());
+                names.len() - 1
+            })
+        };
+        Expression::new(mapping.name.as_str(), &text, &mut number)
+            .map_err(|error| format!("its expression `{text}` cannot be read: {error}"))
+    }
+
+    fn parameter_relevance(
+        &mut self,
+        mapping: &Mapping,
+        needed: &[Box<str>],
+    ) -> Result<Vec<(Slot, Expression)>, String> {
+        let mut texts: Vec<(String, String)> = Vec::new();
+        let pairs = mapping.header.texts("parkey_relevance")?;
+        let mut all: Vec<(String, String)> = pairs
+            .into_iter()
+            .map(|(key, text)| (key.to_lowercase(), text.to_owned()))
+            .collect();
+        // Comments count as irrelevant for every dataset: Python CRDS asks the same question when
+        // it edits rules, and gives the answer of that case.
+        for key in mapping.header.names("comment_parkeys")? {
+            all.push((key.to_lowercase(), "False".into()));
+        }
+        for (key, text) in all {
+            match texts.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, old)) => *old = text,
+                None => texts.push((key, text)),
+            }
+        }
+        let mut relevance: Vec<(Slot, Expression)> = Vec::new();
+        let mut compiled = Vec::with_capacity(texts.len());
+        for (key, text) in texts {
+            compiled.push((key, self.expression(mapping, &text, needed)?));
+        }
+        for name in needed {
+            let slot = self.slots.number(name)?;
+            let lower = name.to_lowercase();
+            let found = compiled.iter().find(|(key, _)| *key == lower);
+            if let Some((_, expression)) = found
+                && relevance.iter().all(|(known, _)| *known != slot)
+            {
+                relevance.push((slot, expression.clone()));
+            }
+        }
+        Ok(relevance)
+    }
+
+    fn hook(&mut self, mapping: &Mapping, name: &str, kind: &str) -> Result<Option<Hook>, String> {
+        if self.observatory != Observatory::Hst {
+            return Ok(None);
+        }
+        let hooks = mapping.header.texts("hooks")?;
+        if hooks.is_empty() {
+            let versioned = format!("{name}_{}_{kind}_v1", self.name);
+            return Hook::new(&self.name, &versioned, &mut self.slots);
+        }
+        match hooks.iter().find(|(key, _)| *key == name) {
+            Some((_, versioned)) => Hook::new(&self.name, versioned, &mut self.slots),
+            None => Ok(None),
+        }
+    }
+
+    fn finish(
+        mut self,
+        mut types: Vec<(ReferenceType, TypeRule)>,
+        needed: Vec<Box<str>>,
+        name: &MappingName,
+    ) -> Result<Instrument, LoadError> {
+        let invalid = |problem| LoadError::Invalid {
+            name: name.clone(),
+            problem,
+        };
+        let mut needed_slots = Vec::with_capacity(needed.len());
+        for key in &needed {
+            needed_slots.push(self.slots.number(key).map_err(invalid)?);
+        }
+        let names = self.resolve_names().map_err(invalid)?;
+        let mut decisive = vec![false; self.slots.len()];
+        for (_, rule) in &mut types {
+            if let TypeRule::Table(table) = rule {
+                table.decisive = decisive_slots(table, &names, &self);
+                for slot in table.decisive.iter().flatten() {
+                    decisive[usize::from(*slot)] = true;
+                }
+            }
+        }
+        let mut instrument = Instrument {
+            name: self.name,
+            observatory: self.observatory,
+            imap: None,
+            types,
+            slots: self.slots,
+            needed: needed_slots,
+            reduced: HashMap::default(),
+            copies: Vec::new(),
+            date_keys: self.date_keys,
+            names,
+            decisive,
+            detector_and_gain: self.detector_and_gain,
+        };
+        instrument.index_needed();
+        Ok(instrument)
+    }
+
+    /// Finds where the values of names are: a dotted key is also known with underscores.
+    fn resolve_names(&mut self) -> Result<Vec<ExpressionName>, String> {
+        let mut resolved = Vec::with_capacity(self.names.len());
+        for name in std::mem::take(&mut self.names) {
+            let own = self.slots.number(&name)?;
+            let all = 0..self.slots.len();
+            let dotted = all
+                .filter_map(|slot| Slot::try_from(slot).ok())
+                .filter(|slot| {
+                    let key = self.slots.name(*slot);
+                    key.contains('.') && key.replace('.', "_") == *name
+                });
+            let mut slots: Vec<Slot> = dotted.collect();
+            slots.push(own);
+            resolved.push(ExpressionName { name, slots });
+        }
+        Ok(resolved)
+    }
+}
+
+/// The slots through which alone a header decides about a table, its date aside; nothing if the
+/// table is of a kind for which that cannot be said.
+fn decisive_slots(table: &Table, names: &[ExpressionName], builder: &Builder) -> Option<Vec<Slot>> {
+    let mut slots: Vec<Slot> = Vec::new();
+    let mut date_keys: Vec<usize> = Vec::new();
+    match &table.root {
+        Node::Match(rows) => {
+            slots.extend(rows.slots());
+            for choice in rows.choices() {
+                match choice {
+                    Choice::Terminal(_) => {}
+                    Choice::Node(node) => match &**node {
+                        Node::UseAfter(dates) if dates.has_only_terminals() => {
+                            date_keys.push(dates.date_keys);
+                        }
+                        _ => return None,
+                    },
+                }
+            }
+        }
+        Node::UseAfter(dates) if dates.has_only_terminals() => date_keys.push(dates.date_keys),
+        _ => return None,
+    }
+    let is_date = |slot: &Slot| {
+        let keys = date_keys
+            .iter()
+            .filter_map(|keys| builder.date_keys.get(*keys));
+        keys.flat_map(|keys| keys.iter()).any(|date| date == slot)
+    };
+    if table
+        .parameter_relevance
+        .iter()
+        .any(|(slot, _)| is_date(slot))
+    {
+        return None;
+    }
+    slots.extend(table.parameter_relevance.iter().map(|(slot, _)| *slot));
+    let conditions = table
+        .parameter_relevance
+        .iter()
+        .map(|(_, condition)| condition);
+    for expression in conditions.chain(&table.omit).chain(&table.relevance) {
+        expression.each_name(&mut |number| {
+            slots.extend(names.get(number).iter().flat_map(|name| &name.slots));
+        });
+    }
+    for hook in table.precondition.iter().chain(&table.fallback) {
+        slots.extend(hook.slots());
+    }
+    slots.extend(builder.detector_and_gain.iter().flatten());
+    slots.sort_unstable();
+    slots.dedup();
+    Some(slots)
+}
+
+/// Leaves out an expression that is the constant which changes nothing.
+fn constant(expression: Expression, harmless: bool) -> Option<Expression> {
+    use crate::expression::Constant;
+    match expression {
+        Expression::Constant(Constant::Bool(value)) if value == harmless => None,
+        other => Some(other),
+    }
+}
+
+fn outcome(terminal: &tree::Choice) -> Option<Outcome> {
+    match terminal {
+        tree::Choice::File(name) => match super::mapping::special(name) {
+            Some(Target::NotApplicable) => Some(Outcome::NotApplicable),
+            Some(_) => None,
+            None => Some(Outcome::File(ReferenceName::new(name))),
+        },
+        tree::Choice::Several(names) => Some(Outcome::Ambiguous(names.clone())),
+        tree::Choice::Nested(_) => Some(Outcome::NoMatch),
+    }
+}
+
+type Substitutions = Vec<(Box<str>, Vec<(Literal<'static>, Literal<'static>)>)>;
+
+fn substitutions(field: Option<&Literal<'static>>) -> Result<Substitutions, String> {
+    let wrong = || "its `substitutions` is not a dictionary of dictionaries".to_owned();
+    let Some(field) = field else {
+        return Ok(Vec::new());
+    };
+    field
+        .as_dict()
+        .ok_or_else(wrong)?
+        .iter()
+        .map(|(parameter, pairs)| {
+            let parameter = parameter.as_str().ok_or_else(wrong)?;
+            let pairs = pairs.as_dict().ok_or_else(wrong)?;
+            Ok((Box::from(parameter), pairs.to_vec()))
+        })
+        .collect()
+}

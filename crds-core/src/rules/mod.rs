@@ -1,0 +1,75 @@
+//! Rules: pipeline maps, instrument maps and reference tables, from files or from a pickle.
+//!
+//! A [`Context`] is a loaded set of rules. Loading checks and compiles everything a lookup needs;
+//! how answers are found with it is in [`crate::bestrefs`]. Where rule files come from is left to
+//! the caller's [`MappingSource`].
+
+mod checksum;
+mod compiled;
+mod context;
+mod header;
+mod mapping;
+mod name;
+mod source;
+
+pub use context::{Context, Scope, mappings_named_in};
+pub use header::RuleHeader;
+pub use mapping::Checksums;
+pub use name::{MappingKind, MappingName, MappingNameError};
+pub use source::{MappingDirectory, MappingSource};
+
+pub(crate) use compiled::{Instrument, Table, TypeRule};
+pub(crate) use context::{Found, Root};
+
+/// Rules cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the rules {name}: {source}")]
+    Read {
+        /// The rule file.
+        name: MappingName,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not UTF-8.
+    #[error("the rules {name} are not UTF-8 text: byte {at} is wrong")]
+    NotText {
+        /// The rule file.
+        name: MappingName,
+        /// Where the text ends.
+        at: usize,
+    },
+    /// The file is not written as rules are.
+    #[error("the rules cannot be read: {0}")]
+    Syntax(#[from] crate::literal::LiteralError),
+    /// The file has no checksum.
+    #[error(
+        "the rules {name} carry no sha1sum\nhint: CRDS_IGNORE_MAPPING_CHECKSUM=1 loads them all the same"
+    )]
+    NoChecksum {
+        /// The rule file.
+        name: MappingName,
+    },
+    /// The file is not what it was when its checksum was made.
+    #[error(
+        "the rules {name} say their sha1sum is {stated}, but it is {actual}: the file was changed\nhint: fetch it again, or load it as it is with CRDS_IGNORE_MAPPING_CHECKSUM=1"
+    )]
+    WrongChecksum {
+        /// The rule file.
+        name: MappingName,
+        /// What the file says.
+        stated: Box<str>,
+        /// What its content gives.
+        actual: String,
+    },
+    /// The file is readable but its rules make no sense.
+    #[error("the rules {name} cannot be used: {problem}")]
+    Invalid {
+        /// The rule file.
+        name: MappingName,
+        /// What is wrong.
+        problem: String,
+    },
+}

@@ -1,0 +1,70 @@
+//! Header keys as numbers, so that tables need not compare texts to find their parameters.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustc_hash::FxBuildHasher;
+
+/// The number of a header key among those one instrument's rules mention.
+pub(crate) type Slot = u16;
+
+/// The header keys one instrument's rules mention.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, Slot, FxBuildHasher>,
+}
+
+impl Slots {
+    /// The number of a key, new if need be.
+    pub(crate) fn number(&mut self, name: &str) -> Result<Slot, String> {
+        if let Some(slot) = self.numbers.get(name) {
+            return Ok(*slot);
+        }
+        let slot = Slot::try_from(self.names.len())
+            .map_err(|_| "its rules mention more header keys than can be".to_owned())?;
+        let name: Arc<str> = name.into();
+        self.names.push(Arc::clone(&name));
+        self.numbers.insert(name, slot);
+        Ok(slot)
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Slot> {
+        self.numbers.get(name).copied()
+    }
+
+    pub(crate) fn name(&self, slot: Slot) -> &Arc<str> {
+        &self.names[usize::from(slot)]
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.names.len()
+    }
+}
+
+/// The header as one table sees it: a value, or nothing, for every slot.
+#[derive(Debug, Clone)]
+pub(crate) struct Values<'v>(Vec<Option<Cow<'v, str>>>);
+
+impl<'v> Values<'v> {
+    pub(crate) fn new(values: Vec<Option<Cow<'v, str>>>) -> Self {
+        Self(values)
+    }
+
+    pub(crate) fn get(&self, slot: Slot) -> Option<&str> {
+        self.0.get(usize::from(slot))?.as_deref()
+    }
+
+    pub(crate) fn set(&mut self, slot: Slot, value: impl Into<Cow<'v, str>>) {
+        if let Some(old) = self.0.get_mut(usize::from(slot)) {
+            *old = Some(value.into());
+        }
+    }
+
+    pub(crate) fn clear(&mut self, slot: Slot) {
+        if let Some(old) = self.0.get_mut(usize::from(slot)) {
+            *old = None;
+        }
+    }
+}
