@@ -6,5 +6,6 @@ pub mod context;
 pub mod layout;
 mod name;
 pub mod place;
+pub mod server_config;
 
 pub use name::{FileName, FileNameError};

@@ -1,0 +1,381 @@
+//! `server_config`: what the server said last, as a file. Which rules are in use, which files are
+//! bad, and the size and sum of every file there is.
+//!
+//! It is the text of one Python dictionary; the catalogue inside is JSON, compressed and encoded.
+//! Both are foreign and bounded. Getting the text, from the cache, a URI or a server, is for
+//! others.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+
+use super::context::{ContextName, ContextTag};
+use super::layout::Layout;
+use super::place::Expected;
+use crate::atomic::Pending;
+use crate::literal::{self, Literal};
+use crate::observatory::Observatory;
+
+/// The largest real catalogue takes 6 MB.
+const MAX_CATALOGUE_BYTES: u64 = 256 << 20;
+
+/// What the server said.
+#[derive(Debug, Clone, Default)]
+pub struct ServerConfig {
+    operational: Option<String>,
+    edit: Option<String>,
+    versions: Option<String>,
+    bad_files: HashSet<Box<str>>,
+    /// Newest first.
+    history: Vec<HistoryEntry>,
+    mappings: Vec<Box<str>>,
+    catalogue: HashMap<Box<str>, Expected>,
+    server_insists: bool,
+    synchronised: Option<String>,
+}
+
+/// When a context came into use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// `YYYY-MM-DD HH:MM:SS`, perhaps with a fraction.
+    pub date: String,
+    /// The name of its rules file.
+    pub context: String,
+    /// Why.
+    pub description: String,
+}
+
+/// A context, found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// Its rules file: a name in the cache, or a path.
+    pub file: String,
+    /// Only the rules of this instrument are meant.
+    pub instrument: Option<String>,
+}
+
+/// A `server_config` cannot be used, or does not say what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerConfigError {
+    /// It is not there.
+    #[error("{path}: {source}\n  hint: {}", hint_for(source))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// It is not what it should be.
+    #[error("{source_name} is damaged: {problem}")]
+    Damaged {
+        /// Where the text is from.
+        source_name: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It is about another observatory.
+    #[error("{source_name} is about {found:?}, not about {expected}\n  hint: {PATH_HINT}")]
+    Observatory {
+        /// Where the text is from.
+        source_name: String,
+        /// Which observatory was asked for.
+        expected: Observatory,
+        /// What it says.
+        found: String,
+    },
+    /// It names no such context.
+    #[error("the server's configuration does not say what {0} is")]
+    Unnamed(ContextName),
+    /// A date before all contexts.
+    #[error("no context was in use at {asked}: the first, {context}, came into use at {first}")]
+    TooEarly {
+        /// The date.
+        asked: String,
+        /// When the first one was.
+        first: String,
+        /// Its name.
+        context: String,
+    },
+}
+
+const PATH_HINT: &str = "CRDS_PATH, CRDS_CONFIG_URI or CRDS_OBSERVATORY is set to another one";
+
+fn hint_for(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::NotFound {
+        "set CRDS_PATH to a filled cache, or CRDS_CONFIG_URI or CRDS_SERVER_URL to where it can be filled from"
+    } else {
+        "the cache should be readable"
+    }
+}
+
+impl ServerConfig {
+    /// Reads the one in the cache.
+    pub fn load(layout: &Layout) -> Result<Self, ServerConfigError> {
+        let path = layout.server_config();
+        let read = fs::File::open(&path).and_then(|file| {
+            let mut bytes = Vec::new();
+            file.take(literal::MAX_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)?;
+            Ok(bytes)
+        });
+        match read {
+            Ok(bytes) => Self::parse(&bytes, layout.observatory, &path.display().to_string()),
+            Err(source) => Err(ServerConfigError::Io { path, source }),
+        }
+    }
+
+    /// Reads the text. `source_name` is what errors call it.
+    pub fn parse(
+        text: &[u8],
+        observatory: Observatory,
+        source_name: &str,
+    ) -> Result<Self, ServerConfigError> {
+        let damaged = |problem: String| ServerConfigError::Damaged {
+            source_name: source_name.to_owned(),
+            problem,
+        };
+        let text = std::str::from_utf8(text).map_err(|error| damaged(error.to_string()))?;
+        let dict =
+            literal::parse(source_name, text).map_err(|error| ServerConfigError::Damaged {
+                source_name: source_name.to_owned(),
+                problem: error.problem,
+            })?;
+        if dict.as_dict().is_none() {
+            return Err(damaged("it is not a dictionary".into()));
+        }
+        let found = dict
+            .get("observatory")
+            .and_then(Literal::as_str)
+            .unwrap_or_default();
+        if found != observatory.name() {
+            return Err(ServerConfigError::Observatory {
+                source_name: source_name.to_owned(),
+                expected: observatory,
+                found: found.to_owned(),
+            });
+        }
+        let name = |key: &str| -> Option<String> {
+            let name = dict.get(key).and_then(Literal::as_str)?;
+            (!name.is_empty() && name != "None").then(|| name.to_owned())
+        };
+        let names = |key: &str| -> Vec<Box<str>> {
+            let items = dict
+                .get(key)
+                .and_then(Literal::as_sequence)
+                .unwrap_or_default();
+            items
+                .iter()
+                .filter_map(Literal::as_str)
+                .map(Into::into)
+                .collect()
+        };
+        let catalogue = match dict.get("download_metadata") {
+            Some(encoded) => catalogue(encoded)
+                .map_err(|problem| damaged(format!("download_metadata: {problem}")))?,
+            None => HashMap::new(),
+        };
+        Ok(Self {
+            operational: name("latest_context").or_else(|| name("operational_context")),
+            edit: name("edit_context"),
+            versions: name("versions_context"),
+            bad_files: names("bad_files_list").into_iter().collect(),
+            history: history(dict.get("context_history")),
+            mappings: names("mappings"),
+            catalogue,
+            server_insists: matches!(
+                dict.get("force_remote_mode"),
+                Some(Literal::Bool(true) | Literal::Int(1..))
+            ),
+            synchronised: name("last_synced"),
+        })
+    }
+
+    /// What a context's name stands for. `None` asks for the one in use.
+    pub fn resolve(&self, name: Option<&ContextName>) -> Result<Context, ServerConfigError> {
+        let whole = |file: String| Context {
+            file,
+            instrument: None,
+        };
+        let name = match name {
+            Some(name) => name,
+            None => &ContextName::Symbolic {
+                observatory: None,
+                tag: ContextTag::Operational,
+            },
+        };
+        match name {
+            ContextName::File(file) => Ok(whole(file.clone())),
+            ContextName::Symbolic { tag, .. } => {
+                let file = match tag {
+                    ContextTag::Operational => &self.operational,
+                    ContextTag::Edit => &self.edit,
+                    ContextTag::Versions => &self.versions,
+                };
+                let unnamed = || ServerConfigError::Unnamed(name.clone());
+                file.clone().map(whole).ok_or_else(unnamed)
+            }
+            ContextName::Date {
+                instrument, date, ..
+            } => Ok(Context {
+                file: self.at(name, date)?.to_owned(),
+                instrument: instrument.clone(),
+            }),
+        }
+    }
+
+    /// The context in use at a date.
+    fn at(&self, name: &ContextName, date: &str) -> Result<&str, ServerConfigError> {
+        let mut history = self.history.iter();
+        if let Some(entry) = history.find(|entry| entry.date.as_str() <= date) {
+            return Ok(&entry.context);
+        }
+        Err(match self.history.last() {
+            Some(first) => ServerConfigError::TooEarly {
+                asked: date.to_owned(),
+                first: first.date.clone(),
+                context: first.context.clone(),
+            },
+            None => ServerConfigError::Unnamed(name.clone()),
+        })
+    }
+
+    /// The size and sum a file should have; `None` if the server does not know the file.
+    pub fn expected(&self, name: &str) -> Option<Expected> {
+        self.catalogue.get(name).copied()
+    }
+
+    /// The names of all files the server knows, rules and references, in no order.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        self.catalogue.keys().map(AsRef::as_ref)
+    }
+
+    /// Whether a rules or reference file was found to be scientifically wrong.
+    pub fn is_bad(&self, name: &str) -> bool {
+        self.bad_files.contains(name)
+    }
+
+    /// All files that are, in order.
+    pub fn bad_files(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.bad_files.iter().map(AsRef::as_ref).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// All rules files there are, as the server lists them.
+    pub fn mappings(&self) -> impl Iterator<Item = &str> {
+        self.mappings.iter().map(AsRef::as_ref)
+    }
+
+    /// The contexts that were in use, newest first.
+    pub fn history(&self) -> &[HistoryEntry] {
+        &self.history
+    }
+
+    /// Whether the server wants best references to be computed by itself.
+    pub fn server_insists(&self) -> bool {
+        self.server_insists
+    }
+
+    /// When the configuration was fetched, as it says.
+    pub fn synchronised(&self) -> Option<&str> {
+        self.synchronised.as_deref()
+    }
+
+    /// Writes a configuration that came from a server into the cache, with the list of bad files
+    /// beside it. `text` is what was parsed.
+    pub fn store(&self, text: &[u8], layout: &Layout) -> io::Result<()> {
+        fs::create_dir_all(&layout.config)?;
+        let bad = self.bad_files().join("\n");
+        for (path, bytes) in [
+            (layout.bad_files(), bad.as_bytes()),
+            (layout.server_config(), text),
+        ] {
+            let mut file = Pending::beside(&path)?;
+            file.file().write_all(bytes)?;
+            file.commit()?;
+        }
+        Ok(())
+    }
+}
+
+fn history(entries: Option<&Literal<'_>>) -> Vec<HistoryEntry> {
+    let entries = entries.and_then(Literal::as_sequence).unwrap_or_default();
+    let mut history: Vec<HistoryEntry> = entries
+        .iter()
+        .filter_map(|entry| {
+            let mut texts = entry.as_sequence()?.iter().map(Literal::as_str);
+            Some(HistoryEntry {
+                date: texts.next()??.replacen('T', " ", 1),
+                context: texts.next()??.to_owned(),
+                description: texts.next().flatten().unwrap_or_default().to_owned(),
+            })
+        })
+        .collect();
+    // It is newest first already; the search relies on it, so it is not taken on trust.
+    history.sort_by(|a, b| b.date.cmp(&a.date));
+    history
+}
+
+/// One file of the catalogue.
+#[derive(Deserialize)]
+struct Entry {
+    size: Size,
+    #[serde(default)]
+    sha1sum: String,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Size {
+    Text(String),
+    Number(u64),
+}
+
+/// `{'crds_encoded': '1.0', 'crds_payload': base64 of gzip of JSON}`.
+fn catalogue(encoded: &Literal<'_>) -> Result<HashMap<Box<str>, Expected>, String> {
+    let text = |key| encoded.get(key).and_then(Literal::as_str);
+    match (text("crds_encoded"), text("crds_payload")) {
+        (Some("1.0"), Some(payload)) => {
+            let packed = STANDARD
+                .decode(payload)
+                .map_err(|error| error.to_string())?;
+            let mut json = Vec::new();
+            GzDecoder::new(packed.as_slice())
+                .take(MAX_CATALOGUE_BYTES)
+                .read_to_end(&mut json)
+                .map_err(|error| error.to_string())?;
+            let entries: HashMap<Box<str>, Entry> =
+                serde_json::from_slice(&json).map_err(|error| error.to_string())?;
+            entries
+                .into_iter()
+                .map(|(name, entry)| {
+                    let size = match entry.size {
+                        Size::Number(size) => size,
+                        Size::Text(text) => {
+                            let problem = || format!("the size of {name} is {text:?}");
+                            text.trim().parse().map_err(|_| problem())?
+                        }
+                    };
+                    let expected = Expected {
+                        size: Some(size),
+                        // `none` for files older than the sums.
+                        sha1: entry.sha1sum.parse().ok(),
+                    };
+                    Ok((name, expected))
+                })
+                .collect()
+        }
+        (Some(other), _) if other != "1.0" => Err(format!("encoded in an unknown way, {other:?}")),
+        _ => Err("it is not encoded as it should be".into()),
+    }
+}
+
+#[cfg(test)]
+#[path = "server_config_tests.rs"]
+mod tests;
