@@ -1,7 +1,8 @@
 //! Every answer of Python CRDS that is on record, asked again.
 //!
 //! The records and the real rules are not part of this repository: `CALDP_TEST_DATA` names the
-//! directory that has them.
+//! directory that has them. Python CRDS itself, for the pickles it makes of those rules, is asked
+//! only where `CRDS_TEST_PYTHON` names a Python that has it.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -69,30 +70,50 @@ fn compare_line(line: &Value, lookups: &mut Lookups<'_>, count: &mut Count) {
     }
 }
 
-fn compare_file(data: &Path, file: &str, mappings: &str) -> usize {
-    let records = std::fs::File::open(data.join("oracle").join(file)).unwrap();
-    let records = BufReader::new(flate2::read::GzDecoder::new(records));
-    let rules = MappingDirectory::new(data.join(mappings));
-    let mut contexts: BTreeMap<String, Context> = BTreeMap::new();
-    let lines: Vec<Value> = records
+/// One file of records, and the cache and observatory whose rules it is about.
+struct Records {
+    file: &'static str,
+    cache: &'static str,
+    observatory: &'static str,
+}
+
+const RECORDS: [Records; 4] = [
+    Records {
+        file: "hst_bestrefs_dev.jsonl.gz",
+        cache: "crds-cache",
+        observatory: "hst",
+    },
+    Records {
+        file: "jwst_bestrefs_dev.jsonl.gz",
+        cache: "crds-cache",
+        observatory: "jwst",
+    },
+    Records {
+        file: "roman_bestrefs_dev.jsonl.gz",
+        cache: "crds-cache",
+        observatory: "roman",
+    },
+    Records {
+        file: "synthetic_bestrefs_dev.jsonl.gz",
+        cache: "crds-cache-synthetic",
+        observatory: "hst",
+    },
+];
+
+fn compare_file(data: &Path, records: &Records, load: &dyn Fn(&str) -> Context) -> usize {
+    let file = std::fs::File::open(data.join("oracle").join(records.file)).unwrap();
+    let lines: Vec<Value> = BufReader::new(flate2::read::GzDecoder::new(file))
         .lines()
         .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
         .collect();
+    let mut contexts: BTreeMap<&str, Context> = BTreeMap::new();
     for line in &lines {
         let name = line["context"].as_str().unwrap();
-        contexts.entry(name.to_owned()).or_insert_with(|| {
-            Context::load(
-                &rules,
-                &name.parse().unwrap(),
-                Scope::All,
-                Checksums::Verify,
-            )
-            .unwrap()
-        });
+        contexts.entry(name).or_insert_with(|| load(name));
     }
     let mut lookups: BTreeMap<&str, Lookups<'_>> = contexts
         .iter()
-        .map(|(name, context)| (name.as_str(), context.lookups()))
+        .map(|(name, context)| (*name, context.lookups()))
         .collect();
     let mut count = Count::default();
     for line in &lines {
@@ -100,7 +121,8 @@ fn compare_file(data: &Path, file: &str, mappings: &str) -> usize {
         compare_line(line, lookups, &mut count);
     }
     println!(
-        "{file}: {} lines, {} of them failures as a whole, {} values, {} differences",
+        "{}: {} lines, {} of them failures as a whole, {} values, {} differences",
+        records.file,
         count.lines,
         count.failed_calls,
         count.values,
@@ -109,7 +131,11 @@ fn compare_file(data: &Path, file: &str, mappings: &str) -> usize {
     for difference in count.differences.iter().take(40) {
         println!("  {difference}");
     }
-    assert!(count.differences.is_empty(), "{file}: answers differ");
+    assert!(
+        count.differences.is_empty(),
+        "{}: answers differ",
+        records.file
+    );
     count.values
 }
 
@@ -118,17 +144,49 @@ fn every_recorded_answer_is_given() {
     let Some(data) = test_data("every_recorded_answer_is_given") else {
         return;
     };
-    let values: usize = [
-        ("hst_bestrefs_dev.jsonl.gz", "crds-cache/mappings/hst"),
-        ("jwst_bestrefs_dev.jsonl.gz", "crds-cache/mappings/jwst"),
-        ("roman_bestrefs_dev.jsonl.gz", "crds-cache/mappings/roman"),
-        (
-            "synthetic_bestrefs_dev.jsonl.gz",
-            "crds-cache-synthetic/mappings/hst",
-        ),
-    ]
-    .into_iter()
-    .map(|(file, mappings)| compare_file(&data, file, mappings))
-    .sum();
-    println!("{values} values agree");
+    let values = RECORDS.iter().map(|records| {
+        let cache = data.join(records.cache).join("mappings");
+        let rules = MappingDirectory::new(cache.join(records.observatory));
+        compare_file(&data, records, &|name| {
+            Context::load(
+                &rules,
+                &name.parse().unwrap(),
+                Scope::All,
+                Checksums::Verify,
+            )
+            .unwrap()
+        })
+    });
+    println!("{} values agree", values.sum::<usize>());
+}
+
+#[test]
+fn pickled_rules_give_the_same_answers() {
+    let Some(data) = test_data("pickled_rules_give_the_same_answers") else {
+        return;
+    };
+    let Some(python) = std::env::var_os("CRDS_TEST_PYTHON") else {
+        eprintln!(
+            "left out: pickled_rules_give_the_same_answers needs CRDS_TEST_PYTHON, a Python that has crds"
+        );
+        return;
+    };
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/make_pickles.py");
+    let values = RECORDS.iter().map(|records| {
+        let pickles = tempfile::tempdir().unwrap();
+        compare_file(&data, records, &|name| {
+            let status = std::process::Command::new(&python)
+                .arg(script)
+                .arg(data.join(records.cache))
+                .arg(records.observatory)
+                .arg(pickles.path())
+                .arg(name)
+                .status()
+                .unwrap();
+            assert!(status.success());
+            let pickle = std::fs::read(pickles.path().join(format!("{name}.pkl"))).unwrap();
+            Context::from_pickle(&name.parse().unwrap(), &pickle).unwrap()
+        })
+    });
+    println!("{} values agree with pickled rules", values.sum::<usize>());
 }

@@ -10,6 +10,7 @@ mod context;
 mod header;
 mod mapping;
 mod name;
+mod pickle;
 mod source;
 
 pub use context::{Context, Scope, mappings_named_in};
@@ -63,6 +64,16 @@ pub enum LoadError {
         stated: Box<str>,
         /// What its content gives.
         actual: String,
+    },
+    /// The pickle is not one of a CRDS context.
+    #[error(
+        "the pickle of {name} cannot be used: {problem}\nhint: remove it, and the rules are loaded from their files"
+    )]
+    Pickle {
+        /// The context.
+        name: MappingName,
+        /// What is wrong.
+        problem: String,
     },
     /// The file is readable but its rules make no sense.
     #[error("the rules {name} cannot be used: {problem}")]
