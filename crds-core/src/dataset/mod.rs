@@ -1,9 +1,45 @@
 //! The files that are to be calibrated: what their headers say, and writing into them which
 //! references were chosen. The rules that choose are elsewhere; pixels are never interpreted.
 
+pub mod asdf;
 pub mod fits;
+mod model_names;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
 
 use crate::header::Header;
+pub use asdf::AsdfError;
+pub use fits::FitsError;
+
+/// A dataset could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// A FITS file, or something else that is none.
+    #[error(transparent)]
+    Fits(#[from] FitsError),
+    /// An ASDF file.
+    #[error(transparent)]
+    Asdf(#[from] AsdfError),
+}
+
+/// Reads the header of a dataset, FITS or ASDF as its first bytes say, ready to be looked up: with
+/// its instrument where rules look for it, and the names of the data models if it is from JWST.
+pub fn read(path: &Path) -> Result<Header, ReadError> {
+    let mut magic = [0; 5];
+    let asdf = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
+    let mut header = if asdf.is_ok() && &magic == b"#ASDF" {
+        asdf::read(path)?
+    } else {
+        fits::read(path)?
+    };
+    if header.get("TELESCOP") == Some("JWST") {
+        model_names::add(&mut header);
+    }
+    set_instrument(&mut header);
+    Ok(header)
+}
 
 /// Where a header may name its instrument, in order of preference.
 const INSTRUMENT_KEYS: [&str; 7] = [
@@ -40,7 +76,46 @@ pub fn set_instrument(header: &mut Header) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
+
+    #[test]
+    fn the_first_bytes_tell_the_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let put = |bytes: &str| {
+            std::fs::write(&path, bytes).unwrap();
+            read(&path)
+        };
+        let roman =
+            put("#ASDF 1.0.0\n---\nroman: {meta: {instrument: {name: wfi}}}\n...\n").unwrap();
+        assert_eq!(roman.get("INSTRUME"), Some("WFI"));
+        let cards = [
+            "SIMPLE  = T",
+            "NAXIS   = 0",
+            "TELESCOP= 'JWST'",
+            "INSTRUME= 'MIRI'",
+            "EXP_TYPE= 'MIR_IMAGE'",
+            "END",
+        ];
+        let cards: Vec<String> = cards.iter().map(|card| format!("{card:80}")).collect();
+        let jwst = put(&format!("{:2880}", cards.concat())).unwrap();
+        assert_eq!(jwst.get("META.EXPOSURE.TYPE"), Some("MIR_IMAGE"));
+        assert_eq!(jwst.get("META.INSTRUMENT.NAME"), Some("MIRI"));
+        assert!(
+            put("nothing")
+                .unwrap_err()
+                .to_string()
+                .contains("not a FITS file")
+        );
+        assert!(
+            read(&folder.path().join("y"))
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be read")
+        );
+    }
 
     #[test]
     fn the_instrument_is_found_under_any_of_its_names() {
