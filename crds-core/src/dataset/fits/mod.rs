@@ -5,6 +5,7 @@ mod card;
 mod checksum;
 mod error;
 mod hdu;
+mod references;
 mod update;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use std::path::Path;
 
 pub use card::CardValue;
 pub use error::{FitsError, FitsProblem};
+pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
 pub use update::{CardUpdate, ChecksumState, UpdateOutcome, update_primary};
 
 use crate::header::Header;
