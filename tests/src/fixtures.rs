@@ -1,0 +1,71 @@
+//! The bundled data of the tests, and where larger data is when it is there.
+
+use std::path::{Path, PathBuf};
+
+/// Names the directory of data that is not bundled: real rules, oracles, batch lists, events.
+const EXTERNAL_DATA: &str = "CALDP_TEST_DATA";
+
+/// The bundled fixtures: `crds/`, `golden/`, `raw/<dataset>.tar.gz`, `manifest.json`.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// Unpacks the raw files of a bundled dataset into `directory` and returns their paths, sorted.
+///
+/// # Panics
+/// When there is no such dataset or it cannot be unpacked.
+pub fn unpack_fixture(dataset: &str, directory: &Path) -> Vec<PathBuf> {
+    let path = fixtures().join("raw").join(format!("{dataset}.tar.gz"));
+    let file = std::fs::File::open(&path)
+        .unwrap_or_else(|e| panic!("cannot open {}: {e}", path.display()));
+    let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(file));
+    let mut files = Vec::new();
+    for entry in archive.entries().expect("the fixture is a tar archive") {
+        let mut entry = entry.expect("the fixture is whole");
+        let name = entry.path().expect("the fixture has plain names");
+        let target = directory.join(name.file_name().expect("the fixture has files only"));
+        entry
+            .unpack(&target)
+            .unwrap_or_else(|e| panic!("cannot write {}: {e}", target.display()));
+        files.push(target);
+    }
+    files.sort();
+    files
+}
+
+/// A path in the data that is not bundled, or `None` after saying on stderr that `what` is left
+/// out because `CALDP_TEST_DATA` is not set.
+///
+/// # Panics
+/// When `CALDP_TEST_DATA` is set but has no such path: then the test would lie.
+pub fn external_data(path: &str, what: &str) -> Option<PathBuf> {
+    let Some(root) = std::env::var_os(EXTERNAL_DATA) else {
+        eprintln!("left out: {what}: it needs {path} and {EXTERNAL_DATA} is not set");
+        return None;
+    };
+    let path = Path::new(&root).join(path);
+    assert!(
+        path.exists(),
+        "{EXTERNAL_DATA} is set but {} does not exist",
+        path.display()
+    );
+    Some(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixture_unpacks_into_its_raw_files() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        let files = unpack_fixture("j8cb010b0", dir.path());
+        assert!(files.len() > 1);
+        assert!(files.iter().all(|f| f.is_file()));
+        assert!(
+            files
+                .iter()
+                .any(|f| f.to_string_lossy().ends_with("_asn.fits"))
+        );
+    }
+}
