@@ -3,9 +3,13 @@
 //!
 //! Nothing here knows FITS or CRDS.
 
+pub mod atomic;
 pub mod batch;
+pub mod checksum;
 pub mod dataset;
 pub mod exit_code;
 pub mod layout;
+pub mod retry;
+pub mod s3;
 pub mod state;
 pub mod uri;

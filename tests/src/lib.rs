@@ -6,6 +6,7 @@
 #![allow(
     clippy::expect_used,
     clippy::missing_panics_doc,
+    clippy::panic,
     reason = "a test that cannot be set up should stop where it is"
 )]
 

@@ -5,7 +5,7 @@
 //! that comes with `s3s` (0.14.1) differs from S3 where it matters here: a conditional PUT is
 //! checked before the body is read and so lets two writers win; GET ignores `If-Match`; HEAD finds
 //! directories; `a` and `a/b` cannot both be keys; an object with a wrong checksum is stored before
-//! it is refused; parts are neither checked against their checksums nor against the ETags of the
+//! it is refused; parts are neither checked against their checksums nor against the `ETag`s of the
 //! completion; an unknown upload is "access denied"; ranges of a file it did not write itself cost
 //! a pass over the whole file each.
 //!

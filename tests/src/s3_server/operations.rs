@@ -127,7 +127,7 @@ impl S3 for Backend {
             etag: received.md5,
             modified: SystemTime::now(),
             metadata: input.metadata,
-            content_type: input.content_type.map(|t| t.to_string()),
+            content_type: input.content_type,
             checksum: received.checksum.clone(),
         };
         let etag = object.etag.clone();
@@ -227,7 +227,7 @@ impl S3 for Backend {
         let upload = Upload {
             bucket: input.bucket.clone(),
             key: input.key.clone(),
-            content_type: input.content_type.map(|t| t.to_string()),
+            content_type: input.content_type,
             metadata: input.metadata,
             ..Upload::default()
         };

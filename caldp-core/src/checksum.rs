@@ -1,0 +1,133 @@
+//! SHA-1 sums, as CRDS publishes them and provenance records them: for finding damage, not attacks.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha1::{Digest, Sha1};
+
+/// How much of a file is read at a time.
+const READ_SIZE: usize = 256 * 1024;
+
+/// A SHA-1 sum; displays as 40 lower-case hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Sha1Sum([u8; 20]);
+
+/// A text that is no SHA-1 sum.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a SHA-1 sum: expected 40 hexadecimal digits")]
+pub struct NotASum(String);
+
+impl Sha1Sum {
+    /// The sum of some bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Sha1::digest(bytes).into())
+    }
+
+    /// The sum of a file, read in bounded memory.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn of_file(path: &Path) -> std::io::Result<Self> {
+        use std::io::Read;
+        let mut file = std::fs::File::open(path)?;
+        let mut hasher = Sha1::new();
+        let mut buffer = vec![0; READ_SIZE];
+        loop {
+            let read = file.read(&mut buffer)?;
+            if read == 0 {
+                return Ok(Self(hasher.finalize().into()));
+            }
+            hasher.update(buffer.get(..read).unwrap_or_default());
+        }
+    }
+}
+
+impl From<Sha1> for Sha1Sum {
+    fn from(hasher: Sha1) -> Self {
+        Self(hasher.finalize().into())
+    }
+}
+
+impl fmt::Display for Sha1Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Sha1Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Sha1Sum {
+    type Err = NotASum;
+
+    fn from_str(text: &str) -> Result<Self, NotASum> {
+        let error = || NotASum(text.chars().take(60).collect());
+        let digits = text.as_bytes();
+        if digits.len() != 40 {
+            return Err(error());
+        }
+        let mut sum = [0; 20];
+        for (byte, pair) in sum.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = pair
+                .iter()
+                .try_fold(0, |value, digit| {
+                    let digit = char::from(*digit).to_digit(16)?;
+                    Some(value * 16 + u8::try_from(digit).ok()?)
+                })
+                .ok_or_else(error)?;
+        }
+        Ok(Self(sum))
+    }
+}
+
+impl TryFrom<String> for Sha1Sum {
+    type Error = NotASum;
+
+    fn try_from(text: String) -> Result<Self, NotASum> {
+        text.parse()
+    }
+}
+
+impl From<Sha1Sum> for String {
+    fn from(sum: Sha1Sum) -> Self {
+        sum.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn it_is_sha_1() {
+        // FIPS 180, example "abc"
+        let abc = "a9993e364706816aba3e25717850c26c9cd0d89d";
+        assert_eq!(Sha1Sum::of(b"abc").to_string(), abc);
+        assert_eq!(
+            abc.to_uppercase().parse::<Sha1Sum>().unwrap(),
+            Sha1Sum::of(b"abc")
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "abc").unwrap();
+        assert_eq!(Sha1Sum::of_file(file.path()).unwrap(), Sha1Sum::of(b"abc"));
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(bytes: Vec<u8>, text in ".*") {
+            let sum = Sha1Sum::of(&bytes);
+            prop_assert_eq!(sum.to_string().parse::<Sha1Sum>().unwrap(), sum);
+            let _ = text.parse::<Sha1Sum>();
+        }
+    }
+}

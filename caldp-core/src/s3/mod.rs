@@ -1,0 +1,408 @@
+//! The S3 client: the few operations the system needs, each bounded in time, memory and requests.
+//!
+//! Retries are ours alone ([`RetryPolicy`]); those of the SDK are off, because they end where a
+//! body begins. Whatever is streamed is streamed through buffers of a fixed number and size, so
+//! memory does not grow with the size of objects:
+//! [`get_to_file`](S3::get_to_file) in parallel ranges, [`put_stream`](S3::put_stream) in parallel
+//! parts.
+
+mod download;
+mod error;
+mod list;
+mod upload;
+
+pub use download::{Downloaded, Expected, Sha1Check};
+pub use error::{ErrorKind, S3Error};
+pub use list::{Delimiter, Lister, Object, Page};
+pub use upload::Stored;
+
+use std::env;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Credentials, Region, StalledStreamProtectionConfig};
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use bytes::{Bytes, BytesMut};
+
+use crate::retry::{Failure, RetryPolicy};
+use crate::uri::S3Uri;
+use error::{Trouble, judge};
+
+/// The most keys S3 deletes in one request.
+const DELETE_BATCH: usize = 1000;
+
+/// Where `stpubdata` and, by habit, everything without a region is.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// How requests identify their sender.
+#[derive(Debug, Clone, Default)]
+pub enum Access {
+    /// With the credentials of the environment: variables, profile, role of the machine or job.
+    #[default]
+    Environment,
+    /// With an access key id and its secret.
+    Key {
+        /// The access key id.
+        id: String,
+        /// The secret.
+        secret: String,
+    },
+    /// Not at all, for public buckets such as `stpubdata`.
+    Anonymous,
+}
+
+/// The bounds on waiting for a server.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// For a connection.
+    pub connect: Duration,
+    /// From sending a request to the head of its answer; sending the body of an upload counts.
+    pub answer: Duration,
+    /// Between two pieces of the body of an answer.
+    pub idle: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            answer: Duration::from_mins(1),
+            idle: Duration::from_secs(20),
+        }
+    }
+}
+
+/// What a client is made of.
+#[derive(Debug, Clone, Default)]
+pub struct S3Options {
+    /// Who asks.
+    pub access: Access,
+    /// The server, when it is not AWS; `AWS_ENDPOINT_URL` when not given.
+    pub endpoint: Option<String>,
+    /// What is tried again.
+    pub retry: RetryPolicy,
+    /// How long is waited.
+    pub timeouts: Timeouts,
+}
+
+/// A client of S3; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct S3 {
+    client: Client,
+    retry: RetryPolicy,
+    timeouts: Timeouts,
+}
+
+/// When something may be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Precondition {
+    /// Always.
+    None,
+    /// Only if nothing is there.
+    IfAbsent,
+    /// Only if what is there is of this version.
+    IfVersion(Version),
+}
+
+/// What tells one content of a key from another: the `ETag`, with its quotes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version(pub(crate) String);
+
+/// What is known of an object without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// Bytes.
+    pub size: u64,
+    /// Which content it has, if the server says.
+    pub version: Option<Version>,
+    /// When it was written, if the server says.
+    pub modified: Option<jiff::Timestamp>,
+}
+
+impl S3 {
+    /// A client for the environment: `AWS_*` variables, profiles, roles.
+    pub async fn from_env() -> Self {
+        Self::new(S3Options::default()).await
+    }
+
+    /// A client that signs nothing, for public buckets.
+    pub async fn anonymous() -> Self {
+        Self::new(S3Options {
+            access: Access::Anonymous,
+            ..S3Options::default()
+        })
+        .await
+    }
+
+    /// A client of one's own making. A server other than AWS is addressed path-style.
+    pub async fn new(options: S3Options) -> Self {
+        let S3Options {
+            access,
+            endpoint,
+            retry,
+            timeouts,
+        } = options;
+        let mut loader = aws_config::from_env()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(timeouts.connect)
+                    .read_timeout(timeouts.answer)
+                    // of answers that are not streamed, their bodies count too
+                    .operation_attempt_timeout(timeouts.answer)
+                    .build(),
+            )
+            .stalled_stream_protection(
+                // downloads have the idle timeout
+                StalledStreamProtectionConfig::enabled()
+                    .download_enabled(false)
+                    .grace_period(timeouts.idle)
+                    .build(),
+            );
+        match access {
+            Access::Environment => {}
+            Access::Key { id, secret } => {
+                let key = Credentials::new(id, secret, None, None, "given");
+                // looking for a region further away would wait for a metadata service
+                loader = loader.credentials_provider(key).region(nearby_region());
+            }
+            Access::Anonymous => {
+                loader = loader.no_credentials().region(nearby_region());
+            }
+        }
+        if let Some(endpoint) = endpoint {
+            loader = loader.endpoint_url(endpoint);
+        }
+        let config = loader.load().await;
+        let elsewhere =
+            config.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
+        let mut builder = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere);
+        if config.region().is_none() {
+            builder = builder.region(Region::from_static(DEFAULT_REGION));
+        }
+        Self {
+            client: Client::from_conf(builder.build()),
+            retry,
+            timeouts,
+        }
+    }
+
+    /// What is known of an object.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is none, others as they come.
+    pub async fn head(&self, uri: &S3Uri) -> Result<Head, S3Error> {
+        self.retry("look at", uri, |_| async move {
+            let answer = self
+                .client
+                .head_object()
+                .bucket(uri.bucket())
+                .key(uri.key())
+                .send()
+                .await
+                .map_err(judge)?;
+            Ok(Head {
+                size: size(answer.content_length)?,
+                version: answer.e_tag.map(Version),
+                modified: answer.last_modified.and_then(timestamp),
+            })
+        })
+        .await
+    }
+
+    /// The content of an object of at most `max` bytes, with its version.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] for a larger one, [`ErrorKind::NotFound`] when there is none.
+    pub async fn get_bytes(
+        &self,
+        uri: &S3Uri,
+        max: usize,
+    ) -> Result<(Bytes, Option<Version>), S3Error> {
+        self.retry("read", uri, |_| self.try_get_bytes(uri, max))
+            .await
+    }
+
+    async fn try_get_bytes(
+        &self,
+        uri: &S3Uri,
+        max: usize,
+    ) -> Result<(Bytes, Option<Version>), Failure<Trouble>> {
+        let too_large = || {
+            let detail = format!("it has more than the {max} bytes allowed");
+            Failure::Permanent(Trouble::new(ErrorKind::TooLarge, detail))
+        };
+        let answer = self
+            .client
+            .get_object()
+            .bucket(uri.bucket())
+            .key(uri.key())
+            .send()
+            .await
+            .map_err(judge)?;
+        let expected = size(answer.content_length)?;
+        if expected > max as u64 {
+            return Err(too_large());
+        }
+        let mut body = answer.body;
+        let mut content = BytesMut::new();
+        while let Some(chunk) = self.next_chunk(&mut body).await? {
+            if content.len() + chunk.len() > max {
+                return Err(too_large());
+            }
+            content.extend_from_slice(&chunk);
+        }
+        if content.len() as u64 != expected {
+            return Err(Trouble::unreachable("the answer broke off"));
+        }
+        Ok((content.freeze(), answer.e_tag.map(Version)))
+    }
+
+    /// Deletes an object; that there is none is no error.
+    ///
+    /// # Errors
+    /// As they come.
+    pub async fn delete(&self, uri: &S3Uri) -> Result<(), S3Error> {
+        self.retry("delete", uri, |_| async move {
+            self.client
+                .delete_object()
+                .bucket(uri.bucket())
+                .key(uri.key())
+                .send()
+                .await
+                .map_err(judge)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes any number of objects of a bucket, a thousand with each request.
+    ///
+    /// # Errors
+    /// The first failure; what was deleted before stays deleted.
+    pub async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), S3Error> {
+        for batch in keys.chunks(DELETE_BATCH) {
+            let place = format!("{} objects of s3://{bucket}", batch.len());
+            self.retry("delete", &place, |_| self.try_delete_batch(bucket, batch))
+                .await?;
+        }
+        Ok(())
+    }
+
+    async fn try_delete_batch(
+        &self,
+        bucket: &str,
+        keys: &[String],
+    ) -> Result<(), Failure<Trouble>> {
+        let invalid = |error: aws_sdk_s3::error::BuildError| {
+            Failure::Permanent(Trouble::new(ErrorKind::Invalid, error.to_string()))
+        };
+        let mut delete = Delete::builder().quiet(true);
+        for key in keys {
+            delete = delete.objects(
+                ObjectIdentifier::builder()
+                    .key(key)
+                    .build()
+                    .map_err(invalid)?,
+            );
+        }
+        let answer = self
+            .client
+            .delete_objects()
+            .bucket(bucket)
+            .delete(delete.build().map_err(invalid)?)
+            .send()
+            .await
+            .map_err(judge)?;
+        match answer.errors().first() {
+            None => Ok(()),
+            Some(error) => Err(error::judge_deletion(
+                error.key().unwrap_or_default(),
+                error.code(),
+                error.message(),
+            )),
+        }
+    }
+
+    /// Copies an object of at most 5 GiB within S3.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no source.
+    pub async fn copy(&self, from: &S3Uri, to: &S3Uri) -> Result<(), S3Error> {
+        let source = format!("{}/{}", from.bucket(), percent_encoded(from.key()));
+        self.retry("copy", from, |_| {
+            let request = self
+                .client
+                .copy_object()
+                .copy_source(&source)
+                .bucket(to.bucket())
+                .key(to.key());
+            async move { request.send().await.map(drop).map_err(judge) }
+        })
+        .await
+    }
+
+    /// Follows the policy and says what was tried on what.
+    async fn retry<T, F, A>(
+        &self,
+        action: &'static str,
+        uri: &impl std::fmt::Display,
+        attempt: F,
+    ) -> Result<T, S3Error>
+    where
+        F: FnMut(u32) -> A,
+        A: Future<Output = Result<T, Failure<Trouble>>>,
+    {
+        self.retry
+            .run(attempt)
+            .await
+            .map_err(|gave_up| S3Error::gave_up(action, uri, gave_up))
+    }
+
+    /// The next piece of a body, if it comes in time.
+    async fn next_chunk(&self, body: &mut ByteStream) -> Result<Option<Bytes>, Failure<Trouble>> {
+        match tokio::time::timeout(self.timeouts.idle, body.next()).await {
+            Err(_) => Err(Trouble::unreachable(format!(
+                "the answer stopped for {} s",
+                self.timeouts.idle.as_secs_f32()
+            ))),
+            Ok(None) => Ok(None),
+            Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
+            Ok(Some(Err(_))) => Err(Trouble::unreachable("the answer broke off")),
+        }
+    }
+}
+
+/// The region of the variables, without asking a metadata service.
+fn nearby_region() -> Region {
+    let name = env::var("AWS_REGION")
+        .or_else(|_| env::var("AWS_DEFAULT_REGION"))
+        .unwrap_or_else(|_| DEFAULT_REGION.to_owned());
+    Region::new(name)
+}
+
+fn size(length: Option<i64>) -> Result<u64, Failure<Trouble>> {
+    length
+        .and_then(|length| u64::try_from(length).ok())
+        .ok_or_else(|| Trouble::damaged("the answer does not say how long it is"))
+}
+
+fn timestamp(time: aws_sdk_s3::primitives::DateTime) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::new(time.secs(), 0).ok()
+}
+
+/// As `x-amz-copy-source` wants its key: all but unreserved characters and slashes.
+fn percent_encoded(key: &str) -> String {
+    use std::fmt::Write;
+    key.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}

@@ -1,0 +1,373 @@
+//! Uploading: one request for what is small, parallel parts for what is not.
+//!
+//! Every body carries a checksum the server verifies (the SDK's default, CRC32), so what is
+//! reported as stored is what was sent. A multipart upload that fails, or whose future is dropped, is
+//! aborted; one whose process dies is left to the bucket's lifecycle rules.
+
+use std::path::Path;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::task::JoinSet;
+
+use super::error::{Trouble, judge};
+use super::{ErrorKind, Precondition, S3, S3Error, Version};
+use crate::retry::Failure;
+use crate::uri::S3Uri;
+
+/// The size of parts in bytes, unless the whole would need too many. Smaller bodies are sent
+/// with one request.
+const PART: u64 = 8 * 1024 * 1024;
+
+/// How many parts are under way at once; with one more being filled, these are what is in memory.
+const PARTS_IN_FLIGHT: usize = 4;
+
+/// The most parts S3 takes.
+const MAX_PARTS: u64 = 10_000;
+
+/// The largest object S3 takes, in bytes.
+const MAX_OBJECT: u64 = 5 * 1024 * 1024 * 1024 * 1024;
+
+/// What was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes.
+    pub size: u64,
+    /// Which content it has now, if the server says.
+    pub version: Option<Version>,
+}
+
+impl S3 {
+    /// Stores some bytes.
+    ///
+    /// With a precondition, an answer that got lost is made up for by comparing contents: a
+    /// writer whose bytes are there already has won. Writers competing for a key therefore
+    /// write different bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`] or [`ErrorKind::Changed`] when the precondition fails,
+    /// others as they come.
+    pub async fn put_bytes(
+        &self,
+        uri: &S3Uri,
+        body: Bytes,
+        precondition: &Precondition,
+    ) -> Result<Stored, S3Error> {
+        let result = self
+            .retry("write", uri, |_| {
+                self.try_put(uri, body.clone(), precondition)
+            })
+            .await;
+        match result {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && error.effort().tries > 1 => {
+                match self.get_bytes(uri, body.len()).await {
+                    Ok((found, version)) if found == body => Ok(Stored {
+                        size: body.len() as u64,
+                        version,
+                    }),
+                    _ => Err(error.of_precondition(precondition)),
+                }
+            }
+            other => other.map_err(|error| error.of_precondition(precondition)),
+        }
+    }
+
+    async fn try_put(
+        &self,
+        uri: &S3Uri,
+        body: Bytes,
+        precondition: &Precondition,
+    ) -> Result<Stored, Failure<Trouble>> {
+        let size = body.len() as u64;
+        let request = self
+            .client
+            .put_object()
+            .bucket(uri.bucket())
+            .key(uri.key())
+            .body(ByteStream::from(body));
+        let request = match precondition {
+            Precondition::None => request,
+            Precondition::IfAbsent => request.if_none_match("*"),
+            Precondition::IfVersion(version) => request.if_match(&version.0),
+        };
+        let answer = request.send().await.map_err(judge)?;
+        Ok(Stored {
+            size,
+            version: answer.e_tag.map(Version),
+        })
+    }
+
+    /// Stores a file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LocalFile`] when it cannot be read or changes meanwhile, others as they come.
+    pub async fn put_file(&self, uri: &S3Uri, path: &Path) -> Result<Stored, S3Error> {
+        let failed = |error: &std::io::Error| {
+            let what = format!("reading {} failed", path.display());
+            S3Error::new("upload", uri, Trouble::local(&what, error))
+        };
+        let file = tokio::fs::File::open(path).await.map_err(|e| failed(&e))?;
+        let size = file.metadata().await.map_err(|e| failed(&e))?.len();
+        let stored = self.put_stream(uri, file, Some(size)).await?;
+        if stored.size == size {
+            Ok(stored)
+        } else {
+            Err(failed(&std::io::Error::other(
+                "it changed while it was read",
+            )))
+        }
+    }
+
+    /// Stores what a reader gives, of whatever length; `size` in bytes, where it is known, decides
+    /// the size of the parts. Without it, 78 GiB are the most.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] beyond that, [`ErrorKind::LocalFile`] when reading fails, others
+    /// as they come. The object appears whole or not at all.
+    pub async fn put_stream(
+        &self,
+        uri: &S3Uri,
+        mut reader: impl AsyncRead + Unpin + Send,
+        size: Option<u64>,
+    ) -> Result<Stored, S3Error> {
+        let failed = |trouble| S3Error::new("upload", uri, trouble);
+        if size.is_some_and(|size| size > MAX_OBJECT) {
+            return Err(failed(Trouble::new(
+                ErrorKind::TooLarge,
+                "S3 takes at most 5 TiB",
+            )));
+        }
+        let part = PART.max(size.unwrap_or_default().div_ceil(MAX_PARTS));
+        let first = fill(&mut reader, part).await.map_err(failed)?;
+        if (first.len() as u64) < part {
+            return self.put_bytes(uri, first, &Precondition::None).await;
+        }
+        let mut upload = Upload::create(self, uri).await?;
+        match upload.send(first, reader, part).await {
+            Ok(stored) => {
+                upload.id = None;
+                Ok(stored)
+            }
+            Err(error) => {
+                upload.abort().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl S3Error {
+    /// What a failed precondition means depends on the precondition.
+    fn of_precondition(mut self, precondition: &Precondition) -> Self {
+        if self.kind == ErrorKind::AlreadyExists {
+            (self.kind, self.detail) = match precondition {
+                Precondition::IfVersion(_) => {
+                    (ErrorKind::Changed, "it is no longer what it was".to_owned())
+                }
+                _ => (ErrorKind::AlreadyExists, "it exists already".to_owned()),
+            };
+        }
+        self
+    }
+}
+
+/// Reads up to a whole part.
+async fn fill(reader: &mut (impl AsyncRead + Unpin), part: u64) -> Result<Bytes, Trouble> {
+    let mut buffer = Vec::with_capacity(usize::try_from(part).unwrap_or_default());
+    reader
+        .take(part)
+        .read_to_end(&mut buffer)
+        .await
+        .map_err(|error| Trouble::local("reading what is to be uploaded failed", &error))?;
+    Ok(buffer.into())
+}
+
+/// A multipart upload that is open on the server until completed or aborted.
+struct Upload {
+    s3: S3,
+    uri: S3Uri,
+    id: Option<String>,
+}
+
+impl Upload {
+    async fn create(s3: &S3, uri: &S3Uri) -> Result<Self, S3Error> {
+        // A lost answer leaves an upload behind that nobody knows; lifecycle rules end it.
+        let id = s3
+            .retry("upload", uri, |_| async move {
+                let answer = s3
+                    .client
+                    .create_multipart_upload()
+                    .bucket(uri.bucket())
+                    .key(uri.key())
+                    .send()
+                    .await
+                    .map_err(judge)?;
+                let nameless = || Trouble::damaged("the server gave the upload no id");
+                answer.upload_id.ok_or_else(nameless)
+            })
+            .await?;
+        Ok(Self {
+            s3: s3.clone(),
+            uri: uri.clone(),
+            id: Some(id),
+        })
+    }
+
+    fn id(&self) -> &str {
+        self.id.as_deref().unwrap_or_default()
+    }
+
+    /// Sends all parts and completes the upload. When it fails no part is under way any more.
+    async fn send(
+        &self,
+        first: Bytes,
+        mut reader: impl AsyncRead + Unpin + Send,
+        part: u64,
+    ) -> Result<Stored, S3Error> {
+        let failed = |trouble| S3Error::new("upload", &self.uri, trouble);
+        let mut sending = JoinSet::new();
+        let mut done = Vec::new();
+        let mut next = first;
+        let (mut number, mut size) = (0, 0);
+        while !next.is_empty() {
+            number += 1;
+            if number > MAX_PARTS {
+                let detail = format!("it is longer than {MAX_PARTS} parts of {part} bytes");
+                return Err(failed(Trouble::new(ErrorKind::TooLarge, detail)));
+            }
+            size += next.len() as u64;
+            let last = (next.len() as u64) < part;
+            sending.spawn(send_part(
+                self.s3.clone(),
+                self.uri.clone(),
+                self.id().to_owned(),
+                number,
+                std::mem::take(&mut next),
+            ));
+            if sending.len() >= PARTS_IN_FLIGHT {
+                done.extend(finished(&mut sending).await?);
+            }
+            if !last {
+                next = fill(&mut reader, part).await.map_err(failed)?;
+            }
+        }
+        while let Some(part) = finished(&mut sending).await? {
+            done.push(part);
+        }
+        done.sort_by_key(CompletedPart::part_number);
+        self.complete(done, size).await
+    }
+
+    async fn complete(&self, parts: Vec<CompletedPart>, size: u64) -> Result<Stored, S3Error> {
+        let parts = CompletedMultipartUpload::builder()
+            .set_parts(Some(parts))
+            .build();
+        let parts = &parts;
+        self.s3
+            .retry("upload", &self.uri, |tries| async move {
+                let request = self.s3.client.complete_multipart_upload();
+                let answer = request
+                    .bucket(self.uri.bucket())
+                    .key(self.uri.key())
+                    .upload_id(self.id())
+                    .multipart_upload(parts.clone())
+                    .send()
+                    .await
+                    .map_err(judge);
+                match answer {
+                    Ok(answer) => Ok(Stored {
+                        size,
+                        version: answer.e_tag.map(Version),
+                    }),
+                    // An earlier try may have completed it and its answer got lost.
+                    Err(Failure::Permanent(trouble)) if tries > 1 && trouble.is_no_upload() => {
+                        match self.s3.head(&self.uri).await {
+                            Ok(head) if head.size == size => Ok(Stored {
+                                size,
+                                version: head.version,
+                            }),
+                            _ => Err(Failure::Permanent(trouble)),
+                        }
+                    }
+                    Err(failure) => Err(failure),
+                }
+            })
+            .await
+    }
+
+    /// Ends a failed upload; best effort, the failure itself is what is reported.
+    async fn abort(mut self) {
+        if let Some(id) = self.id.take() {
+            abort(self.s3.clone(), self.uri.clone(), id).await;
+        }
+    }
+}
+
+impl Drop for Upload {
+    /// Of an upload given up by dropping its future.
+    fn drop(&mut self) {
+        if let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(abort(self.s3.clone(), self.uri.clone(), id));
+        }
+    }
+}
+
+async fn abort(s3: S3, uri: S3Uri, id: String) {
+    let aborted = s3
+        .retry("abort the upload of", &uri, |_| {
+            let request = s3.client.abort_multipart_upload();
+            let request = request.bucket(uri.bucket()).key(uri.key()).upload_id(&id);
+            async move { request.send().await.map(drop).map_err(judge) }
+        })
+        .await;
+    if let Err(error) = aborted
+        && error.kind() != ErrorKind::NotFound
+    {
+        tracing::warn!("{error}");
+    }
+}
+
+async fn send_part(
+    s3: S3,
+    uri: S3Uri,
+    id: String,
+    number: u64,
+    body: Bytes,
+) -> Result<CompletedPart, S3Error> {
+    let number = i32::try_from(number).unwrap_or(i32::MAX);
+    s3.retry("upload", &uri, |_| {
+        let request = s3.client.upload_part();
+        let request = request
+            .bucket(uri.bucket())
+            .key(uri.key())
+            .upload_id(&id)
+            .part_number(number)
+            .body(ByteStream::from(body.clone()));
+        async move {
+            let answer = request.send().await.map_err(judge)?;
+            Ok(CompletedPart::builder()
+                .part_number(number)
+                .set_e_tag(answer.e_tag)
+                .set_checksum_crc32(answer.checksum_crc32)
+                .build())
+        }
+    })
+    .await
+}
+
+/// Waits for some part; none when none is under way.
+async fn finished(
+    sending: &mut JoinSet<Result<CompletedPart, S3Error>>,
+) -> Result<Option<CompletedPart>, S3Error> {
+    let result = match sending.join_next().await {
+        None => return Ok(None),
+        Some(Ok(result)) => result,
+        Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+    };
+    if result.is_err() {
+        sending.shutdown().await;
+    }
+    result.map(Some)
+}
