@@ -190,6 +190,16 @@ impl References {
         })
     }
 
+    /// The references of a cache as they would be if sorted this way.
+    pub(super) fn sorted(layout: &Layout, mode: SubdirMode) -> Self {
+        Self {
+            observatory: layout.observatory,
+            folder: layout.references.clone(),
+            mode,
+            legacy: Vec::new(),
+        }
+    }
+
     fn written_mode(layout: &Layout) -> Result<Option<SubdirMode>, ReferenceError> {
         let path = layout.subdir_mode();
         match fs::read_to_string(&path) {

@@ -3,8 +3,11 @@
 //! should be where, and puts files there complete and checked.
 
 pub mod context;
+pub mod inventory;
 pub mod layout;
+pub mod lock;
 mod name;
+pub mod organize;
 pub mod place;
 pub mod server_config;
 

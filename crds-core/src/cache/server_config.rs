@@ -196,6 +196,16 @@ impl ServerConfig {
         })
     }
 
+    /// A configuration that only has a catalogue.
+    #[cfg(test)]
+    pub(super) fn of_files<'f>(files: impl IntoIterator<Item = (&'f str, Expected)>) -> Self {
+        let own = |(name, expected): (&str, Expected)| (name.into(), expected);
+        Self {
+            catalogue: files.into_iter().map(own).collect(),
+            ..Self::default()
+        }
+    }
+
     /// What a context's name stands for. `None` asks for the one in use.
     pub fn resolve(&self, name: Option<&ContextName>) -> Result<Context, ServerConfigError> {
         let whole = |file: String| Context {
