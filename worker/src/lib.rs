@@ -9,6 +9,7 @@ pub mod deliver;
 pub mod error;
 pub mod fits;
 pub mod input;
+pub mod preview;
 pub mod report;
 pub mod run_log;
 pub mod workspace;

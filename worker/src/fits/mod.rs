@@ -6,9 +6,11 @@
 //! References are to the FITS standard, version 4.0.
 
 mod header;
+mod image;
 mod table;
 
 pub use header::{Header, Value};
+pub use image::Image;
 pub use table::{Numbers, Table};
 
 use std::fs::File;
@@ -246,6 +248,9 @@ fn walk(bytes: &(impl ReadAt + ?Sized), mut visit: impl FnMut(Hdu) -> bool) -> R
     }
     Problem::malformed(format!("it has more than {MOST_HDUS} HDUs"))
 }
+
+#[cfg(test)]
+pub(crate) mod sample;
 
 #[cfg(test)]
 mod tests;
