@@ -104,6 +104,7 @@ impl<'a> Literal<'a> {
     pub(crate) fn plain_text(&self) -> Cow<'_, str> {
         match self {
             Self::Str(text) => Cow::Borrowed(text),
+            Self::Float(value) => Cow::Owned(float_text(*value)),
             other => Cow::Owned(other.to_string()),
         }
     }

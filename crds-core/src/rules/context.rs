@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::compiled::{Instrument, TypeRule};
-use super::mapping::{Body, Checksums, Mapping, Target};
+use super::mapping::{Checksums, Mapping, Target};
 use super::{LoadError, MappingKind, MappingName, MappingSource};
 use crate::observatory::Observatory;
 
@@ -252,15 +252,5 @@ impl Instrument {
             TypeRule::Table(table) => Some((name, &**table)),
             _ => None,
         })
-    }
-}
-
-impl super::Table {
-    /// The selector as its file wrote it.
-    pub(crate) fn selector(&self) -> Option<&crate::selector::tree::Selector> {
-        match &self.mapping.body {
-            Body::Table(selector) => Some(selector),
-            Body::Targets(_) => None,
-        }
     }
 }

@@ -8,6 +8,7 @@ mod checksum;
 mod compiled;
 mod context;
 mod header;
+mod inspect;
 mod mapping;
 mod name;
 mod pickle;
@@ -15,6 +16,7 @@ mod source;
 
 pub use context::{Context, Scope, mappings_named_in};
 pub use header::RuleHeader;
+pub use inspect::RuleRow;
 pub use mapping::Checksums;
 pub use name::{MappingKind, MappingName, MappingNameError};
 pub use source::{MappingDirectory, MappingSource};

@@ -1,0 +1,224 @@
+//! Questions about the rules themselves, rather than about a dataset.
+
+use std::collections::BTreeSet;
+
+use super::compiled::{Instrument, Table};
+use super::context::{Root, State};
+use super::mapping::{Body, Target, special};
+use super::{Context, LoadError, MappingName};
+use crate::bestrefs::ReferenceType;
+use crate::literal::Literal;
+use crate::selector::tree::{Choice, Selector};
+
+/// One way through a table to a file: the raw cells, as the rule file has them.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RuleRow<'c> {
+    /// The instrument, lower-case.
+    pub instrument: &'c str,
+    /// The reference type.
+    pub reference_type: &'c str,
+    /// Header keys and what their cells say, in table order; a date is split into its keys.
+    pub parameters: Vec<(&'c str, String)>,
+}
+
+impl Context {
+    /// The instruments the rules are for, lower-case, in file order.
+    pub fn instruments(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match &self.root {
+            Root::Single(instrument) => (Some(&*instrument.name), &[][..]),
+            Root::Pipeline { instruments, .. } => (None, &instruments[..]),
+        };
+        let with_rules = many
+            .iter()
+            .filter(|(_, state)| !matches!(state, State::NoRules));
+        one.into_iter().chain(with_rules.map(|(name, _)| &**name))
+    }
+
+    /// The instruments whose rules could not be loaded, and why.
+    pub fn broken(&self) -> impl Iterator<Item = (&str, &LoadError)> {
+        let many = match &self.root {
+            Root::Single(_) => &[][..],
+            Root::Pipeline { instruments, .. } => &instruments[..],
+        };
+        many.iter().filter_map(|(name, state)| match state {
+            State::Broken(error) => Some((&**name, &**error)),
+            _ => None,
+        })
+    }
+
+    /// The reference types of an instrument (any case), in file order; nothing if its rules are
+    /// not loaded.
+    pub fn reference_types(&self, instrument: &str) -> Option<Vec<&ReferenceType>> {
+        let types = &self.loaded_instrument(instrument)?.types;
+        Some(types.iter().map(|(name, _)| name).collect())
+    }
+
+    /// The header keys an instrument's rules (any case) look at, in text order; nothing if they
+    /// are not loaded.
+    pub fn needed_keys(&self, instrument: &str) -> Option<Vec<&str>> {
+        let instrument = self.loaded_instrument(instrument)?;
+        let needed = instrument.needed.iter();
+        Some(needed.map(|slot| &**instrument.slots.name(*slot)).collect())
+    }
+
+    /// The rule files a lookup for an instrument (any case) takes part of, the pipeline map left
+    /// out, in text order; nothing if its rules are not loaded.
+    pub fn mappings_of(&self, instrument: &str) -> Option<BTreeSet<&MappingName>> {
+        self.loaded_instrument(instrument).map(Instrument::mappings)
+    }
+
+    /// All rule files that are loaded or named, in text order.
+    pub fn mappings(&self) -> BTreeSet<&MappingName> {
+        let mut names: BTreeSet<&MappingName> = BTreeSet::from([self.name()]);
+        if let Root::Pipeline { mapping, .. } = &self.root {
+            names.extend(
+                mapping
+                    .targets()
+                    .iter()
+                    .filter_map(|(_, target)| match target {
+                        Target::Mapping(name) => Some(name),
+                        _ => None,
+                    }),
+            );
+        }
+        names.extend(self.loaded().flat_map(Instrument::mappings));
+        names
+    }
+
+    /// All reference files the loaded rules can choose, in text order.
+    pub fn references(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        for (_, table) in self.loaded().flat_map(Instrument::tables) {
+            if let Some(selector) = table.selector() {
+                selector.each_name(&mut |name| {
+                    if special(name).is_none() {
+                        names.insert(name);
+                    }
+                });
+            }
+        }
+        names
+    }
+
+    /// All rows that choose exactly this file, in text order.
+    pub fn rows_choosing(&self, file: &str) -> Vec<RuleRow<'_>> {
+        let mut rows = Vec::new();
+        for instrument in self.loaded() {
+            for (name, table) in instrument.tables() {
+                let (Some(selector), Some(levels)) = (table.selector(), table.levels()) else {
+                    continue;
+                };
+                paths(
+                    selector,
+                    &levels,
+                    &mut Vec::new(),
+                    &mut |parameters, choice| {
+                        if matches!(choice, Choice::File(own) if **own == *file) {
+                            rows.push(RuleRow {
+                                instrument: &instrument.name,
+                                reference_type: name.as_str(),
+                                parameters: parameters.to_vec(),
+                            });
+                        }
+                    },
+                );
+            }
+        }
+        rows.sort();
+        rows
+    }
+
+    fn loaded(&self) -> impl Iterator<Item = &Instrument> {
+        let (one, many) = match &self.root {
+            Root::Single(instrument) => (Some(&**instrument), &[][..]),
+            Root::Pipeline { instruments, .. } => (None, &instruments[..]),
+        };
+        let loaded = many.iter().filter_map(|(_, state)| match state {
+            State::Loaded(instrument) => Some(&**instrument),
+            _ => None,
+        });
+        one.into_iter().chain(loaded)
+    }
+
+    fn loaded_instrument(&self, name: &str) -> Option<&Instrument> {
+        let name = name.to_lowercase();
+        self.loaded().find(|instrument| *instrument.name == *name)
+    }
+}
+
+impl Instrument {
+    fn mappings(&self) -> BTreeSet<&MappingName> {
+        let tables = self.tables().map(|(_, table)| &table.mapping.name);
+        tables
+            .chain(self.imap.iter().map(|imap| &imap.name))
+            .collect()
+    }
+}
+
+impl Table {
+    /// The selector as its file wrote it.
+    fn selector(&self) -> Option<&Selector> {
+        match &self.mapping.body {
+            Body::Table(selector) => Some(selector),
+            Body::Targets(_) => None,
+        }
+    }
+
+    /// The parameters of each selector level.
+    fn levels(&self) -> Option<Vec<Vec<&str>>> {
+        let levels = self.mapping.header.get("parkey")?.as_sequence()?;
+        levels.iter().map(names_of_level).collect()
+    }
+}
+
+fn names_of_level<'l>(level: &'l Literal<'static>) -> Option<Vec<&'l str>> {
+    match level {
+        Literal::Str(name) => Some(vec![&**name]),
+        other => other.as_sequence()?.iter().map(Literal::as_str).collect(),
+    }
+}
+
+/// Visits every way through a selector to a terminal.
+fn paths<'c>(
+    selector: &'c Selector,
+    levels: &[Vec<&'c str>],
+    above: &mut Vec<(&'c str, String)>,
+    visit: &mut dyn FnMut(&[(&'c str, String)], &'c Choice),
+) {
+    let Some((names, below)) = levels.split_first() else {
+        return;
+    };
+    let mut follow = |cells: Vec<String>, choice: &'c Choice| {
+        let length = above.len();
+        above.extend(names.iter().copied().zip(cells));
+        match choice {
+            Choice::Nested(selector) => paths(selector, below, above, visit),
+            terminal => visit(above, terminal),
+        }
+        above.truncate(length);
+    };
+    match selector {
+        Selector::Match(rows) => {
+            for (key, choice) in rows {
+                let cells = match key {
+                    Literal::Tuple(cells) => {
+                        cells.iter().map(|c| c.plain_text().into_owned()).collect()
+                    }
+                    bare => vec![bare.plain_text().into_owned()],
+                };
+                follow(cells, choice);
+            }
+        }
+        Selector::UseAfter(entries) | Selector::VersionAfter(entries) => {
+            let is_date = matches!(selector, Selector::UseAfter(_));
+            for (key, choice) in entries {
+                let cells = match names.len() {
+                    1 => vec![key.to_string()],
+                    _ if is_date => key.split_whitespace().map(str::to_owned).collect(),
+                    _ => key.split('.').map(str::to_owned).collect(),
+                };
+                follow(cells, choice);
+            }
+        }
+    }
+}
