@@ -94,8 +94,8 @@ impl BestReferences {
         }
     }
 
-    pub(crate) fn push(&mut self, reference_type: ReferenceType, outcome: Outcome) {
-        self.entries.push((reference_type, outcome));
+    pub(crate) fn extend(&mut self, answer: Option<(ReferenceType, Outcome)>) {
+        self.entries.extend(answer);
     }
 
     /// The outcome for a type, given in lower case; nothing if the type is omitted.

@@ -5,14 +5,15 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::remember::{Memories, Memory};
+use super::remember::{ABSENT, Known, Numbers, TableMemory, ValueId};
 use super::table::unknown_type;
-use super::{BestReferences, Outcome};
+use super::{BestReferences, Outcome, ReferenceType};
 use crate::header::{Header, condition, trim};
+use crate::observatory::hst_rules::Hook;
 use crate::rules::{Context, Found, Instrument, LoadError, MappingName, Root, Table, TypeRule};
 use crate::selector::date::{self, Moment};
 use crate::selector::slots::{Slot, Values};
-use crate::selector::{Dates, LookupFailure, Node};
+use crate::selector::{Dates, LookupFailure, Node, first_that_fits};
 
 /// In what form the header is put to the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +89,22 @@ pub enum LookupError {
 #[derive(Debug)]
 pub struct Lookups<'c> {
     context: &'c Context,
-    memories: Memories,
+    numbers: Numbers,
+    /// By the places of the instrument and the type.
+    tables: Vec<Vec<TableMemory>>,
+    /// Space for the values of one header, by slot, and of one table.
+    ids: Vec<ValueId>,
+    combination: Vec<ValueId>,
 }
 
 impl<'c> Lookups<'c> {
     pub(super) fn new(context: &'c Context) -> Self {
         Self {
             context,
-            memories: Memories::default(),
+            numbers: Numbers::default(),
+            tables: Vec::new(),
+            ids: Vec::new(),
+            combination: Vec::new(),
         }
     }
 
@@ -112,36 +121,113 @@ impl<'c> Lookups<'c> {
         {
             refuse_other_types(self.context.name(), instrument, asked)?;
         }
-        let memory = self.memories.of_instrument(index, instrument);
-        let filled = Filled::new(instrument, memory, header, path);
+        self.make_room(index, instrument);
+        let filled = Filled::new(instrument, header, path);
+        let is_numbered = self.number_values(&filled);
         let mut answers = BestReferences::with_capacity(instrument.types.len());
         match types {
             Types::All => {
-                for (place, (name, rule)) in instrument.types.iter().enumerate() {
-                    if let Some(outcome) = look_up(&filled, memory, place, rule, path) {
-                        answers.push(name.clone(), outcome);
-                    }
+                for place in 0..instrument.types.len() {
+                    answers.extend(self.look_up(index, place, &filled, is_numbered));
                 }
             }
             Types::Only(asked) => {
                 for name in asked {
                     let lower = name.to_lowercase();
-                    let mut all = instrument.types.iter().enumerate();
-                    match all.find(|(_, (name, _))| name.as_str() == lower) {
-                        Some((place, (name, rule))) => {
-                            if let Some(outcome) = look_up(&filled, memory, place, rule, path) {
-                                answers.push(name.clone(), outcome);
-                            }
-                        }
-                        None => {
-                            let (name, outcome) = unknown_type(instrument, &lower);
-                            answers.push(name, outcome);
-                        }
-                    }
+                    let mut all = instrument.types.iter();
+                    answers.extend(match all.position(|(name, _)| name.as_str() == lower) {
+                        Some(place) => self.look_up(index, place, &filled, is_numbered),
+                        None => Some(unknown_type(instrument, &lower)),
+                    });
                 }
             }
         }
         Ok(answers)
+    }
+
+    /// The answer for the type at a place of the instrument; nothing if it is omitted.
+    fn look_up(
+        &mut self,
+        index: usize,
+        place: usize,
+        filled: &Filled<'_>,
+        is_numbered: bool,
+    ) -> Option<(ReferenceType, Outcome)> {
+        let (name, rule) = filled.instrument.types.get(place)?;
+        let outcome = match rule {
+            TypeRule::NotApplicable => Outcome::NotApplicable,
+            TypeRule::Omitted => return None,
+            TypeRule::Table(table) => {
+                let is_combined = is_numbered && self.combine(table, filled);
+                let tables = self.tables.get_mut(index);
+                match tables.and_then(|tables| tables.get_mut(place)) {
+                    Some(memory) if is_combined => {
+                        remembered(filled, table, memory, &self.combination)?
+                    }
+                    _ => afresh(filled, table)?,
+                }
+            }
+        };
+        Some((name.clone(), outcome))
+    }
+
+    fn make_room(&mut self, index: usize, instrument: &Instrument) {
+        if self.numbers.is_full() {
+            self.numbers = Numbers::default();
+            self.tables.clear();
+        }
+        if self.tables.len() <= index {
+            self.tables.resize_with(index + 1, Vec::new);
+        }
+        if let Some(tables) = self.tables.get_mut(index) {
+            tables.resize_with(instrument.types.len(), TableMemory::default);
+        }
+        self.ids.clear();
+        self.ids.resize(instrument.slots.len(), ABSENT);
+    }
+
+    /// Numbers the values that decide about tables; false if one is too long.
+    fn number_values(&mut self, filled: &Filled<'_>) -> bool {
+        for &slot in &filled.instrument.decisive {
+            let id = match (filled.raw(slot), filled.path) {
+                (Some(text), LookupPath::Conditioned) => self.numbers.conditioned(text),
+                (Some(text), LookupPath::AsGiven) => self.numbers.exact(text),
+                (None, LookupPath::Conditioned) if filled.is_needed(slot) => {
+                    self.numbers.exact("UNDEFINED")
+                }
+                (None, _) => Some(ABSENT),
+            };
+            match (id, self.ids.get_mut(usize::from(slot))) {
+                (Some(id), Some(place)) => *place = id,
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Puts together what decides about a table; false if that is not all that decides.
+    fn combine(&mut self, table: &Table, filled: &Filled<'_>) -> bool {
+        let Some(decisive) = &table.decisive else {
+            return false;
+        };
+        let ids = &self.ids;
+        self.combination.clear();
+        self.combination.extend(
+            decisive
+                .iter()
+                .filter_map(|slot| ids.get(usize::from(*slot))),
+        );
+        if table.precondition.is_none() && table.fallback.is_none() {
+            return true;
+        }
+        // Special rules look at the header's date, and at keys in lower case if there are any.
+        let stretch = match table.stretch_of.map(|keys| filled.date(keys)) {
+            None => 0,
+            Some(Ok(date)) => Hook::stretch(date),
+            Some(Err(_)) => return false,
+        };
+        self.combination.push(stretch);
+        filled.path == LookupPath::Conditioned
     }
 
     fn instrument(
@@ -247,100 +333,115 @@ fn is_upper_of(upper: &str, key: &str) -> bool {
 }
 
 /// A header's values in the slots of an instrument's rules.
-pub(super) struct Filled<'h> {
-    pub(super) instrument: &'h Instrument,
-    /// What each slot holds.
-    pub(super) values: Vec<Option<Cow<'h, str>>>,
+struct Filled<'h> {
+    instrument: &'h Instrument,
+    path: LookupPath,
+    /// Unconditioned; on the conditioned path only needed keys are there.
+    raw: Vec<Option<&'h str>>,
     dates: Vec<OnceCell<Result<Moment, LookupFailure>>>,
 }
 
 impl<'h> Filled<'h> {
-    fn new(
-        instrument: &'h Instrument,
-        _memory: &mut Memory,
-        header: &'h Header,
-        path: LookupPath,
-    ) -> Self {
-        let mut values: Vec<Option<Cow<'h, str>>> = vec![None; instrument.slots.len()];
-        match path {
-            LookupPath::AsGiven => {
-                for (key, value) in header.iter() {
-                    if let Some(slot) = instrument.slots.find(key) {
-                        values[usize::from(slot)] = Some(Cow::Borrowed(value));
-                    }
-                }
+    fn new(instrument: &'h Instrument, header: &'h Header, path: LookupPath) -> Self {
+        let mut raw: Vec<Option<&'h str>> = vec![None; instrument.slots.len()];
+        for (key, value) in header.iter() {
+            let slot = match path {
+                LookupPath::AsGiven => instrument.slots.find(key),
+                LookupPath::Conditioned => instrument.reduced(key),
+            };
+            if let Some(place) = slot.and_then(|slot| raw.get_mut(usize::from(slot))) {
+                *place = Some(value);
             }
-            LookupPath::Conditioned => fill_reduced(instrument, header, &mut values),
+        }
+        if path == LookupPath::Conditioned {
+            for (from, to) in &instrument.copies {
+                raw[usize::from(*to)] = raw[usize::from(*from)];
+            }
         }
         Self {
             instrument,
-            values,
+            path,
+            raw,
             dates: vec![OnceCell::new(); instrument.date_keys.len()],
         }
     }
 
-    pub(super) fn values(&self) -> Values<'h> {
-        Values::new(self.values.clone())
+    fn raw(&self, slot: Slot) -> Option<&'h str> {
+        self.raw.get(usize::from(slot)).copied().flatten()
     }
 
-    pub(super) fn date_of(&self, date_keys: usize) -> Result<Moment, LookupFailure> {
-        let Some(cell) = self.dates.get(date_keys) else {
-            return read_date(self.instrument, date_keys, &|_| None);
-        };
-        cell.get_or_init(|| {
-            read_date(self.instrument, date_keys, &|slot| {
-                self.values.get(usize::from(slot))?.as_deref()
-            })
-        })
-        .clone()
+    fn is_needed(&self, slot: Slot) -> bool {
+        let is_needed = self.instrument.is_needed.get(usize::from(slot));
+        is_needed.copied().unwrap_or(false)
+    }
+
+    /// What the rules see in a slot.
+    fn value(&self, slot: Slot) -> Option<Cow<'h, str>> {
+        match (self.raw(slot), self.path) {
+            (Some(text), LookupPath::Conditioned) => Some(condition(text)),
+            (Some(text), LookupPath::AsGiven) => Some(Cow::Borrowed(text)),
+            (None, LookupPath::Conditioned) if self.is_needed(slot) => {
+                Some(Cow::Borrowed("UNDEFINED"))
+            }
+            (None, _) => None,
+        }
+    }
+
+    fn values(&self) -> Values<'h> {
+        let slots = (0..self.raw.len()).map_while(|slot| Slot::try_from(slot).ok());
+        Values::new(slots.map(|slot| self.value(slot)).collect())
     }
 }
 
 impl Dates for Filled<'_> {
     fn date(&self, date_keys: usize) -> Result<Moment, LookupFailure> {
-        self.date_of(date_keys)
-    }
-}
-
-/// The needed keys, conditioned; those the header lacks are `UNDEFINED`.
-fn fill_reduced<'h>(
-    instrument: &Instrument,
-    header: &'h Header,
-    values: &mut [Option<Cow<'h, str>>],
-) {
-    let mut raw: Vec<Option<&'h str>> = vec![None; instrument.slots.len()];
-    for (key, value) in header.iter() {
-        let is_upper = key.bytes().all(|b| b.is_ascii() && !b.is_ascii_lowercase());
-        let slot = if is_upper {
-            instrument.reduced.get(key)
-        } else {
-            instrument.reduced.get(key.to_uppercase().as_str())
-        };
-        if let Some(slot) = slot {
-            raw[usize::from(*slot)] = Some(value);
+        let read = || read_date(self.instrument, date_keys, &|slot| self.value(slot));
+        match self.dates.get(date_keys) {
+            Some(known) => known.get_or_init(read).clone(),
+            None => read(),
         }
     }
-    for (from, to) in &instrument.copies {
-        raw[usize::from(*to)] = raw[usize::from(*from)];
-    }
-    for slot in &instrument.needed {
-        let slot = usize::from(*slot);
-        values[slot] = Some(raw[slot].map_or(Cow::Borrowed("UNDEFINED"), condition));
+}
+
+impl Instrument {
+    /// Where the reduced header keeps the value of a key.
+    fn reduced(&self, key: &str) -> Option<Slot> {
+        let is_upper = key.bytes().all(|b| b.is_ascii() && !b.is_ascii_lowercase());
+        let slot = if is_upper {
+            self.reduced.get(key)
+        } else {
+            self.reduced.get(key.to_uppercase().as_str())
+        };
+        slot.copied()
     }
 }
 
-fn look_up(
+/// Looks a type up by what its table said about the same values.
+fn remembered(
     filled: &Filled<'_>,
-    _memory: &mut Memory,
-    _place: usize,
-    rule: &TypeRule,
-    _path: LookupPath,
+    table: &Table,
+    memory: &mut TableMemory,
+    combination: &[ValueId],
 ) -> Option<Outcome> {
-    match rule {
-        TypeRule::NotApplicable => Some(Outcome::NotApplicable),
-        TypeRule::Omitted => None,
-        TypeRule::Table(table) => afresh(filled, table),
+    if memory.get(combination).is_none() {
+        let steps = table.steps(filled.instrument, filled.values(), |values| {
+            match &table.root {
+                Node::Match(rows) => Ok(Known::Rows(memory.groups(rows.candidates(values)?))),
+                _ => Ok(Known::Dates),
+            }
+        });
+        memory.insert(combination, steps);
     }
+    let none = Values::new(Vec::new());
+    table.outcome(memory.get(combination)?, |found| {
+        let ask = |node: &Node| node.choose(&none, filled, &table.terminals);
+        match (found, &table.root) {
+            (Known::Rows(groups), Node::Match(rows)) => {
+                first_that_fits(rows, groups, &table.terminals, ask)
+            }
+            (_, root) => ask(root),
+        }
+    })
 }
 
 /// Looks a type up without remembering anything.
@@ -348,18 +449,9 @@ fn afresh(filled: &Filled<'_>, table: &Table) -> Option<Outcome> {
     let instrument = filled.instrument;
     let steps = table.steps(instrument, filled.values(), |values| {
         let dates = DatesOf { instrument, values };
-        ask(&table.root, values, &dates, table)
+        table.root.choose(values, &dates, &table.terminals)
     });
     table.outcome(&steps, |chosen| Ok(chosen.clone()))
-}
-
-fn ask(
-    root: &Node,
-    values: &Values<'_>,
-    dates: &dyn Dates,
-    table: &Table,
-) -> Result<crate::selector::Chosen, crate::selector::Miss> {
-    root.choose(values, dates, &table.terminals)
 }
 
 /// Dates of a header that special rules may have changed.
@@ -370,7 +462,8 @@ struct DatesOf<'d, 'v> {
 
 impl Dates for DatesOf<'_, '_> {
     fn date(&self, date_keys: usize) -> Result<Moment, LookupFailure> {
-        read_date(self.instrument, date_keys, &|slot| self.values.get(slot))
+        let value = |slot| self.values.get(slot).map(Cow::Borrowed);
+        read_date(self.instrument, date_keys, &value)
     }
 }
 
@@ -378,7 +471,7 @@ impl Dates for DatesOf<'_, '_> {
 fn read_date<'v>(
     instrument: &Instrument,
     date_keys: usize,
-    get: &dyn Fn(Slot) -> Option<&'v str>,
+    get: &dyn Fn(Slot) -> Option<Cow<'v, str>>,
 ) -> Result<Moment, LookupFailure> {
     let keys = instrument
         .date_keys
@@ -391,17 +484,12 @@ fn read_date<'v>(
             selector: "UseAfter",
             parameter: name(slot),
         })?;
-        parts.push(trim(value));
+        parts.push(trim(&value).to_owned());
     }
     if let Some(undefined) = parts.iter().position(|part| *part == "UNDEFINED") {
         return Err(LookupFailure::UndefinedDate {
             parameter: name(keys[undefined]),
         });
-    }
-    if let [date, time] = parts[..]
-        && let Some(moment) = date::plain(date, time)
-    {
-        return Ok(moment);
     }
     let text = parts.join(" ");
     date::parse(trim(&text)).map_err(|reason| LookupFailure::InvalidDate {

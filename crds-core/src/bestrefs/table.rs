@@ -11,6 +11,7 @@ use crate::selector::slots::Values;
 use crate::selector::{Chosen, LookupFailure, Miss};
 
 /// How far a type's lookup gets without asking its table.
+#[derive(Debug)]
 pub(super) enum Steps<R> {
     /// The answer; nothing if the type is omitted.
     Settled(Option<Outcome>),
@@ -19,6 +20,7 @@ pub(super) enum Steps<R> {
 }
 
 /// What follows when a table gives nothing.
+#[derive(Debug)]
 pub(super) enum Rescue<R> {
     None,
     /// The dataset is not to be reprocessed.
@@ -169,6 +171,9 @@ impl Table {
         Some(match miss {
             _ if !self.is_required => Outcome::NotApplicable,
             Miss::NoMatch => Outcome::NoMatch,
+            Miss::NothingBefore(date) => Outcome::Error(LookupFailure::NothingEarlier {
+                value: date.text().into(),
+            }),
             Miss::Lookup(failure) | Miss::Final(failure) => Outcome::Error(failure),
         })
     }

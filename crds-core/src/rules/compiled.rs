@@ -20,7 +20,6 @@ use crate::selector::{Choice, Compiler, Node, tree};
 pub(crate) struct Instrument {
     /// Lower-case.
     pub(crate) name: Box<str>,
-    pub(crate) observatory: Observatory,
     /// The instrument map; a table used as a context has none.
     pub(crate) imap: Option<Mapping>,
     pub(crate) types: Vec<(ReferenceType, TypeRule)>,
@@ -35,8 +34,10 @@ pub(crate) struct Instrument {
     pub(crate) date_keys: Vec<Arc<[Slot]>>,
     /// Where the values of the names in expressions may be, by name number.
     pub(crate) names: Vec<ExpressionName>,
-    /// Which slots decide about tables, dates aside.
-    pub(crate) decisive: Vec<bool>,
+    /// The slots that decide about tables, dates aside.
+    pub(crate) decisive: Vec<Slot>,
+    /// Which slots are needed.
+    pub(crate) is_needed: Vec<bool>,
     pub(crate) detector_and_gain: Option<[Slot; 2]>,
 }
 
@@ -134,7 +135,6 @@ impl Instrument {
     /// Adds keys that a header is reduced to besides those of the tables.
     pub(crate) fn need(&mut self, name: &str) -> Result<Slot, String> {
         let slot = self.slots.number(name)?;
-        self.decisive.resize(self.slots.len(), false);
         if !self.needed.contains(&slot) {
             self.needed.push(slot);
             self.index_needed();
@@ -149,7 +149,11 @@ impl Instrument {
         self.needed.dedup();
         self.reduced.clear();
         self.copies.clear();
+        self.is_needed = vec![false; self.slots.len()];
         for &slot in &self.needed {
+            if let Some(is_needed) = self.is_needed.get_mut(usize::from(slot)) {
+                *is_needed = true;
+            }
             let upper: Arc<str> = slots.name(slot).to_uppercase().into();
             let first = *self.reduced.entry(upper).or_insert(slot);
             if first != slot {
@@ -383,18 +387,17 @@ impl Builder {
             needed_slots.push(self.slots.number(key).map_err(invalid)?);
         }
         let names = self.resolve_names().map_err(invalid)?;
-        let mut decisive = vec![false; self.slots.len()];
+        let mut decisive = Vec::new();
         for (_, rule) in &mut types {
             if let TypeRule::Table(table) = rule {
                 table.decisive = decisive_slots(table, &names, &self);
-                for slot in table.decisive.iter().flatten() {
-                    decisive[usize::from(*slot)] = true;
-                }
+                decisive.extend(table.decisive.iter().flatten());
             }
         }
+        decisive.sort_unstable();
+        decisive.dedup();
         let mut instrument = Instrument {
             name: self.name,
-            observatory: self.observatory,
             imap: None,
             types,
             slots: self.slots,
@@ -404,6 +407,7 @@ impl Builder {
             date_keys: self.date_keys,
             names,
             decisive,
+            is_needed: Vec::new(),
             detector_and_gain: self.detector_and_gain,
         };
         instrument.index_needed();

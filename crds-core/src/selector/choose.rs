@@ -1,7 +1,6 @@
 //! The choice: candidates from best to worst, each asked in turn.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::date::Moment;
 use super::failure::Miss;
@@ -27,7 +26,7 @@ pub(crate) trait Dates {
 #[derive(Debug)]
 pub(crate) struct Group {
     rows: Box<[u32]>,
-    merged: OnceCell<Result<Merged, LookupFailure>>,
+    merged: OnceLock<Result<Merged, LookupFailure>>,
 }
 
 /// What the rows of a group choose together.
@@ -38,10 +37,10 @@ enum Merged {
 }
 
 impl Group {
-    pub(crate) fn new(rows: Vec<u32>) -> Self {
+    pub(crate) fn new(rows: Box<[u32]>) -> Self {
         Self {
-            rows: rows.into(),
-            merged: OnceCell::new(),
+            rows,
+            merged: OnceLock::new(),
         }
     }
 
@@ -67,7 +66,7 @@ impl Node {
                 let groups: Vec<Group> = table
                     .candidates(values)?
                     .into_iter()
-                    .map(Group::new)
+                    .map(|rows| Group::new(rows.into()))
                     .collect();
                 first_that_fits(table, &groups, terminals, |node| {
                     node.choose(values, dates, terminals)
@@ -77,7 +76,7 @@ impl Node {
                 let date = dates.date(table.date_keys).map_err(Miss::Final)?;
                 match table.choose(date) {
                     Some(choice) => choice.follow(values, dates, terminals),
-                    None => Err(nothing_earlier(&date.text())),
+                    None => Err(Miss::NothingBefore(date)),
                 }
             }
             Self::VersionAfter(table) => {
@@ -93,7 +92,9 @@ impl Node {
                 }
                 match table.choose(&version).map_err(Miss::Final)? {
                     Some(choice) => choice.follow(values, dates, terminals),
-                    None => Err(nothing_earlier(&version)),
+                    None => Err(Miss::Lookup(LookupFailure::NothingEarlier {
+                        value: version.into(),
+                    })),
                 }
             }
         }
@@ -111,7 +112,7 @@ impl Choice {
         match self {
             Self::Terminal(id) => Ok(Chosen::Terminal(*id)),
             Self::Node(node) => match node.choose(values, dates, terminals) {
-                Err(Miss::NoMatch | Miss::Lookup(_)) => {
+                Err(Miss::NoMatch | Miss::NothingBefore(_) | Miss::Lookup(_)) => {
                     Err(Miss::Lookup(LookupFailure::NestedNoMatch))
                 }
                 other => other,
@@ -120,26 +121,20 @@ impl Choice {
     }
 }
 
-fn nothing_earlier(value: &str) -> Miss {
-    Miss::Lookup(LookupFailure::NothingEarlier {
-        value: value.into(),
-    })
-}
-
 /// Tries the groups in order; `ask` gives what a nested selector says.
-pub(crate) fn first_that_fits(
+pub(crate) fn first_that_fits<G: std::borrow::Borrow<Group>>(
     table: &MatchTable,
-    groups: &[Group],
+    groups: &[G],
     terminals: &[tree::Choice],
     ask: impl Fn(&Node) -> Result<Chosen, Miss>,
 ) -> Result<Chosen, Miss> {
     for group in groups {
-        match group.merged(table, terminals) {
+        match group.borrow().merged(table, terminals) {
             Err(failure) => return Err(Miss::Final(failure.clone())),
             Ok(Merged::Several(names)) => return Ok(Chosen::Several(names.clone())),
             Ok(Merged::Choice(Choice::Terminal(id))) => return Ok(Chosen::Terminal(*id)),
             Ok(Merged::Choice(Choice::Node(node))) => match ask(node) {
-                Err(Miss::NoMatch | Miss::Lookup(_)) => {}
+                Err(Miss::NoMatch | Miss::NothingBefore(_) | Miss::Lookup(_)) => {}
                 decided => return decided,
             },
         }

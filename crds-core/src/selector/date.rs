@@ -33,6 +33,11 @@ impl Moment {
         Some(Self(days * DAY + seconds * 1_000_000 + micro as u64))
     }
 
+    /// The date whose text the key is, if it is one.
+    pub(crate) fn of_key(key: &str) -> Option<Self> {
+        canonical(key)
+    }
+
     /// The earliest date whose text is not before `key` in text order.
     pub(crate) fn threshold(key: &str) -> Self {
         if let Some(moment) = canonical(key) {

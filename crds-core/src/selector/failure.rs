@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::date::Moment;
+
 /// Why no answer could be given for one reference type.
 ///
 /// This is not "no match": a table that was searched in vain says so as an outcome of its own.
@@ -119,6 +121,8 @@ impl fmt::Display for ListedValues {
 pub(crate) enum Miss {
     /// A Match has no further candidate.
     NoMatch,
+    /// A table's first date is later.
+    NothingBefore(Moment),
     /// Another lookup failure; a Match around it goes on with its next candidate.
     Lookup(LookupFailure),
     /// The end of the whole lookup.

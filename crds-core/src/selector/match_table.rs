@@ -98,7 +98,7 @@ impl MatchTable {
     }
 
     /// The rows no cell of which says no, in groups of equal weight, best first.
-    pub(super) fn candidates(&self, values: &Values<'_>) -> Result<Vec<Vec<u32>>, Miss> {
+    pub(crate) fn candidates(&self, values: &Values<'_>) -> Result<Vec<Vec<u32>>, Miss> {
         for column in &self.columns {
             if values.get(column.slot).is_none() && !column.listed.has("N/A") {
                 return Err(Miss::Final(LookupFailure::MissingParameter {

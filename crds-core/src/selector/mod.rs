@@ -17,7 +17,7 @@ mod version;
 
 pub use failure::{ListedValues, LookupFailure};
 
-pub(crate) use choose::{Chosen, Dates};
+pub(crate) use choose::{Chosen, Dates, Group, first_that_fits};
 pub(crate) use failure::Miss;
 pub(crate) use match_table::MatchTable;
 pub(crate) use use_after::{UseAfter, VersionAfter};

@@ -61,10 +61,4 @@ impl<'v> Values<'v> {
             *old = Some(value.into());
         }
     }
-
-    pub(crate) fn clear(&mut self, slot: Slot) {
-        if let Some(old) = self.0.get_mut(usize::from(slot)) {
-            *old = None;
-        }
-    }
 }

@@ -14,11 +14,14 @@ use super::{Choice, Compiler, LookupFailure};
 pub(crate) struct UseAfter {
     /// Which combination of header keys makes the date.
     pub(crate) date_keys: usize,
-    keys: Vec<DateKey>,
+    /// What a lookup date has to reach, entry by entry.
+    from: Vec<Moment>,
+    /// Keys that are not the text of their moment, by entry; mostly there are none.
+    odd: Vec<(usize, Box<str>)>,
     choices: Vec<Choice>,
 }
 
-/// A key, and what a lookup date has to reach.
+/// A key while tables are put together.
 #[derive(Debug, Clone)]
 struct DateKey {
     from: Moment,
@@ -28,11 +31,12 @@ struct DateKey {
 
 impl DateKey {
     fn new(text: &str) -> Self {
-        let from = Moment::threshold(text);
-        let is_plain = from != Moment::NEVER && from.text() == text;
-        Self {
-            from,
-            odd: (!is_plain).then(|| text.into()),
+        match Moment::of_key(text) {
+            Some(from) => Self { from, odd: None },
+            None => Self {
+                from: Moment::threshold(text),
+                odd: Some(text.into()),
+            },
         }
     }
 
@@ -66,17 +70,28 @@ impl UseAfter {
             .map(|(key, choice)| Ok((DateKey::new(key), compiler.choice(choice, level)?)))
             .collect::<Result<Vec<_>, String>>()?;
         compiled.sort_by(|a, b| a.0.compare(&b.0));
-        let (keys, choices) = compiled.into_iter().unzip();
-        Ok(Self {
+        Ok(Self::of_sorted(date_keys, compiled.into_iter()))
+    }
+
+    fn of_sorted(date_keys: usize, entries: impl Iterator<Item = (DateKey, Choice)>) -> Self {
+        let (length, _) = entries.size_hint();
+        let mut table = Self {
             date_keys,
-            keys,
-            choices,
-        })
+            from: Vec::with_capacity(length),
+            odd: Vec::new(),
+            choices: Vec::with_capacity(length),
+        };
+        for (index, (key, choice)) in entries.enumerate() {
+            table.from.push(key.from);
+            table.odd.extend(key.odd.map(|text| (index, text)));
+            table.choices.push(choice);
+        }
+        table
     }
 
     /// The entry with the greatest key that is not after `date`.
     pub(crate) fn choose(&self, date: Moment) -> Option<&Choice> {
-        let after = self.keys.partition_point(|key| key.from <= date);
+        let after = self.from.partition_point(|from| *from <= date);
         self.choices.get(after.checked_sub(1)?)
     }
 
@@ -93,17 +108,28 @@ impl UseAfter {
         other: &Self,
         terminals: &[tree::Choice],
     ) -> Result<Self, LookupFailure> {
-        let (keys, choices) = merge(
-            (&self.keys, &self.choices),
-            (&other.keys, &other.choices),
+        let merged = merge(
+            &self.entries(),
+            &other.entries(),
             DateKey::compare,
             terminals,
         )?;
-        Ok(Self {
-            date_keys: self.date_keys,
-            keys,
-            choices,
-        })
+        Ok(Self::of_sorted(self.date_keys, merged.into_iter()))
+    }
+
+    fn entries(&self) -> Vec<(DateKey, Choice)> {
+        let mut odd = self.odd.iter().peekable();
+        let pairs = self.from.iter().zip(&self.choices).enumerate();
+        pairs
+            .map(|(index, (from, choice))| {
+                let odd = odd.next_if(|(at, _)| *at == index);
+                let key = DateKey {
+                    from: *from,
+                    odd: odd.map(|(_, text)| text.clone()),
+                };
+                (key, choice.clone())
+            })
+            .collect()
     }
 }
 
@@ -111,8 +137,7 @@ impl UseAfter {
 #[derive(Debug)]
 pub(crate) struct VersionAfter {
     pub(crate) slots: Arc<[Slot]>,
-    keys: Vec<Version>,
-    choices: Vec<Choice>,
+    entries: Vec<(Version, Choice)>,
 }
 
 impl VersionAfter {
@@ -132,11 +157,9 @@ impl VersionAfter {
         if let Some(pair) = compiled.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(format!("two of its keys mean the version {:?}", pair[0].0));
         }
-        let (keys, choices) = compiled.into_iter().unzip();
         Ok(Self {
             slots: slots.into(),
-            keys,
-            choices,
+            entries: compiled,
         })
     }
 
@@ -144,8 +167,9 @@ impl VersionAfter {
     pub(super) fn choose(&self, text: &str) -> Result<Option<&Choice>, LookupFailure> {
         let version = version::parse(text)
             .ok_or_else(|| LookupFailure::InvalidVersion { value: text.into() })?;
-        let after = self.keys.partition_point(|key| *key <= version);
-        Ok(after.checked_sub(1).and_then(|at| self.choices.get(at)))
+        let after = self.entries.partition_point(|(key, _)| *key <= version);
+        let entry = after.checked_sub(1).and_then(|at| self.entries.get(at));
+        Ok(entry.map(|(_, choice)| choice))
     }
 
     pub(super) fn merge(
@@ -153,59 +177,42 @@ impl VersionAfter {
         other: &Self,
         terminals: &[tree::Choice],
     ) -> Result<Self, LookupFailure> {
-        let (keys, choices) = merge(
-            (&self.keys, &self.choices),
-            (&other.keys, &other.choices),
-            Version::cmp,
-            terminals,
-        )?;
         Ok(Self {
             slots: Arc::clone(&self.slots),
-            keys,
-            choices,
+            entries: merge(&self.entries, &other.entries, Version::cmp, terminals)?,
         })
     }
 }
 
 /// The union of two sorted lists.
 fn merge<K: Clone>(
-    (mut keys, mut choices): (&[K], &[Choice]),
-    (mut other_keys, mut other_choices): (&[K], &[Choice]),
+    mut own: &[(K, Choice)],
+    mut other: &[(K, Choice)],
     compare: impl Fn(&K, &K) -> Ordering,
     terminals: &[tree::Choice],
-) -> Result<(Vec<K>, Vec<Choice>), LookupFailure> {
-    let total = keys.len() + other_keys.len();
-    let mut merged = (Vec::with_capacity(total), Vec::with_capacity(total));
-    while let (
-        [key, keys_rest @ ..],
-        [choice, choices_rest @ ..],
-        [other_key, other_keys_rest @ ..],
-        [other_choice, other_choices_rest @ ..],
-    ) = (keys, choices, other_keys, other_choices)
-    {
-        let order = compare(key, other_key);
-        let (taken_key, taken) = match order {
-            Ordering::Less => (key, choice),
-            Ordering::Greater => (other_key, other_choice),
-            Ordering::Equal => match (name(choice, terminals), name(other_choice, terminals)) {
-                (Some(own), Some(other)) if own >= other => (key, choice),
-                (Some(_), Some(_)) => (other_key, other_choice),
+) -> Result<Vec<(K, Choice)>, LookupFailure> {
+    let mut merged = Vec::with_capacity(own.len() + other.len());
+    while let ([first, rest @ ..], [other_first, other_rest @ ..]) = (own, other) {
+        let order = compare(&first.0, &other_first.0);
+        let taken = match order {
+            Ordering::Less => first,
+            Ordering::Greater => other_first,
+            Ordering::Equal => match (name(&first.1, terminals), name(&other_first.1, terminals)) {
+                (Some(own), Some(other)) if own >= other => first,
+                (Some(_), Some(_)) => other_first,
                 _ => return Err(LookupFailure::Unmergeable),
             },
         };
-        merged.0.push(taken_key.clone());
-        merged.1.push(taken.clone());
+        merged.push(taken.clone());
         if order.is_le() {
-            (keys, choices) = (keys_rest, choices_rest);
+            own = rest;
         }
         if order.is_ge() {
-            (other_keys, other_choices) = (other_keys_rest, other_choices_rest);
+            other = other_rest;
         }
     }
-    merged.0.extend(keys.iter().chain(other_keys).cloned());
-    merged
-        .1
-        .extend(choices.iter().chain(other_choices).cloned());
+    merged.extend_from_slice(own);
+    merged.extend_from_slice(other);
     Ok(merged)
 }
 
