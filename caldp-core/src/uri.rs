@@ -82,8 +82,15 @@ impl S3Uri {
     /// The URI of `relative` below this one.
     ///
     /// # Errors
-    /// As for [`S3Uri::new`], for the joined key.
+    /// As for [`S3Uri::new`], for the joined key; `relative` must be a key itself, with no slash
+    /// at its ends.
     pub fn join(&self, relative: &str) -> Result<Self, UriError> {
+        check_key(relative).map_err(|reason| UriError {
+            input: relative.to_owned(),
+            expected: "a key",
+            reason,
+            hint: "write some/name, without a slash at either end",
+        })?;
         if self.key.is_empty() {
             Self::new(&self.bucket, relative)
         } else {
@@ -203,7 +210,8 @@ fn check_bucket(bucket: &str) -> Result<(), &'static str> {
     }
 }
 
-fn check_key(key: &str) -> Result<(), &'static str> {
+/// What both kinds of store ask of a key.
+pub(crate) fn check_key(key: &str) -> Result<(), &'static str> {
     if key.len() > MAX_KEY_BYTES {
         Err("a key has at most 1024 bytes")
     } else if key.chars().any(char::is_control) {
@@ -269,7 +277,9 @@ mod tests {
             assert!(S3Uri::new("bucket", bad).is_err(), "{bad:?}");
         }
         let base = S3Uri::new("bucket", "a").unwrap();
-        assert!(base.join("../b").is_err());
+        for bad in ["../b", "", "/b", "b/"] {
+            assert!(base.join(bad).is_err(), "{bad:?}");
+        }
         assert!(S3Uri::new("bucket", &"k".repeat(1025)).is_err());
     }
 

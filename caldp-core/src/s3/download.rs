@@ -41,6 +41,23 @@ pub struct Expected {
     pub sha1: Sha1Check,
 }
 
+impl Expected {
+    /// Compares with what was found; a sum that is not known yet is not compared.
+    pub(crate) fn check(&self, size: u64, sha1: Option<Sha1Sum>) -> Result<(), String> {
+        if let Some(wanted) = self.size
+            && wanted != size
+        {
+            return Err(format!("it has {size} bytes, it should have {wanted}"));
+        }
+        match (self.sha1, sha1) {
+            (Sha1Check::Equals(wanted), Some(found)) if wanted != found => {
+                Err(format!("its SHA-1 is {found}, it should be {wanted}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What is done about the SHA-1 of a download.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sha1Check {
@@ -103,12 +120,9 @@ impl S3 {
             Some(hasher) => Some(hasher.finish().await.map_err(failed)?),
             None => None,
         };
-        if let (Sha1Check::Equals(wanted), Some(found)) = (expected.sha1, sha1)
-            && wanted != found
-        {
-            let detail = format!("its SHA-1 is {found}, it should be {wanted}");
-            return Err(failed(Trouble::new(ErrorKind::Damaged, detail)));
-        }
+        expected
+            .check(whole.size, sha1)
+            .map_err(|detail| failed(Trouble::new(ErrorKind::Damaged, detail)))?;
         blocking("write", target, move || pending.commit(Existing::Replace))
             .await
             .map_err(failed)?;
@@ -143,13 +157,10 @@ impl S3 {
             }
             other => other?,
         };
-        if let Some(size) = expected.size
-            && size != whole.size
-        {
-            let detail = format!("it has {} bytes, it should have {size}", whole.size);
+        expected.check(whole.size, None).map_err(|detail| {
             let trouble = Trouble::new(ErrorKind::Damaged, detail);
-            return Err(S3Error::new("download", uri, trouble));
-        }
+            S3Error::new("download", uri, trouble)
+        })?;
         if let Some(hasher) = hasher {
             hasher.arrived(0..whole.arrived);
         }

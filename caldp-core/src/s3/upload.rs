@@ -120,12 +120,12 @@ impl S3 {
         }
     }
 
-    /// Stores what a reader gives, of whatever length; `size` in bytes, where it is known, decides
-    /// the size of the parts. Without it, 78 GiB are the most.
+    /// Stores what a reader gives, of whatever length; `size` in bytes, where it is known, must be
+    /// what comes and decides the size of the parts. Without it, 78 GiB are the most.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] beyond that, [`ErrorKind::LocalFile`] when reading fails, others
-    /// as they come. The object appears whole or not at all.
+    /// [`ErrorKind::TooLarge`] beyond that, [`ErrorKind::LocalFile`] when reading fails or gives
+    /// another size, others as they come. The object appears whole or not at all.
     pub async fn put_stream(
         &self,
         uri: &S3Uri,
@@ -142,10 +142,11 @@ impl S3 {
         let part = PART.max(size.unwrap_or_default().div_ceil(MAX_PARTS));
         let first = fill(&mut reader, part).await.map_err(failed)?;
         if (first.len() as u64) < part {
+            check_size(first.len() as u64, size).map_err(failed)?;
             return self.put_bytes(uri, first, &Precondition::None).await;
         }
         let mut upload = Upload::create(self, uri).await?;
-        match upload.send(first, reader, part).await {
+        match upload.send(first, reader, part, size).await {
             Ok(stored) => {
                 upload.id = None;
                 Ok(stored)
@@ -161,15 +162,26 @@ impl S3 {
 impl S3Error {
     /// What a failed precondition means depends on the precondition.
     fn of_precondition(mut self, precondition: &Precondition) -> Self {
-        if self.kind == ErrorKind::AlreadyExists {
-            (self.kind, self.detail) = match precondition {
-                Precondition::IfVersion(_) => {
-                    (ErrorKind::Changed, "it is no longer what it was".to_owned())
-                }
-                _ => (ErrorKind::AlreadyExists, "it exists already".to_owned()),
-            };
+        match (self.kind, precondition) {
+            // not found: deleted since
+            (ErrorKind::AlreadyExists | ErrorKind::NotFound, Precondition::IfVersion(_)) => {
+                self.kind = ErrorKind::Changed;
+                "it is no longer what it was".clone_into(&mut self.detail);
+            }
+            (ErrorKind::AlreadyExists, _) => "it exists already".clone_into(&mut self.detail),
+            _ => {}
         }
         self
+    }
+}
+
+fn check_size(size: u64, expected: Option<u64>) -> Result<(), Trouble> {
+    match expected {
+        Some(expected) if expected != size => Err(Trouble::new(
+            ErrorKind::LocalFile,
+            format!("it changed while it was read: {size} bytes came, not {expected}"),
+        )),
+        _ => Ok(()),
     }
 }
 
@@ -225,6 +237,7 @@ impl Upload {
         first: Bytes,
         mut reader: impl AsyncRead + Unpin + Send,
         part: u64,
+        expected: Option<u64>,
     ) -> Result<Stored, S3Error> {
         let failed = |trouble| S3Error::new("upload", &self.uri, trouble);
         let mut sending = JoinSet::new();
@@ -256,6 +269,7 @@ impl Upload {
         while let Some(part) = finished(&mut sending).await? {
             done.push(part);
         }
+        check_size(size, expected).map_err(failed)?;
         done.sort_by_key(CompletedPart::part_number);
         self.complete(done, size).await
     }
