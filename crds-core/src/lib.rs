@@ -7,6 +7,7 @@
 mod atomic;
 pub mod bestrefs;
 pub mod cache;
+mod client;
 pub mod config;
 pub mod dataset;
 mod expression;
@@ -15,3 +16,12 @@ pub mod literal;
 pub mod observatory;
 pub mod rules;
 mod selector;
+pub mod source;
+
+pub use client::{
+    AssignError, AssignOptions, Assigned, Assignments, BadFiles, Client, ClientError,
+    FetchedReference, FileAssignment, Problem, Progress, ReferenceOrigin, TypeChoice, VERSION_TEXT,
+    Written,
+};
+pub use config::Config;
+pub use observatory::Observatory;

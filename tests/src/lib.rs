@@ -1,6 +1,7 @@
 //! Servers and fixtures the tests of every crate use. Nothing here reaches a user.
 //!
-//! [`S3Server`] is an S3 service on a free local port; [`fixtures`] finds the bundled data. This
+//! [`S3Server`] is an S3 service on a free local port, [`CrdsServer`] a server of CRDS; [`fixtures`]
+//! finds the bundled data. This
 //! crate depends on none of the others, so all of them can use it in their tests.
 
 #![allow(
@@ -10,8 +11,10 @@
     reason = "a test that cannot be set up should stop where it is"
 )]
 
+mod crds_server;
 mod fixtures;
 mod s3_server;
 
+pub use crds_server::{CrdsFault, CrdsServer};
 pub use fixtures::{external_data, fixtures, unpack_fixture};
 pub use s3_server::{Fault, Faults, S3Server};

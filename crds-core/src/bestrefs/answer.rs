@@ -121,3 +121,11 @@ impl BestReferences {
         self.entries.is_empty()
     }
 }
+
+impl FromIterator<(ReferenceType, Outcome)> for BestReferences {
+    fn from_iter<I: IntoIterator<Item = (ReferenceType, Outcome)>>(entries: I) -> Self {
+        Self {
+            entries: entries.into_iter().collect(),
+        }
+    }
+}

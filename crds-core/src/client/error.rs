@@ -1,0 +1,141 @@
+//! Why a client cannot do what it is asked.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::bestrefs::LookupError;
+use crate::cache::FileNameError;
+use crate::cache::context::ContextName;
+use crate::cache::layout::ReferenceError;
+use crate::cache::lock::LockTimeout;
+use crate::cache::place::PlaceError;
+use crate::cache::server_config::ServerConfigError;
+use crate::dataset::fits::FitsError;
+use crate::observatory::Observatory;
+use crate::rules::{LoadError, MappingName, MappingNameError};
+use crate::source::SourceError;
+
+/// The client cannot do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// What the server said last cannot be had.
+    #[error(transparent)]
+    ServerConfig(#[from] ServerConfigError),
+    /// A file cannot be had.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The name of a context is not the name of a rules file.
+    #[error(transparent)]
+    MappingName(#[from] MappingNameError),
+    /// A context of another observatory.
+    #[error(
+        "{name} is a context of {found}, and this is about {expected}\n  hint: set CRDS_OBSERVATORY={found}, or name a context of {expected}"
+    )]
+    OtherObservatory {
+        /// The context.
+        name: String,
+        /// Whose it is.
+        found: Observatory,
+        /// Whose it should be.
+        expected: Observatory,
+    },
+    /// A context has nothing for an instrument.
+    #[error("{context} has no rules for {instrument}")]
+    NoInstrument {
+        /// The context.
+        context: MappingName,
+        /// The instrument.
+        instrument: String,
+    },
+    /// Rules are nowhere to be had.
+    #[error(
+        "the rules {name} are not in the cache ({folder}) and there is nowhere to fetch them from\n  hint: set CRDS_PATH to a filled cache, or CRDS_PICKLE_URI, CRDS_MAPPING_URI or CRDS_SERVER_URL to where they are"
+    )]
+    NoRules {
+        /// The rules asked for.
+        name: MappingName,
+        /// Where they were looked for.
+        folder: String,
+    },
+    /// Rules are there but cannot be used.
+    #[error(transparent)]
+    Load(#[from] Arc<LoadError>),
+    /// Rules are known to be scientifically wrong.
+    #[error("{context} uses rules for {instrument} that CRDS has withdrawn: {}\n  hint: use a newer context, or CRDS_ALLOW_BAD_RULES=1 if you know what you do", .names.join(", "))]
+    BadRules {
+        /// The context.
+        context: MappingName,
+        /// The instrument, lower case.
+        instrument: String,
+        /// The withdrawn rules.
+        names: Vec<String>,
+    },
+    /// A header cannot be looked up.
+    #[error(transparent)]
+    Lookup(#[from] LookupError),
+    /// References are missing and may not be fetched.
+    #[error("the cache lacks {}, and may not be written to\n  hint: unset CRDS_READONLY_CACHE, or fill the cache with `crds sync`", .names.join(", "))]
+    ReadOnly {
+        /// The missing references.
+        names: Vec<String>,
+    },
+    /// A reference that the server does not know.
+    #[error("the reference {name} is not among the files CRDS knows\n  hint: {hint}")]
+    Unknown {
+        /// Its name.
+        name: String,
+        /// What may help.
+        hint: &'static str,
+    },
+    /// References were withdrawn by CRDS.
+    #[error("{} withdrawn by CRDS: {}\n  hint: use a newer context, or CRDS_ALLOW_BAD_REFERENCES=1 if you know what you do", if .names.len() == 1 { "this reference was" } else { "these references were" }, .names.join(", "))]
+    BadReferences {
+        /// The withdrawn references.
+        names: Vec<String>,
+    },
+    /// A name is not the name of a file.
+    #[error(transparent)]
+    FileName(#[from] FileNameError),
+    /// The place of a reference cannot be told.
+    #[error(transparent)]
+    Reference(#[from] ReferenceError),
+    /// A file in the cache is not what it should be, or cannot be written.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    /// Another process keeps a file of the cache locked.
+    #[error(transparent)]
+    Lock(#[from] LockTimeout),
+    /// A header cannot be updated.
+    #[error(transparent)]
+    Fits(#[from] FitsError),
+    /// The datasets of this observatory are not updated by this program.
+    #[error("the headers of {0} datasets are not updated by this program: only HST's are")]
+    NoUpdates(Observatory),
+    /// A file of the cache cannot be written.
+    #[error("{}: {source}", .path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Only the server can do this, and it answered something else.
+    #[error("the CRDS server answered something unexpected to {method}: {reason}")]
+    Answer {
+        /// The method called.
+        method: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A context that only a server could name.
+    #[error("{0} needs a CRDS server that names it")]
+    Unnamed(ContextName),
+}
+
+impl From<LoadError> for ClientError {
+    fn from(error: LoadError) -> Self {
+        Self::Load(Arc::new(error))
+    }
+}

@@ -1,0 +1,217 @@
+//! The one door of the library: a client that knows which rules apply, where they and the
+//! references come from, and what they say about datasets.
+//!
+//! [`Client::assign`] answers for files, [`Client::fetch_references`] brings the answers into the
+//! cache, [`Assignments::write`] puts them into headers. Each does one thing and reports it, so
+//! that a caller can stop between them: headers are not touched before everything else is well.
+//!
+//! ```no_run
+//! use crds_core::{AssignOptions, Client, Config, Observatory};
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::new(Config::from_env()?, Observatory::Hst);
+//! let files = ["j8cb01u2q_raw.fits".into()];
+//! let assignments = client.assign(&files, &AssignOptions::default()).await?;
+//! assignments.check()?;
+//! let fetched = client.fetch_references(assignments.references(), &()).await?;
+//! for reference in fetched {
+//!     println!("{} {}", reference.name, reference.path.display());
+//! }
+//! assignments.write()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod assign;
+mod error;
+mod references;
+mod rules;
+mod server_info;
+mod version;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::OnceCell;
+
+pub use assign::{
+    AssignError, AssignOptions, Assigned, Assignments, BadFiles, FileAssignment, Problem,
+    TypeChoice, Written,
+};
+pub use error::ClientError;
+pub use references::{FetchedReference, Progress, ReferenceOrigin};
+pub use version::VERSION_TEXT;
+
+use crate::cache::FileName;
+use crate::cache::context::ContextName;
+use crate::cache::layout::Layout;
+use crate::cache::server_config::ServerConfig;
+use crate::config::{CacheMode, Config, FileUri};
+use crate::observatory::Observatory;
+use crate::rules::{Context, MappingName};
+use crate::source::server::Server;
+use crate::source::{self, Connections, Source};
+
+/// Answers questions about one observatory's references with one set of settings.
+///
+/// Making one does nothing; what is needed is read or fetched when it is first asked for, and
+/// kept.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    layout: Layout,
+    connections: Arc<Connections>,
+    server: Option<Server>,
+    server_config: OnceCell<ServerConfig>,
+    rules: Mutex<HashMap<(MappingName, Option<String>), Arc<Context>>>,
+}
+
+/// The kinds of files that sources have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    Config,
+    Mapping,
+    Reference,
+    Pickle,
+}
+
+impl FileKind {
+    /// What a file of this name is.
+    pub(crate) fn of(name: &FileName) -> Self {
+        let name = name.as_str();
+        if name == "server_config" || name == "bad_files.txt" {
+            return Self::Config;
+        }
+        match name.rsplit_once('.') {
+            Some((_, "pmap" | "imap" | "rmap")) => Self::Mapping,
+            Some((_, "pkl")) => Self::Pickle,
+            _ => Self::Reference,
+        }
+    }
+}
+
+impl Client {
+    /// A client with these settings.
+    pub fn new(config: Config, observatory: Observatory) -> Self {
+        let connections = Arc::new(Connections::new(&config));
+        let url = config
+            .server_url
+            .clone()
+            .filter(|_| !config.is_serverless());
+        let server = url.map(|url| Server::new(url, Arc::clone(&connections)));
+        Self {
+            layout: Layout::new(&config.locations, observatory),
+            connections,
+            server,
+            server_config: OnceCell::new(),
+            rules: Mutex::default(),
+            config,
+        }
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Whose references these are.
+    pub fn observatory(&self) -> Observatory {
+        self.layout.observatory
+    }
+
+    /// The folders of the cache.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// What sources of this client share.
+    pub(crate) fn connections(&self) -> &Arc<Connections> {
+        &self.connections
+    }
+
+    /// Where a file is in the cache, or would be.
+    pub(crate) fn place(&self, name: &FileName) -> Result<PathBuf, ClientError> {
+        Ok(match FileKind::of(name) {
+            FileKind::Config => self.layout.config.join(name.as_str()),
+            FileKind::Mapping => self.layout.mapping(name.as_str()),
+            FileKind::Pickle => self.layout.pickles.join(name.as_str()),
+            FileKind::Reference => self.references()?.path(name)?,
+        })
+    }
+
+    /// The server, unless the settings say that there is none.
+    pub(crate) fn server(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
+    /// Whether best references are to be computed by the server.
+    pub(crate) async fn is_remote(&self) -> Result<bool, ClientError> {
+        Ok(match self.config.mode {
+            CacheMode::Remote => true,
+            CacheMode::Local | CacheMode::S3 => false,
+            CacheMode::Auto => {
+                self.server.is_some() && self.server_config().await?.server_insists()
+            }
+        })
+    }
+
+    /// Where files of a kind come from: the URI of the settings, else the server.
+    pub(crate) fn source(&self, kind: FileKind) -> Option<Arc<dyn Source>> {
+        let (uri, part) = match kind {
+            FileKind::Config => (&self.config.config_uri, "config"),
+            FileKind::Mapping => (&self.config.mapping_uri, "mappings"),
+            FileKind::Reference => (&self.config.reference_uri, "references"),
+            FileKind::Pickle => (&self.config.pickle_uri, "pickles"),
+        };
+        let of_server = || {
+            let url = self.server.as_ref()?.url();
+            let observatory = self.observatory();
+            Some(FileUri::Http(format!(
+                "{url}/unchecked_get/{part}/{observatory}/"
+            )))
+        };
+        let uri = uri.clone().or_else(of_server)?;
+        Some(source::open(&uri, &self.connections))
+    }
+
+    /// The name of the rules that a context's name stands for: this one, else `CRDS_CONTEXT`, else
+    /// the one in use.
+    pub async fn context_name(
+        &self,
+        asked: Option<&ContextName>,
+    ) -> Result<MappingName, ClientError> {
+        let file = self.context_file(asked).await?;
+        let plain = file.rsplit('/').next().unwrap_or(&file);
+        Ok(plain.parse()?)
+    }
+
+    /// Like [`Client::context_name`], perhaps with the folder that was asked for.
+    pub(crate) async fn context_file(
+        &self,
+        asked: Option<&ContextName>,
+    ) -> Result<String, ClientError> {
+        let name = asked.or(self.config.context.as_ref());
+        let other = name.and_then(ContextName::observatory);
+        if let (Some(name), Some(found)) = (name, other.filter(|o| *o != self.observatory())) {
+            return Err(ClientError::OtherObservatory {
+                name: name.to_string(),
+                found,
+                expected: self.observatory(),
+            });
+        }
+        if let Some(ContextName::File(file)) = name {
+            return Ok(file.clone());
+        }
+        let found = self.server_config().await?.resolve(name)?;
+        match found.instrument {
+            None => Ok(found.file),
+            Some(instrument) => self.instrument_map(&found.file.parse()?, &instrument).await,
+        }
+    }
+}
+
+/// Turns a foreign name into one that is safe to use.
+pub(crate) fn file_name(name: &str) -> Result<FileName, ClientError> {
+    Ok(name.parse()?)
+}

@@ -1,0 +1,293 @@
+//! Bringing references into the cache: many at once, each by one process only, complete and
+//! checked.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{Client, ClientError, FileKind};
+use crate::cache::FileName;
+use crate::cache::layout::References;
+use crate::cache::lock::{Lock, Locks};
+use crate::cache::place::{Expected, Sha1Sum};
+use crate::source::{Plugin, Source, SourceError};
+
+/// How many references are fetched at once. Each may use several connections.
+const DOWNLOADS_AT_ONCE: usize = 8;
+
+/// A reference that is in the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedReference {
+    /// Its name.
+    pub name: FileName,
+    /// Where it is.
+    pub path: PathBuf,
+    /// In bytes.
+    pub size: u64,
+    /// As the catalogue has it; old files have none.
+    pub sha1: Option<Sha1Sum>,
+    /// How it came there.
+    pub origin: ReferenceOrigin,
+}
+
+/// How a reference came into the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferenceOrigin {
+    /// It was there, or another process brought it meanwhile.
+    Cached,
+    /// It was fetched now.
+    Fetched {
+        /// From where, as path or URI.
+        location: String,
+        /// How long that took.
+        elapsed: Duration,
+    },
+}
+
+/// Is told how fetching goes on; from several tasks at once. `()` ignores it.
+pub trait Progress: Send + Sync {
+    /// So many files, of so many bytes as far as known, are to be fetched.
+    fn begin(&self, files: usize, bytes: u64) {
+        let _ = (files, bytes);
+    }
+
+    /// This file is being fetched, the n-th (from 1) of those to be fetched.
+    fn file(&self, name: &FileName, size: Option<u64>, number: usize) {
+        let _ = (name, size, number);
+    }
+
+    /// So many more bytes have come.
+    fn bytes(&self, count: u64) {
+        let _ = count;
+    }
+
+    /// This file is complete.
+    fn done(&self, name: &FileName) {
+        let _ = name;
+    }
+}
+
+impl Progress for () {}
+
+/// One reference, and what is known before it is fetched.
+struct Wanted {
+    name: FileName,
+    path: PathBuf,
+    expected: Expected,
+    /// As in the catalogue, whatever is checked.
+    known: Option<Expected>,
+}
+
+/// What fetches the references that are missing.
+enum Fetcher {
+    Source(Arc<dyn Source>),
+    Plugin(Plugin, Arc<dyn Source>),
+}
+
+impl Client {
+    /// Where references are in the cache.
+    pub fn references(&self) -> Result<References, ClientError> {
+        let variables = |name: &str| std::env::var_os(name).map(PathBuf::from);
+        Ok(References::open(&self.layout, &self.config, variables)?)
+    }
+
+    /// Makes sure that the cache has these references; gives them in the order of their names.
+    ///
+    /// What is there already, with the size CRDS says, is left alone. What is missing is fetched
+    /// from `CRDS_REFERENCE_URI` or the server, by `CRDS_DOWNLOAD_PLUGIN` if that is the mode.
+    /// Fails with the first failure, leaving what was fetched; in a read-only cache, if anything
+    /// is missing.
+    pub async fn fetch_references<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<FetchedReference>, ClientError> {
+        let places = self.references()?;
+        let (present, missing) = self.sorted_out(&places, names).await?;
+        let mut references = present;
+        if !missing.is_empty() {
+            references.extend(self.fetch_missing(&places, missing, progress).await?);
+            references.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+        Ok(references)
+    }
+
+    /// Divides references into those that are in the cache and those that are not.
+    async fn sorted_out<'n>(
+        &self,
+        places: &References,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(Vec<FetchedReference>, Vec<Wanted>), ClientError> {
+        let names = names.into_iter().map(str::to_ascii_lowercase);
+        let names: BTreeSet<String> = names.flat_map(with_companion).collect();
+        if names.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let catalogue = self.server_config().await?;
+        let (mut present, mut missing) = (Vec::new(), Vec::new());
+        for name in &names {
+            let name: FileName = name.parse()?;
+            let known = catalogue.expected(name.as_str());
+            let wanted = Wanted {
+                path: places.path(&name)?,
+                expected: known.unwrap_or_default().as_configured(&self.config),
+                name,
+                known,
+            };
+            match wanted.cached() {
+                Some(reference) => present.push(reference),
+                None => missing.push(wanted),
+            }
+        }
+        Ok((present, missing))
+    }
+
+    async fn fetch_missing(
+        &self,
+        places: &References,
+        missing: Vec<Wanted>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<FetchedReference>, ClientError> {
+        if self.config.readonly_cache {
+            let names = missing.iter().map(|wanted| wanted.name.to_string());
+            return Err(ClientError::ReadOnly {
+                names: names.collect(),
+            });
+        }
+        if let Some(unknown) = missing.iter().find(|wanted| wanted.known.is_none()) {
+            return Err(ClientError::Unknown {
+                name: unknown.name.to_string(),
+                hint: "the configuration may be older than the context; `crds sync` renews it",
+            });
+        }
+        let fetcher = self.fetcher()?;
+        let bytes = missing.iter().filter_map(|wanted| wanted.known?.size).sum();
+        progress.begin(missing.len(), bytes);
+        stream::iter(missing.into_iter().zip(1..))
+            .map(|(wanted, number)| self.fetch_one(places, &fetcher, wanted, number, progress))
+            .buffer_unordered(DOWNLOADS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    fn fetcher(&self) -> Result<Fetcher, ClientError> {
+        let serverless = || SourceError::Serverless {
+            what: "fetching references".to_owned(),
+        };
+        let source = self.source(FileKind::Reference).ok_or_else(serverless)?;
+        Ok(match self.config.plugin() {
+            Some(template) if !Plugin::is_built_in(template) => {
+                Fetcher::Plugin(Plugin::new(template), source)
+            }
+            _ => Fetcher::Source(source),
+        })
+    }
+
+    async fn fetch_one(
+        &self,
+        places: &References,
+        fetcher: &Fetcher,
+        wanted: Wanted,
+        number: usize,
+        progress: &dyn Progress,
+    ) -> Result<FetchedReference, ClientError> {
+        let path = places.prepare(&wanted.name)?;
+        let _lock = self.lock(&wanted.name).await?;
+        // Whoever had the lock before may have brought it.
+        if let Some(reference) = wanted.cached() {
+            progress.bytes(reference.size);
+            progress.done(&wanted.name);
+            return Ok(reference);
+        }
+        progress.file(&wanted.name, wanted.expected.size, number);
+        let start = Instant::now();
+        let on_bytes = |count| progress.bytes(count);
+        let (location, size) = match fetcher {
+            Fetcher::Source(source) => {
+                let fetch = source.fetch(&wanted.name, &path, wanted.expected, &on_bytes);
+                (source.location(&wanted.name), fetch.await?)
+            }
+            Fetcher::Plugin(plugin, source) => {
+                let location = source.location(&wanted.name);
+                let fetch =
+                    plugin.fetch(&wanted.name, &location, &path, wanted.expected, &on_bytes);
+                let size = fetch.await?;
+                (location, size)
+            }
+        };
+        progress.done(&wanted.name);
+        Ok(FetchedReference {
+            path,
+            size,
+            sha1: wanted.known.and_then(|known| known.sha1),
+            name: wanted.name,
+            origin: ReferenceOrigin::Fetched {
+                location,
+                elapsed: start.elapsed(),
+            },
+        })
+    }
+
+    /// Waits until no other process is fetching this file.
+    async fn lock(&self, name: &FileName) -> Result<Lock, ClientError> {
+        let locks = Locks::new(&self.layout, &self.config);
+        if let Some(lock) = locks.try_acquire(name) {
+            return Ok(lock);
+        }
+        let (name, patience) = (name.clone(), self.config.timeout);
+        let waiting = tokio::task::spawn_blocking(move || locks.acquire(&name, patience));
+        match waiting.await {
+            Ok(lock) => Ok(lock?),
+            Err(error) => Err(ClientError::Io {
+                path: self.layout.locks(),
+                source: std::io::Error::other(error),
+            }),
+        }
+    }
+}
+
+impl Wanted {
+    /// The reference, if it is there and not of another size than it should be.
+    fn cached(&self) -> Option<FetchedReference> {
+        let metadata = std::fs::metadata(&self.path).ok().filter(|m| m.is_file())?;
+        let size = metadata.len();
+        if self.expected.size.is_some_and(|expected| expected != size) {
+            return None;
+        }
+        Some(FetchedReference {
+            name: self.name.clone(),
+            path: self.path.clone(),
+            size,
+            sha1: self.known.and_then(|known| known.sha1),
+            origin: ReferenceOrigin::Cached,
+        })
+    }
+}
+
+/// A GEIS header `x.r4h` is of no use without its data `x.r4d`.
+fn with_companion(name: String) -> Vec<String> {
+    let is_geis_header =
+        |suffix: &str| matches!(suffix.as_bytes(), [b'r', digit, b'h'] if digit.is_ascii_digit());
+    match name.rsplit_once('.') {
+        Some((stem, suffix)) if is_geis_header(suffix) => {
+            let data = format!("{stem}.{}d", suffix.trim_end_matches('h'));
+            vec![name, data]
+        }
+        _ => vec![name],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn geis_headers_bring_their_data() {
+        assert_eq!(with_companion("e1b.r4h".into()), ["e1b.r4h", "e1b.r4d"]);
+        assert_eq!(with_companion("x.fits".into()), ["x.fits"]);
+        assert_eq!(with_companion("x.rxh".into()), ["x.rxh"]);
+    }
+}

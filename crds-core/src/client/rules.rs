@@ -1,0 +1,246 @@
+//! Loading the rules of a context: from the cache, else from a pickle, else from far away.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{Client, ClientError, FileKind, file_name};
+use crate::cache::place::Placement;
+use crate::config::CacheMode;
+use crate::rules::{
+    Checksums, Context, LoadError, MappingDirectory, MappingKind, MappingName, MappingSource,
+    Scope, mappings_named_in,
+};
+use crate::source::Source;
+
+/// How many rule files are fetched at once.
+const RULES_AT_ONCE: usize = 16;
+
+/// Rule files at hand.
+type Files = HashMap<MappingName, Bytes>;
+
+/// A cache's rules, but the first file is from elsewhere.
+struct Overlaid {
+    first: (MappingName, PathBuf),
+    rest: MappingDirectory,
+}
+
+impl MappingSource for Overlaid {
+    fn read(&self, name: &MappingName) -> io::Result<Bytes> {
+        let (first, path) = &self.first;
+        if name == first {
+            return std::fs::read(path).map(Bytes::from);
+        }
+        self.rest.read(name)
+    }
+}
+
+impl Client {
+    /// The rules in `file`, a name in the cache or a path; those of one instrument (any case) or
+    /// all.
+    ///
+    /// They come from the cache; if it lacks any, from the pickle (in the cache, or at
+    /// `CRDS_PICKLE_URI`); if there is none, from `CRDS_MAPPING_URI` or the server. With
+    /// `CRDS_USE_PICKLED_CONTEXTS` the pickle is looked for first.
+    pub async fn rules(
+        &self,
+        file: &str,
+        instrument: Option<&str>,
+    ) -> Result<Arc<Context>, ClientError> {
+        let plain = file.rsplit('/').next().unwrap_or(file);
+        let name: MappingName = plain.parse()?;
+        let instrument = instrument
+            .filter(|_| !self.config.force_complete_load && name.kind() == MappingKind::Pipeline)
+            .map(str::to_lowercase);
+        let key = (name.clone(), instrument.clone());
+        let known = || self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if plain == file
+            && let Some(context) = known().get(&key)
+        {
+            return Ok(Arc::clone(context));
+        }
+        let scope = match &instrument {
+            Some(name) => Scope::Instrument(name),
+            None => Scope::All,
+        };
+        let context = if plain == file {
+            self.load_by_name(&name, scope).await?
+        } else {
+            let source = Overlaid {
+                first: (name.clone(), file.into()),
+                rest: MappingDirectory::new(&self.layout.mappings),
+            };
+            Context::load(&source, &name, scope, self.checksums())?
+        };
+        let context = Arc::new(context);
+        known().insert(key, Arc::clone(&context));
+        Ok(context)
+    }
+
+    /// The name of an instrument's map in a pipeline map.
+    pub(super) async fn instrument_map(
+        &self,
+        name: &MappingName,
+        instrument: &str,
+    ) -> Result<String, ClientError> {
+        let context = self.rules(name.as_str(), Some(instrument)).await?;
+        let files = context.mappings_of(instrument).unwrap_or_default();
+        let map = files
+            .into_iter()
+            .find(|file| file.kind() == MappingKind::Instrument);
+        map.map(|map| map.as_str().to_owned())
+            .ok_or_else(|| ClientError::NoInstrument {
+                context: name.clone(),
+                instrument: instrument.to_owned(),
+            })
+    }
+
+    fn checksums(&self) -> Checksums {
+        if self.config.ignore_mapping_checksum {
+            Checksums::Ignore
+        } else {
+            Checksums::Verify
+        }
+    }
+
+    async fn load_by_name(
+        &self,
+        name: &MappingName,
+        scope: Scope<'_>,
+    ) -> Result<Context, ClientError> {
+        let pickled = name.kind() == MappingKind::Pipeline;
+        if pickled
+            && self.config.use_pickled_contexts
+            && let Some(context) = self.pickled(name).await?
+        {
+            return Ok(context);
+        }
+        let in_cache = MappingDirectory::new(&self.layout.mappings);
+        match Context::load(&in_cache, name, scope, self.checksums()) {
+            Ok(context) if !context.broken().any(|(_, error)| is_missing(error)) => {
+                return Ok(context);
+            }
+            Err(error) if !is_missing(&error) => return Err(error.into()),
+            _ => {}
+        }
+        if pickled
+            && !self.config.use_pickled_contexts
+            && let Some(context) = self.pickled(name).await?
+        {
+            return Ok(context);
+        }
+        let Some(source) = self.source(FileKind::Mapping) else {
+            return Err(ClientError::NoRules {
+                name: name.clone(),
+                folder: self.layout.mappings.display().to_string(),
+            });
+        };
+        let files = self.gather(source.as_ref(), name, scope).await?;
+        Ok(Context::load(&files, name, scope, self.checksums())?)
+    }
+
+    /// The context's pickle, if there is one that can be had.
+    async fn pickled(&self, name: &MappingName) -> Result<Option<Context>, ClientError> {
+        let path = self.layout.pickle(name.as_str());
+        match std::fs::read(&path) {
+            Ok(bytes) => return Ok(Some(Context::from_pickle(name, &bytes)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(ClientError::Io { path, source }),
+        }
+        // A server has no pickles; only a URI says where there are some.
+        let Some(source) = self
+            .config
+            .pickle_uri
+            .as_ref()
+            .and_then(|_| self.source(FileKind::Pickle))
+        else {
+            return Ok(None);
+        };
+        let file = file_name(&format!("{name}.pkl"))?;
+        let bytes = match source.read(&file).await {
+            Ok(bytes) => bytes,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let context = Context::from_pickle(name, &bytes)?;
+        if !self.config.readonly_cache {
+            self.keep(&path, &bytes);
+        }
+        Ok(Some(context))
+    }
+
+    /// Puts a file into the cache that was needed anyway; not being able to is no failure.
+    fn keep(&self, path: &std::path::Path, bytes: &[u8]) {
+        let known = path.file_name().and_then(std::ffi::OsStr::to_str);
+        let expected = known
+            .and_then(|name| self.server_config.get()?.expected(name))
+            .unwrap_or_default()
+            .as_configured(&self.config);
+        let placed = Placement::begin(path, expected).and_then(|mut placement| {
+            placement.write(bytes)?;
+            placement.finish()
+        });
+        if let Err(error) = placed {
+            tracing::debug!("not kept in the cache: {error}");
+        }
+    }
+
+    /// All rule files that `name` leads to: what the cache has from there, the rest from `source`.
+    async fn gather(
+        &self,
+        source: &dyn Source,
+        name: &MappingName,
+        scope: Scope<'_>,
+    ) -> Result<Files, ClientError> {
+        let mut files = Files::new();
+        let mut wanted = vec![name.clone()];
+        while !wanted.is_empty() {
+            let fetched: Vec<(MappingName, Bytes)> = stream::iter(wanted.drain(..))
+                .map(|name| self.rule_file(source, name))
+                .buffer_unordered(RULES_AT_ONCE)
+                .try_collect()
+                .await?;
+            for (name, bytes) in fetched {
+                for (key, target) in mappings_named_in(&name, &bytes, self.checksums())? {
+                    let is_other = matches!(scope, Scope::Instrument(only) if only != key);
+                    let left_out = name.kind() == MappingKind::Pipeline && is_other;
+                    if !left_out && !files.contains_key(&target) {
+                        wanted.push(target);
+                    }
+                }
+                files.insert(name, bytes);
+            }
+            wanted.sort_unstable();
+            wanted.dedup();
+        }
+        Ok(files)
+    }
+
+    async fn rule_file(
+        &self,
+        source: &dyn Source,
+        name: MappingName,
+    ) -> Result<(MappingName, Bytes), ClientError> {
+        let path = self.layout.mapping(name.as_str());
+        match std::fs::read(&path) {
+            Ok(bytes) => return Ok((name, bytes.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(ClientError::Io { path, source }),
+        }
+        let bytes = source.read(&file_name(name.as_str())?).await?;
+        let streamed = self.config.s3_enabled || self.config.mode == CacheMode::S3;
+        if !streamed && !self.config.readonly_cache {
+            self.keep(&path, &bytes);
+        }
+        Ok((name, bytes))
+    }
+}
+
+/// Whether rules could not be loaded because a file is not there.
+fn is_missing(error: &LoadError) -> bool {
+    matches!(error, LoadError::Read { source, .. } if source.kind() == io::ErrorKind::NotFound)
+}

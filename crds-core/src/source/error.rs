@@ -1,0 +1,145 @@
+//! Why a file could not be had.
+
+use std::io;
+use std::path::PathBuf;
+
+use caldp_core::retry::Effort;
+
+use crate::cache::place::PlaceError;
+
+/// A file could not be read from its source, or not be put where it belongs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// There is no such file.
+    #[error("{location} does not exist")]
+    NotFound {
+        /// Path or URI.
+        location: String,
+    },
+    /// Someone answered, but not with the file.
+    #[error("{location} was refused: {reason}")]
+    Refused {
+        /// Path or URI.
+        location: String,
+        /// What was answered.
+        reason: String,
+    },
+    /// The transfer failed, also when tried again.
+    #[error("{location} could not be fetched{}: {reason}", spaced(.effort))]
+    Transfer {
+        /// Path or URI.
+        location: String,
+        /// The last failure.
+        reason: String,
+        /// How much was tried.
+        effort: Effort,
+    },
+    /// What came is not the file that CRDS knows, or cannot be stored.
+    #[error("{location} was fetched, but {problem}")]
+    Place {
+        /// Path or URI.
+        location: String,
+        /// What is wrong with it.
+        #[source]
+        problem: PlaceError,
+    },
+    /// What came is not the file that CRDS knows, as its source found out.
+    #[error("{location} is damaged: {reason}")]
+    Damaged {
+        /// Path or URI.
+        location: String,
+        /// How that was found out.
+        reason: String,
+    },
+    /// A file that is read into memory is far larger than any real one.
+    #[error("{location} is larger than {limit} bytes, which no such file is")]
+    TooLarge {
+        /// Path or URI.
+        location: String,
+        /// In bytes.
+        limit: u64,
+    },
+    /// The local file cannot be read.
+    #[error("{location} cannot be read: {source}")]
+    Read {
+        /// Its path.
+        location: String,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The file cannot be stored.
+    #[error("{} cannot be written: {source}", .path.display())]
+    Write {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The program of `CRDS_DOWNLOAD_PLUGIN` failed.
+    #[error("the download plugin failed for {location} with {status}{}\n  command: {command}", after_colon(.said))]
+    Plugin {
+        /// URI.
+        location: String,
+        /// Its exit status, as text.
+        status: String,
+        /// The command as the shell got it.
+        command: String,
+        /// The end of what it wrote to stderr.
+        said: String,
+    },
+    /// The program of `CRDS_DOWNLOAD_PLUGIN` says that the user interrupted it.
+    #[error("the download of {location} was interrupted")]
+    Interrupted {
+        /// URI.
+        location: String,
+    },
+    /// The CRDS server answered that it cannot.
+    #[error("the CRDS server {url} could not {method}: {message}")]
+    Server {
+        /// Its address.
+        url: String,
+        /// The method that was called.
+        method: String,
+        /// Its answer.
+        message: String,
+    },
+    /// Something needs a server and there is none.
+    #[error(
+        "{what} needs a CRDS server, and there is none\n  hint: set CRDS_SERVER_URL, such as https://hst-crds.stsci.edu, or the CRDS_*_URI variables"
+    )]
+    Serverless {
+        /// What was to be done.
+        what: String,
+    },
+    /// A setting names a place that cannot be.
+    #[error("{location} is no place for files: {reason}")]
+    Location {
+        /// URI.
+        location: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl SourceError {
+    /// Whether the file does not exist, as opposed to not being had.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound { .. })
+    }
+}
+
+fn spaced(effort: &Effort) -> String {
+    match effort.to_string() {
+        text if text.is_empty() => text,
+        text => format!(" {text}"),
+    }
+}
+
+fn after_colon(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(": {text}")
+    }
+}
