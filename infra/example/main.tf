@@ -1,0 +1,53 @@
+# A whole deployment in the account's default VPC. Copy it, keep its state somewhere safe, change what
+# is in capitals.
+
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+provider "aws" {
+  region = "us-east-1"
+}
+
+data "aws_vpc" "default" {
+  default = true
+}
+
+data "aws_subnets" "default" {
+  filter {
+    name   = "vpc-id"
+    values = [data.aws_vpc.default.id]
+  }
+}
+
+variable "bucket_name" {
+  description = "A name nobody else has taken."
+  type        = string
+}
+
+variable "crds_bucket" {
+  description = "The bucket with CRDS rules and references."
+  type        = string
+}
+
+module "caldp" {
+  source = "./.."
+
+  bucket_name = var.bucket_name
+  crds_bucket = var.crds_bucket
+  subnet_ids  = data.aws_subnets.default.ids
+  trigger_zip = "${path.module}/../../target/lambda/bootstrap.zip"
+  tags        = { Project = "hst-reprocessing" }
+}
+
+output "caldp" {
+  description = "Where to put lists, push the image, and look for results."
+  value       = module.caldp
+}

@@ -1,0 +1,36 @@
+# The repository of the worker's image. `caldp-image-push` fills it.
+
+resource "aws_ecr_repository" "worker" {
+  #checkov:skip=CKV_AWS_136:a customer's KMS key is used when kms_key_arn names one
+  #checkov:skip=CKV_AWS_51:the tag that jobs run is moved on purpose; name the image by digest where it must not move
+  name                 = var.name
+  image_tag_mutability = "MUTABLE"
+  force_delete         = var.force_destroy
+  tags                 = local.tags
+
+  image_scanning_configuration {
+    scan_on_push = true
+  }
+
+  encryption_configuration {
+    encryption_type = var.kms_key_arn == "" ? "AES256" : "KMS"
+    kms_key         = var.kms_key_arn == "" ? null : var.kms_key_arn
+  }
+}
+
+resource "aws_ecr_lifecycle_policy" "worker" {
+  repository = aws_ecr_repository.worker.name
+
+  policy = jsonencode({
+    rules = [{
+      rulePriority = 1
+      description  = "images nobody can name any more"
+      selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 30 }
+      action       = { type = "expire" }
+    }]
+  })
+}
+
+locals {
+  image = var.image != "" ? var.image : "${aws_ecr_repository.worker.repository_url}:${var.image_tag}"
+}

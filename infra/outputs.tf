@@ -1,0 +1,39 @@
+output "bucket" {
+  description = "Put batch lists here, under batches/; results appear under data/."
+  value       = aws_s3_bucket.main.bucket
+}
+
+output "image_repository" {
+  description = "CALDP_DOCKER_REPO for caldp-image-push."
+  value       = aws_ecr_repository.worker.repository_url
+}
+
+output "trigger_function" {
+  description = "The Lambda, for direct invocations."
+  value       = aws_lambda_function.trigger.function_name
+}
+
+output "job_queues" {
+  description = "The queues, smallest memory first."
+  value       = aws_batch_job_queue.rung[*].name
+}
+
+output "job_definitions" {
+  description = "The job definitions, in the order of the queues."
+  value       = aws_batch_job_definition.rung[*].name
+}
+
+output "event_queue_url" {
+  description = "Where events wait for the Lambda."
+  value       = aws_sqs_queue.events.url
+}
+
+output "dead_letter_queue_url" {
+  description = "Where events end that could not be dealt with."
+  value       = aws_sqs_queue.dead.url
+}
+
+output "job_log_group" {
+  description = "Where the logs of jobs are, besides their copy with the products."
+  value       = aws_cloudwatch_log_group.jobs.name
+}
