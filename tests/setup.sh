@@ -6,6 +6,8 @@
 #   tests/setup.sh calcos        the COS pipeline: enough for the demo
 #   tests/setup.sh calibration   drizzlepac as well
 #   tests/setup.sh fitscut       the preview program for images
+#   tests/setup.sh engine        a container engine and what its base image is made with
+#   tests/setup.sh system        moto and boto3, for the system test; checkov and localstack likewise
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -29,7 +31,7 @@ install_packages() {
 
 # The oldest Python for which the pinned calibration programs have wheels is 3.11.
 find_python() {
-    for python in python3.13 python3.12 python3.11 python3; do
+    for python in ${CALDP_PYTHON:-} python3.13 python3.12 python3.11 python3; do
         if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$python"
             return
@@ -62,12 +64,18 @@ for want in "$@"; do
     if [ "$want" = fitscut ]; then
         command -v fitscut >/dev/null || missing="$missing fitscut"
     fi
+    if [ "$want" = engine ]; then
+        docker info >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$missing docker.io iptables"
+        [ -x /usr/sbin/debootstrap ] || missing="$missing debootstrap"
+        command -v zip >/dev/null || missing="$missing zip"
+    fi
 done
 install_packages $missing
 for want in "$@"; do
     case $want in
         calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
-        fitscut) ;;
+        system | checkov | localstack) environment "$want" "tests/system/$want.txt" ;;
+        fitscut | engine) ;;
         *) echo "setup: unknown part '$want'" >&2; exit 2 ;;
     esac
 done

@@ -1,0 +1,137 @@
+# shellcheck shell=sh disable=SC2154,SC2016  # scratch is run.sh's; quoted scripts run in the image
+# The image under test: built, looked into, run as people run it. To be sourced after engine.sh.
+
+base=caldp-test-base:bookworm
+image=caldp:system
+
+# The image, from a local base, with the real calcos and stand-ins for HSTCAL that only refuse.
+build_image() {
+    mkdir -p "$scratch/stand-ins"
+    for program in calacs.e calwf3.e cs0.e; do
+        printf '#!/bin/sh\necho "%s is not in this image" >&2\nexit 1\n' "$program" >"$scratch/stand-ins/$program"
+        chmod 755 "$scratch/stand-ins/$program"
+    done
+    base_image "$base"
+    # What this machine trusts beyond Debian's authorities, the build has to trust as well.
+    cat /usr/local/share/ca-certificates/*.crt >"$scratch/extra-ca.crt" 2>/dev/null || true
+    extra=""
+    [ ! -s "$scratch/extra-ca.crt" ] || extra=$scratch/extra-ca.crt
+    CALDP_ENGINE=$ENGINE CALDP_DOCKER_IMAGE=$image CALDP_EXTRA_CA=$extra CALDP_TEST_PROGRAMS=$scratch/stand-ins \
+        CALDP_REQUIREMENTS=calcos DEBIAN_IMAGE=$base CAL_BASE_IMAGE="" CSYS_VER="" CALDP_WORKER=${CALDP_WORKER:-} \
+        docker/bin/caldp-image-build --network host --quiet >"$scratch/build.log" 2>&1 ||
+        { tail -n 40 "$scratch/build.log" >&2; fail "the image does not build"; }
+    say "the image is built"
+}
+
+# broken_image TAG: the image with a worker that does nothing and says it went well.
+broken_image() {
+    mkdir -p "$scratch/broken"
+    printf '#!/bin/sh\nexit 0\n' >"$scratch/broken/caldp"
+    printf 'FROM %s\nCOPY --chmod=755 caldp /usr/local/bin/caldp\n' "$image" >"$scratch/broken/Dockerfile"
+    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --tag "$1" "$scratch/broken" >/dev/null
+}
+
+# inside COMMAND...: in the image, with nothing of this machine.
+inside() { "$ENGINE" run --rm --network none "$image" "$@"; }
+
+look_into_image() {
+    "$ENGINE" history --no-trunc --format '{{ .CreatedBy }}' "$image" >"$scratch/history"
+    "$ENGINE" image inspect "$image" >>"$scratch/history"
+    if grep -E -i '(secret|password|token|api_?key|AKIA[0-9A-Z]{12}|BEGIN [A-Z ]*PRIVATE KEY)' "$scratch/history" >&2; then
+        fail "the image's history has what looks like a secret"
+    fi
+    inside sh -c 'find / -xdev -type f \( -name "*.pem" -o -name "id_*" -o -name credentials -o -name ".netrc" -o -name "*.key" \) \
+        -not -path "/etc/ssl/certs/*" -not -path "*/certifi/*" -not -path "/usr/share/*"' >"$scratch/secrets" 2>/dev/null || true
+    [ ! -s "$scratch/secrets" ] || { cat "$scratch/secrets" >&2; fail "the image has files named like secrets"; }
+    for tool in cc gcc g++ c++ clang ld as make cmake cargo rustc gfortran pip pip3 conda mamba micromamba git curl wget; do
+        ! inside sh -c "command -v $tool" >&2 || fail "the image has $tool"
+    done
+    inside sh -c '! ls /var/lib/apt/lists/*Packages* /var/cache/apt/archives/*.deb /root/.cache /home/developer/.cache 2>/dev/null' >&2 ||
+        fail "the image has package caches"
+    inside sh -c 'test -z "$(find / -xdev -type f -perm /6000)"' 2>/dev/null || fail "the image has programs that change the user"
+    [ "$(inside sh -c 'echo "$(id -un) $HOME $PWD"')" = "developer /home/developer /home/developer" ] || fail "user, home or directory"
+    inside sh -c 'test -s "$SSL_CERT_FILE"' || fail "there are no certificate authorities"
+    for program in caldp caldp-process caldp-process-aws caldp-sync caldp-doctor calcos calacs.e fitscut; do
+        inside sh -c "command -v $program" >/dev/null || fail "there is no $program in the image"
+    done
+    for label in title version revision created licenses; do
+        [ -n "$("$ENGINE" image inspect --format "{{ index .Config.Labels \"org.opencontainers.image.$label\" }}" "$image")" ] ||
+            fail "the label $label is missing"
+    done
+    say "nothing is in the image that should not be"
+    "$ENGINE" image inspect --format '{{ .Size }}' "$image" | awk '{ printf "image: %.0f MB, of which\n", $1 / 1e6 }'
+    inside sh -c 'du -xsm /opt/calibration /opt/programs /usr/local/bin/caldp /usr/lib /usr/share /usr/bin /var 2>/dev/null
+        cd /opt/calibration/lib/python3*/site-packages && du -sm * | sort -rn | head -n 6' | awk '{ printf "  %5d MB  %s\n", $1, $2 }'
+}
+
+# as_caller UID COMMAND...: as somebody who is not root and has no name, but may use the engine.
+as_caller() {
+    uid=$1
+    shift
+    socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
+    group=$(stat -c %g "${socket#unix://}" 2>/dev/null || id -g)
+    if [ "$(id -u)" -eq 0 ]; then
+        setpriv --reuid "$uid" --regid "$uid" --groups "$group" "$@"
+    else
+        "$@"
+    fi
+}
+
+run_image() {
+    uid=12345
+    [ "$(id -u)" -eq 0 ] || uid=$(id -u)
+    # On a path the caller may enter, with nothing of this machine's in it.
+    chmod 755 "$scratch"
+    [ -z "${engine_dir:-}" ] || chmod 755 "$engine_dir"
+    CALDP_ENGINE=$ENGINE CALDP_DOCKER_IMAGE=$image CALDP_DOCKER_RUN_PARS="--rm --network host"
+    export CALDP_ENGINE CALDP_DOCKER_IMAGE CALDP_DOCKER_RUN_PARS
+    bin=$PWD/docker/bin
+    home=$scratch/home cache=$scratch/cache
+    mkdir -p "$home/inputs" "$home/.aws" "$cache"
+    printf '[default]\nregion = us-east-1\n' >"$home/.aws/config"
+    cp tests/fixtures/raw/lbgu17qnq.tar.gz "$home/inputs/"
+    cp -R tests/fixtures/crds/. "$cache/"
+    chown -R "$uid:$uid" "$home" "$cache" 2>/dev/null || true
+
+    # No server can be reached: the cache is complete, and the context is named.
+    CRDS_CONTEXT=hst_9001.pmap
+    export CRDS_CONTEXT
+
+    for mode in 1 0; do
+        rm -rf "$home/results"
+        (cd "$home" && CRDS_PATH=$cache CRDS_READONLY_CACHE=$mode as_caller "$uid" \
+            "$bin/caldp-docker-run-pipeline" lbgu17qnq file:inputs file:results) >"$scratch/run.log" 2>&1 ||
+            { tail -n 40 "$scratch/run.log" >&2; fail "a run with CRDS_READONLY_CACHE=$mode"; }
+        [ -s "$home/results/data/cos/lbgu17qnq/lbgu17qnq_x1d.fits" ] || fail "there is no spectrum"
+        [ -e "$home/results/messages/dataset-processed/lbgu17qnq" ] || fail "there is no message"
+        foreign=$(find "$home" "$cache" ! -uid "$uid" | head -n 5)
+        [ -z "$foreign" ] || fail "these files are not the caller's: $foreign"
+        say "a dataset is calibrated with CRDS_READONLY_CACHE=$mode; every file is the caller's"
+    done
+
+    # Relative and absolute names of the directories; an absolute path below CALDP_HOME is translated.
+    rm -rf "$home/results"
+    (cd "$scratch" && CALDP_HOME=home CRDS_PATH=cache as_caller "$uid" \
+        "$bin/caldp-docker-run-pipeline" lbgu17qnq "file:$home/inputs" "file:$home/results") >"$scratch/run.log" 2>&1 ||
+        { tail -n 40 "$scratch/run.log" >&2; fail "a run with relative directories"; }
+    [ -s "$home/results/data/cos/lbgu17qnq/lbgu17qnq_x1d.fits" ] || fail "an absolute path below CALDP_HOME is not translated"
+    for path in /etc ../inputs inputs/../.. ; do
+        if (cd "$home" && CRDS_PATH=$cache as_caller "$uid" "$bin/caldp-docker-run-pipeline" lbgu17qnq "file:$path") >"$scratch/run.log" 2>&1; then
+            fail "file:$path was accepted"
+        fi
+        grep -q 'hint: CALDP_HOME' "$scratch/run.log" || { cat "$scratch/run.log" >&2; fail "file:$path was refused without a hint"; }
+    done
+    say "relative paths are mapped, others refused"
+
+    # What people debug with.
+    answer=$(cd "$home" && as_caller "$uid" "$bin/caldp-docker-run-container" sh -c 'cat ~/.aws/config; id -u; pwd' sh)
+    [ "$answer" = "$(printf '[default]\nregion = us-east-1\n%s\n/home/developer' "$uid")" ] || fail "caldp-docker-run-container: $answer"
+    if (cd "$home" && CRDS_PATH=$cache CRDS_READONLY_CACHE=1 as_caller "$uid" "$bin/caldp-docker-run-container" touch /grp/crds/cache/x) 2>/dev/null; then
+        fail "the read-only cache can be written"
+    fi
+    status=0
+    (cd "$home" && as_caller "$uid" "$bin/caldp-docker-run-container" sh -c 'exit 23') || status=$?
+    [ "$status" -eq 23 ] || fail "the exit status of a command is lost: $status"
+    if CALDP_ENGINE=$ENGINE "$bin/caldp-image-push" 2>/dev/null; then fail "a test image can be pushed"; fi
+    say "any command runs with the caller's mounts"
+}

@@ -1,0 +1,64 @@
+# The deployment that the system test applies: the module as it is, the test's addresses as variables.
+
+terraform {
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 5.100"
+    }
+  }
+}
+
+variable "endpoint" { type = string }
+variable "image" { type = string }
+variable "trigger_zip" { type = string }
+variable "service_role" { type = string }
+
+provider "aws" {
+  region                      = "us-east-1"
+  access_key                  = "testing"
+  secret_key                  = "testing"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  s3_use_path_style           = true
+}
+
+data "aws_vpc" "default" {
+  default = true
+}
+
+data "aws_subnets" "default" {
+  filter {
+    name   = "vpc-id"
+    values = [data.aws_vpc.default.id]
+  }
+}
+
+locals {
+  # Inside the containers, which use the host's network.
+  emulator = {
+    AWS_ENDPOINT_URL      = var.endpoint
+    AWS_ACCESS_KEY_ID     = "testing"
+    AWS_SECRET_ACCESS_KEY = "testing"
+    AWS_REGION            = "us-east-1"
+  }
+}
+
+module "caldp" {
+  source = "./infra"
+
+  bucket_name            = "caldp-system"
+  crds_bucket            = "caldp-crds"
+  input_buckets          = ["caldp-inputs"]
+  subnet_ids             = data.aws_subnets.default.ids
+  image                  = var.image
+  trigger_zip            = var.trigger_zip
+  trigger_environment    = { RUST_LOG = "info" }
+  job_environment        = merge(local.emulator, { CALDP_INPUT_URI = "s3://caldp-inputs/raw" })
+  batch_service_role_arn = var.service_role
+  force_destroy          = true
+}
+
+output "caldp" {
+  value = module.caldp
+}

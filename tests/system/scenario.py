@@ -1,0 +1,240 @@
+"""The story of the system test, told to the emulators and checked on what they hold afterwards.
+
+    scenario.py prepare    buckets with the CRDS cache and the raw datasets; prints the ARN of Batch's role
+    scenario.py run        a batch list is put into the bucket; products, messages, record, verdict
+    scenario.py broken     one dataset with a worker that is broken: this must fail, and says how
+
+Sequence and waiting are here; the engine, the emulator and Terraform are run.sh's.
+"""
+
+import io
+import json
+import pathlib
+import sys
+import time
+import uuid
+
+import boto3
+from botocore.config import Config
+
+FIXTURES = pathlib.Path(__file__).parent.parent / "fixtures"
+BUCKET, CRDS, INPUTS = "caldp-system", "caldp-crds", "caldp-inputs"
+GOOD = ["lbgu17qnq", "lbgu18010", "lbgu19qaq", "lcxv13040"]
+BROKEN = "lbgu90x1q"  # its archive is cut short
+LOGS = ["process.txt", "preview.txt", "process_metrics.txt", "preview_metrics.txt", "provenance.json"]
+JOB_SECONDS = 600
+
+s3 = boto3.client("s3", config=Config(s3={"addressing_style": "path"}))
+batch = boto3.client("batch")
+events = boto3.client("events")
+sqs = boto3.client("sqs")
+logs = boto3.client("logs")
+manifest = json.loads((FIXTURES / "manifest.json").read_text())
+
+
+class Unexpected(Exception):
+    """Something is not as it must be."""
+
+
+def check(holds, what):
+    if not holds:
+        raise Unexpected(what)
+
+
+def say(text):
+    print(f"scenario: {text}", file=sys.stderr, flush=True)
+
+
+def keys(bucket, prefix=""):
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return {o["Key"]: o["Size"] for page in pages for o in page.get("Contents", [])}
+
+
+def read(key, bucket=BUCKET):
+    return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def prepare():
+    for bucket in (CRDS, INPUTS):
+        s3.create_bucket(Bucket=bucket)
+    for part in ("config", "pickles", "references"):
+        for path in sorted((FIXTURES / "crds" / part).rglob("*")):
+            if path.is_file():
+                s3.upload_file(str(path), CRDS, str(path.relative_to(FIXTURES / "crds")))
+    for dataset in GOOD:
+        s3.upload_file(str(FIXTURES / "raw" / f"{dataset}.tar.gz"), INPUTS, f"raw/{dataset}.tar.gz")
+    whole = (FIXTURES / "raw" / f"{GOOD[0]}.tar.gz").read_bytes()
+    s3.upload_fileobj(io.BytesIO(whole[: len(whole) // 2]), INPUTS, f"raw/{BROKEN}.tar.gz")
+    role = boto3.client("iam").create_role(RoleName="batch-service", AssumeRolePolicyDocument="{}")
+    print(role["Role"]["Arn"])
+
+
+def submit(name, datasets):
+    """Puts a list into the bucket; when the call returns the emulator has run the Lambda."""
+    text = "# of the system test\n" + "".join(f"{d.upper()}\n" for d in datasets)
+    s3.put_object(Bucket=BUCKET, Key=f"batches/{name}.ids", Body=text.encode())
+    deadline = time.monotonic() + 60
+    while True:
+        jobs = {d: j for j in all_jobs() for d in datasets if d in j["jobName"] or d in " ".join(j["container"].get("command", []))}
+        if len(jobs) == len(datasets):
+            return {d: j["jobId"] for d, j in jobs.items()}
+        if time.monotonic() > deadline:
+            for event in lambda_log()[-40:]:
+                print(event, file=sys.stderr)
+            raise Unexpected(f"a list of {len(datasets)} datasets was put, there are jobs for {sorted(jobs)}")
+        time.sleep(1)
+
+
+def all_jobs():
+    ids = []
+    for rung in (2, 8, 16, 64):
+        for status in ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"):
+            listed = batch.list_jobs(jobQueue=f"caldp-{rung}g", jobStatus=status)["jobSummaryList"]
+            ids += [job["jobId"] for job in listed]
+    found = []
+    for at in range(0, len(ids), 100):
+        found += batch.describe_jobs(jobs=ids[at : at + 100])["jobs"]
+    return [{**job, "container": job.get("container") or {}} for job in found]
+
+
+def lambda_log():
+    group = "/aws/lambda/caldp-trigger"
+    lines = []
+    for stream in logs.describe_log_streams(logGroupName=group)["logStreams"]:
+        lines += [e["message"] for e in logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"])["events"]]
+    return lines
+
+
+def job_log(job):
+    group, stream = "/aws/batch/job", job["container"].get("logStreamName")
+    for group in ("/aws/batch/job", "/caldp/jobs"):
+        try:
+            return [e["message"] for e in logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]]
+        except Exception:  # the emulator keeps it in one of them
+            continue
+    return []
+
+
+def wait(jobs):
+    """Waits for the end of jobs; answers them as AWS describes them."""
+    deadline = time.monotonic() + JOB_SECONDS
+    while True:
+        ended = {j["jobId"]: j for j in all_jobs() if j["status"] in ("SUCCEEDED", "FAILED")}
+        if all(job in ended for job in jobs.values()):
+            return {dataset: ended[job] for dataset, job in jobs.items()}
+        if time.monotonic() > deadline:
+            raise Unexpected(f"after {JOB_SECONDS} s {len(ended)} of {len(jobs)} jobs have ended")
+        time.sleep(1)
+
+
+def tell(job):
+    """The event AWS would send at a job's end; the emulator sends none."""
+    attempt = {"container": {k: job["container"][k] for k in ("exitCode", "reason", "logStreamName") if k in job["container"]},
+               "statusReason": job.get("statusReason", "Essential container in task exited")}
+    detail = {**job, "attempts": [attempt]}
+    answer = events.put_events(Entries=[{
+        "Source": "aws.batch",
+        "DetailType": "Batch Job State Change",
+        "Resources": [job.get("jobArn", "")],
+        "Detail": json.dumps(detail, default=str),
+    }])
+    check(answer["FailedEntryCount"] == 0, f"EventBridge refused the event: {answer}")
+
+
+def states(root, dataset):
+    found = [k for k in keys(BUCKET, f"{root}messages/") if k.endswith(f"/{dataset}")]
+    return sorted(k.removeprefix(f"{root}messages/").split("/")[0] for k in found)
+
+
+def check_processed(root, dataset):
+    """Everything a calibrated dataset must have left in the bucket."""
+    folder = f"{root}data/cos/{dataset}/"
+    have = keys(BUCKET, folder)
+    names = {k.removeprefix(folder): size for k, size in have.items()}
+    for product in manifest["datasets"][dataset]["products"]:
+        check(product in names, f"{dataset}: the product {product} is not in the bucket")
+        if product.endswith(".fits"):
+            check(names[product] > 0 and names[product] % 2880 == 0, f"{dataset}: {product} is no whole FITS file")
+    for log in LOGS:
+        check(f"logs/{log}" in names, f"{dataset}: logs/{log} is missing")
+    check(names["logs/process.txt"] > 0, f"{dataset}: process.txt is empty")
+    record = json.loads(read(f"{folder}logs/provenance.json"))
+    check(record["context"] in manifest["contexts"], f"{dataset}: unknown context {record['context']}")
+    check(record.get("image") == "caldp:system", f"{dataset}: the record names the image {record.get('image')!r}")
+    if any("x1d" in p for p in manifest["datasets"][dataset]["products"]):
+        check(any(n.startswith("previews/") and n.endswith(".png") for n in names), f"{dataset}: there is no preview")
+    check(states(root, dataset) == ["dataset-processed"], f"{dataset}: its state is {states(root, dataset)}")
+
+
+def root_of_batch(dataset):
+    """Where the batch of a dataset is, from its message."""
+    for key in keys(BUCKET):
+        if "/messages/dataset-" in f"/{key}" and key.endswith(f"/{dataset}"):
+            return key.split("messages/dataset-")[0]
+    raise Unexpected(f"there is no message of {dataset}; the bucket holds {sorted(keys(BUCKET))[:20]}")
+
+
+def run():
+    datasets = [*GOOD, BROKEN]
+    started = time.monotonic()
+    jobs = submit("system", datasets)
+    say(f"the list was put; the Lambda submitted {len(jobs)} jobs in {time.monotonic() - started:.0f} s")
+    root = root_of_batch(GOOD[0])
+    records = [k for k in keys(BUCKET, f"{root}messages/batch-new/")]
+    check(len(records) == 1, f"batch records: {records}")
+    record = json.loads(read(records[0]))
+    check(sorted(record["datasets"]) == sorted(datasets), f"the batch record lists {record['datasets']}")
+
+    # The same list delivered again changes nothing.
+    before = len(all_jobs())
+    s3.copy_object(Bucket=BUCKET, Key="batches/system.ids", CopySource={"Bucket": BUCKET, "Key": "batches/system.ids"}, MetadataDirective="REPLACE")
+    check(len(all_jobs()) == before, "the same list, put again, submitted jobs again")
+
+    ended = wait(jobs)
+    say(f"all jobs ended after {time.monotonic() - started:.0f} s")
+    for dataset, job in sorted(ended.items()):
+        wanted = "FAILED" if dataset == BROKEN else "SUCCEEDED"
+        if job["status"] != wanted:
+            print("\n".join(job_log(job)[-60:]), file=sys.stderr)
+        check(job["status"] == wanted, f"{dataset}: its job {job['status']}, exit code {job['container'].get('exitCode')}")
+    check(ended[BROKEN]["container"].get("exitCode") == 21, f"{BROKEN}: exit code {ended[BROKEN]['container'].get('exitCode')}, not 21")
+    for job in ended.values():
+        tell(job)
+
+    for dataset in GOOD:
+        check_processed(root, dataset)
+        say(f"{dataset}: products, previews, logs and message are there")
+    check(states(root, BROKEN) == ["dataset-error"], f"{BROKEN}: its state is {states(root, BROKEN)}")
+    verdict = read(f"{root}messages/dataset-error/{BROKEN}").decode()
+    check("21" in verdict, f"{BROKEN}: the message does not explain exit code 21: {verdict!r}")
+    attempts = [k for k in keys(BUCKET) if k.endswith(f"control/{BROKEN}/attempts.json")]
+    check(attempts, f"{BROKEN}: there is no record of attempts")
+    say(f"{BROKEN}: verdict: {verdict[:200]}")
+    url = sqs.get_queue_url(QueueName="caldp-dead-letters")["QueueUrl"]
+    dead = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    check(dead["Attributes"]["ApproximateNumberOfMessages"] == "0", "events ended in the dead-letter queue")
+
+
+def broken():
+    """A copy of the list with one dataset; the image's worker has been replaced by one that is broken."""
+    dataset = GOOD[0]
+    known = {j["jobId"] for j in all_jobs()}
+    newest = max(batch.describe_job_definitions(jobDefinitionName="caldp-2g", status="ACTIVE")["jobDefinitions"], key=lambda d: d["revision"])
+    job = batch.submit_job(jobName=f"broken-{uuid.uuid4().hex[:8]}", jobQueue="caldp-2g", jobDefinition=newest["jobDefinitionArn"],
+                           parameters={"s3_output_path": f"s3://{BUCKET}/data/broken", "dataset": dataset})
+    check(job["jobId"] not in known, "the job is an old one")
+    ended = wait({dataset: job["jobId"]})[dataset]
+    check(ended["status"] == "SUCCEEDED", f"with a broken worker the job {ended['status']}, as it must")
+    check_processed("data/broken/", dataset)
+
+
+def main():
+    try:
+        {"prepare": prepare, "run": run, "broken": broken}[sys.argv[1]]()
+    except Unexpected as problem:
+        print(f"scenario: FAILED: {problem}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
