@@ -58,9 +58,15 @@ stop_engine() {
     rm -rf "$engine_dir"
 }
 
-# base_image NAME: a Debian of the packages' own servers, for machines that reach no image registry.
+# base_image NAME: the base that the Dockerfile pins where it can be pulled; else one made from
+# Debian's packages, for machines that reach no image registry.
 base_image() {
     "$ENGINE" image inspect "$1" >/dev/null 2>&1 && return
+    pinned=$(sed -n 's/^ARG DEBIAN_IMAGE=//p' docker/Dockerfile)
+    if timeout 120 "$ENGINE" pull --quiet "$pinned" >/dev/null 2>&1; then
+        "$ENGINE" tag "$pinned" "$1"
+        return
+    fi
     archive=target/system/debian.tar
     if [ ! -s "$archive" ]; then
         [ "$(id -u)" -eq 0 ] || { echo "engine: making a base image needs root" >&2; return 1; }

@@ -58,7 +58,11 @@ look_into_image() {
         [ -n "$("$ENGINE" image inspect --format "{{ index .Config.Labels \"org.opencontainers.image.$label\" }}" "$image")" ] ||
             fail "the label $label is missing"
     done
-    say "nothing is in the image that should not be"
+    CALDP_ENGINE=$ENGINE CALDP_DOCKER_IMAGE=$image docker/bin/caldp-image-sbom >"$scratch/sbom.json"
+    for part in pkg:deb/debian/fitscut pkg:pypi/calcos pkg:cargo/caldp-worker; do
+        grep -q "\"$part@" "$scratch/sbom.json" || fail "the list of the image's parts lacks $part"
+    done
+    say "nothing is in the image that should not be; $(grep -c bom-ref "$scratch/sbom.json") parts are listed"
     "$ENGINE" image inspect --format '{{ .Size }}' "$image" | awk '{ printf "image: %.0f MB, of which\n", $1 / 1e6 }'
     inside sh -c 'du -xsm /opt/calibration /opt/programs /usr/local/bin/caldp /usr/lib /usr/share /usr/bin /var 2>/dev/null
         cd /opt/calibration/lib/python3*/site-packages && du -sm * | sort -rn | head -n 6' | awk '{ printf "  %5d MB  %s\n", $1, $2 }'
