@@ -1,8 +1,8 @@
 //! Did a program die for lack of memory? Decided from evidence: the kernel's own counters of
 //! out-of-memory kills, the signal that ended the program, and what a failed program said at
-//! the end of its output. The log as a whole is never searched. Which exit code follows is
-//! left to the caller.
+//! the end of its output. The log as a whole is never searched.
 
+use caldp_core::exit_code::ExitCode;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use std::process::ExitStatus;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MemoryEvidence {
     /// The program failed while its control group's counter of out-of-memory kills rose: the
-    /// container's limit (exit code 33).
+    /// container's limit.
     ContainerLimit {
         /// The file that holds the counter.
         counter: PathBuf,
@@ -20,19 +20,19 @@ pub enum MemoryEvidence {
         kills: u64,
     },
     /// The program was killed while the machine's counter of such kills rose, but not the
-    /// container's: the machine is full (exit code 34).
+    /// container's: the machine is full.
     MachineFull {
         /// By how much it rose.
         kills: u64,
     },
-    /// The program was killed by SIGKILL, not by us, where no counter can be read (exit code 34).
+    /// The program was killed by SIGKILL, not by us, where no counter can be read.
     KilledWithoutCounters,
-    /// The failed program's last lines say that the system refused memory (exit code 34).
+    /// The failed program's last lines say that the system refused memory.
     Refused {
         /// The line.
         line: String,
     },
-    /// The failed program's last lines report a memory error of its own (exit code 31).
+    /// The failed program's last lines report a memory error of its own.
     Reported {
         /// The line.
         line: String,
@@ -61,6 +61,19 @@ impl fmt::Display for MemoryEvidence {
             Self::Reported { line } => {
                 write!(f, "out of memory: the program reports \"{line}\"")
             }
+        }
+    }
+}
+
+impl MemoryEvidence {
+    /// What the run exits with.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::ContainerLimit { .. } => ExitCode::ContainerMemory,
+            Self::MachineFull { .. } | Self::KilledWithoutCounters | Self::Refused { .. } => {
+                ExitCode::OsMemory
+            }
+            Self::Reported { .. } => ExitCode::ProgramMemory,
         }
     }
 }

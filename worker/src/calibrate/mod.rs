@@ -12,6 +12,7 @@ pub mod plan;
 pub mod products;
 pub mod program;
 pub mod recipe;
+pub mod stage;
 
 mod child;
 mod lines;
