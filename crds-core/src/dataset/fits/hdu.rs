@@ -1,6 +1,7 @@
 //! From one header to the next: reads blocks of cards up to `END` and skips the data.
 //! Source: FITS standard 4.0, sections 3 and 4.4.
 
+use std::collections::HashMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -21,42 +22,17 @@ pub(super) struct RawHeader {
 }
 
 impl RawHeader {
-    /// The value of a whole-number keyword.
-    fn integer(&self, keyword: &str) -> Option<Result<i64, FitsProblem>> {
-        let parsed = self
-            .cards
-            .iter()
-            .map(Card::parse)
-            .find(|parsed| parsed.keyword == keyword && parsed.standard)?;
-        let Value::Integer(digits) = parsed.value else {
-            let text = format!("{keyword} is {:?}", parsed.value.python_text());
-            return Some(Err(FitsProblem::Geometry(text)));
-        };
-        let number = digits
-            .parse()
-            .map_err(|_| FitsProblem::Geometry(format!("{keyword} is {digits}")));
-        Some(number)
-    }
-
-    fn count(&self, keyword: &str, absent: Option<u64>) -> Result<u64, FitsProblem> {
-        let number = match (self.integer(keyword), absent) {
-            (Some(number), _) => number?,
-            (None, Some(absent)) => return Ok(absent),
-            (None, None) => return Err(FitsProblem::Geometry(format!("{keyword} is missing"))),
-        };
-        u64::try_from(number).map_err(|_| FitsProblem::Geometry(format!("{keyword} is {number}")))
-    }
-
     /// Bytes of data that follow the header, without what fills the last block.
     pub(super) fn data_length(&self) -> Result<u64, FitsProblem> {
-        let axes = self.count("NAXIS", Some(0))?;
+        let geometry = Geometry::of(&self.cards);
+        let axes = geometry.count("NAXIS", Some(0))?;
         if axes > 999 {
             return Err(FitsProblem::Geometry(format!("NAXIS is {axes}")));
         }
         if axes == 0 {
             return Ok(0);
         }
-        let bits = match self.integer("BITPIX").transpose()? {
+        let bits = match geometry.integer("BITPIX")? {
             Some(bits @ (8 | 16 | 32 | 64 | -32 | -64)) => bits.unsigned_abs(),
             Some(bits) => return Err(FitsProblem::Geometry(format!("BITPIX is {bits}"))),
             None => return Err(FitsProblem::Geometry("BITPIX is missing".into())),
@@ -64,25 +40,56 @@ impl RawHeader {
         let huge = || FitsProblem::Geometry("more bytes than a file can have".into());
         let mut elements = 1_u64;
         for axis in 1..=axes {
-            let length = self.count(&format!("NAXIS{axis}"), None)?;
+            let length = geometry.count(&format!("NAXIS{axis}"), None)?;
             // A first axis of zero announces random groups, where the others still count.
-            if !(axis == 1 && length == 0 && self.has_groups()) {
+            if !(axis == 1 && length == 0 && geometry.has_groups()) {
                 elements = elements.checked_mul(length).ok_or_else(huge)?;
             }
         }
+        let groups = geometry.count("GCOUNT", Some(1))?;
         elements
-            .checked_add(self.count("PCOUNT", Some(0))?)
-            .and_then(|all| all.checked_mul(self.count("GCOUNT", Some(1)).ok()?))
+            .checked_add(geometry.count("PCOUNT", Some(0))?)
+            .and_then(|all| all.checked_mul(groups))
             .and_then(|all| all.checked_mul(bits / 8))
             .ok_or_else(huge)
     }
+}
+
+/// The keywords that say how much data there is, the first of each.
+struct Geometry(HashMap<String, Value>);
+
+impl Geometry {
+    fn of(cards: &[Card]) -> Self {
+        let names: [&[u8]; 5] = [b"BITPIX", b"NAXIS", b"PCOUNT", b"GCOUNT", b"GROUPS"];
+        let relevant = |card: &&Card| names.iter().any(|name| card.image().starts_with(name));
+        let mut found = HashMap::new();
+        for parsed in cards.iter().filter(relevant).map(Card::parse) {
+            found.entry(parsed.keyword).or_insert(parsed.value);
+        }
+        Self(found)
+    }
+
+    /// The value of a whole-number keyword.
+    fn integer(&self, keyword: &str) -> Result<Option<i64>, FitsProblem> {
+        let wrong = |text: &str| FitsProblem::Geometry(format!("{keyword} is {text:?}"));
+        match self.0.get(keyword) {
+            None => Ok(None),
+            Some(Value::Integer(digits)) => digits.parse().map(Some).map_err(|_| wrong(digits)),
+            Some(other) => Err(wrong(&other.clone().python_text())),
+        }
+    }
+
+    fn count(&self, keyword: &str, absent: Option<u64>) -> Result<u64, FitsProblem> {
+        match (self.integer(keyword)?, absent) {
+            (Some(number), _) => u64::try_from(number)
+                .map_err(|_| FitsProblem::Geometry(format!("{keyword} is {number}"))),
+            (None, Some(absent)) => Ok(absent),
+            (None, None) => Err(FitsProblem::Geometry(format!("{keyword} is missing"))),
+        }
+    }
 
     fn has_groups(&self) -> bool {
-        let groups = |card: &Card| {
-            let parsed = card.parse();
-            parsed.keyword == "GROUPS" && parsed.value == Value::Logical(true)
-        };
-        self.cards.iter().any(groups)
+        self.0.get("GROUPS") == Some(&Value::Logical(true))
     }
 }
 

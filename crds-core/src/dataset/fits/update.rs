@@ -140,7 +140,11 @@ fn set(cards: &mut Vec<Card>, update: &CardUpdate) {
 
 /// The first card with this keyword.
 fn find<'c>(cards: &'c mut [Card], keyword: &str) -> Option<(&'c mut Card, super::card::Parsed)> {
-    cards.iter_mut().find_map(|card| {
+    let may_be = |card: &&mut Card| {
+        let label = card.image().trim_ascii_start().get(..keyword.len());
+        label.is_some_and(|label| label.eq_ignore_ascii_case(keyword.as_bytes()))
+    };
+    cards.iter_mut().filter(may_be).find_map(|card| {
         let parsed = card.parse();
         (parsed.standard && parsed.keyword == keyword).then_some((card, parsed))
     })
