@@ -4,6 +4,8 @@
 //! program needs, is left to calibration.
 
 pub mod archive;
+pub mod mast;
+pub mod poller;
 
 use caldp_core::uri::{Location, S3Uri, UriError};
 use std::fmt;

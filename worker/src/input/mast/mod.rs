@@ -1,0 +1,205 @@
+//! Raw files from MAST, the archive (`astroquery:`).
+//!
+//! A [`Request`] says what is wanted; [`fetch`] asks which observations and products there are
+//! ([`protocol`]), chooses ([`select`]) and downloads ([`download`]). Either everything that
+//! should be there is there in the end, complete, or the error names what is missing. Waiting
+//! and trying again follow the one policy of `caldp-core`. [`public`] plans how the same files
+//! come from the public bucket; transfers from S3 are left to `caldp-core`.
+
+mod client;
+mod download;
+mod error;
+pub mod name;
+mod part;
+mod protocol;
+pub mod public;
+mod select;
+mod settings;
+
+use std::path::{Path, PathBuf};
+
+use caldp_core::dataset::{Dataset, Instrument};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::calibrate::association::Association;
+
+pub use client::{MastClient, Progress};
+pub use error::{MastError, Trouble};
+pub use name::{FileName, FileNameError};
+pub use select::{Product, SelectError, Warning};
+pub use settings::{DEFAULT_URL, Settings, TOKEN_VARIABLE, URL_VARIABLE};
+
+use super::poller::Poller;
+use protocol::{ObsId, ObservationRow, ProductRow, Query};
+
+/// How many files are downloaded at a time: enough to hide the waiting, few enough to be polite.
+const CONCURRENT_DOWNLOADS: usize = 4;
+/// How many observations are named in one question about products.
+const OBSERVATIONS_PER_QUESTION: usize = 500;
+
+/// What is wanted of the archive.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    dataset: &'a Dataset,
+    wish: Wish<'a>,
+}
+
+#[derive(Debug, Clone)]
+enum Wish<'a> {
+    Exposures(Instrument),
+    Mosaic(&'a Poller),
+}
+
+impl<'a> Request<'a> {
+    /// The inputs of `dataset`; for a mosaic those that its poller file names.
+    ///
+    /// # Errors
+    /// [`MastError::NoPoller`] for a mosaic without one.
+    pub fn new(dataset: &'a Dataset, poller: Option<&'a Poller>) -> Result<Self, MastError> {
+        use caldp_core::dataset::Kind;
+        let wish = match (dataset.kind(), dataset.instrument(), poller) {
+            (Kind::Ipppssoot, Some(instrument), _) => Wish::Exposures(instrument),
+            (_, _, Some(poller)) => Wish::Mosaic(poller),
+            _ => return Err(MastError::NoPoller(dataset.name().to_owned())),
+        };
+        Ok(Self { dataset, wish })
+    }
+}
+
+/// What was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The files, sorted, complete and stored.
+    pub files: Vec<PathBuf>,
+    /// What went otherwise than asked.
+    pub warnings: Vec<Warning>,
+}
+
+/// Brings the inputs of a dataset into the directory `into`, which exists. Files that are there
+/// already with the right size stay as they are, so that fetching again completes what an
+/// interruption or another source left out.
+///
+/// # Errors
+/// [`MastError`] when MAST cannot be asked, does not list what the dataset needs, or lists a file
+/// that cannot be had. What arrived before stays, to be continued by the next call.
+pub async fn fetch(
+    client: &MastClient,
+    request: &Request<'_>,
+    into: &Path,
+) -> Result<Fetched, MastError> {
+    let dataset = request.dataset;
+    let (products, warnings) = match &request.wish {
+        Wish::Exposures(instrument) => {
+            let rows = exposure_products(client, dataset).await?;
+            (select::exposures(dataset, *instrument, &rows)?, Vec::new())
+        }
+        Wish::Mosaic(poller) => {
+            let mut rows = Vec::new();
+            for visit in poller.visits() {
+                rows.extend(visit_products(client, &visit).await?);
+            }
+            select::mosaic(dataset, &poller.files(), &rows)?
+        }
+    };
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    client.report(&Progress::Planned {
+        files: products.len(),
+        bytes: products.iter().filter_map(|product| product.size).sum(),
+    });
+    // Collected first: a borrowing closure inside the stream would keep this from being spawned.
+    let downloads: Vec<_> = products
+        .iter()
+        .map(|product| download::download(client, product, into))
+        .collect();
+    let mut files: Vec<PathBuf> = stream::iter(downloads)
+        .buffer_unordered(CONCURRENT_DOWNLOADS)
+        .try_collect()
+        .await?;
+    files.sort();
+    if let Wish::Exposures(_) = request.wish {
+        check_members(dataset, &products, into)?;
+    }
+    Ok(Fetched { files, warnings })
+}
+
+/// Where files lie in the public bucket, as MAST says, in the order asked: the keys in
+/// [`public::BUCKET`], none for files that are not there.
+///
+/// # Errors
+/// When MAST cannot be asked, or names a place that is none.
+pub async fn cloud_keys(
+    client: &MastClient,
+    files: &[FileName],
+) -> Result<Vec<Option<String>>, MastError> {
+    let mut keys = Vec::with_capacity(files.len());
+    for files in files.chunks(public::LOOKUPS_PER_QUESTION) {
+        let uris: Vec<String> = files.iter().map(client::product_uri).collect();
+        let paths = client.paths(&uris).await?;
+        keys.extend(
+            files
+                .iter()
+                .zip(paths)
+                .map(|(file, path)| path.and_then(|path| public::key_of_path(file, &path))),
+        );
+    }
+    Ok(keys)
+}
+
+async fn exposure_products(
+    client: &MastClient,
+    dataset: &Dataset,
+) -> Result<Vec<ProductRow>, MastError> {
+    let name = dataset.name();
+    let query = Query::Observation(name.to_owned());
+    let rows: Vec<ObservationRow> = client
+        .rows(&query, &format!("which observation {name} is"))
+        .await?;
+    let ids = select::observations(&rows, Some(name));
+    products(client, name, &ids).await
+}
+
+async fn visit_products(client: &MastClient, visit: &str) -> Result<Vec<ProductRow>, MastError> {
+    let query = Query::Observations(visit.to_owned());
+    let what = format!("which observations belong to visit {visit}");
+    let rows: Vec<ObservationRow> = client.rows(&query, &what).await?;
+    let ids = select::observations(&rows, None);
+    products(client, &format!("{visit}*"), &ids).await
+}
+
+async fn products(
+    client: &MastClient,
+    name: &str,
+    ids: &[ObsId],
+) -> Result<Vec<ProductRow>, MastError> {
+    if ids.is_empty() {
+        return Err(SelectError::NoObservation(name.to_owned()).into());
+    }
+    let what = format!("which products {name} has");
+    let mut rows = Vec::new();
+    for ids in ids.chunks(OBSERVATIONS_PER_QUESTION) {
+        let query = Query::Products(ids.to_vec());
+        rows.extend(client.rows(&query, &what).await?);
+    }
+    Ok(rows)
+}
+
+/// Every exposure that the dataset's association lists as present must have come.
+fn check_members(dataset: &Dataset, products: &[Product], into: &Path) -> Result<(), MastError> {
+    let names: Vec<&str> = products.iter().map(|p| p.file.as_str()).collect();
+    let table = format!("{dataset}_asn.fits");
+    let Some(association) = products.iter().find(|p| p.file.as_str() == table) else {
+        return Ok(());
+    };
+    let table = Association::read(&into.join(&association.file)).map_err(MastError::Association)?;
+    let members = table.exposures().map(|member| member.name.as_str());
+    let missing = public::missing_members(members, &names);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(MastError::MembersMissing {
+        association: association.file.clone(),
+        members: missing.join(", "),
+    })
+}
