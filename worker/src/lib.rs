@@ -1,15 +1,18 @@
 //! Calibrates one HST dataset, start to end.
 //!
-//! `run` is the table of contents: inputs, references, calibration, previews, delivery, report,
+//! [`run`] is the table of contents: inputs, references, calibration, previews, delivery, report,
 //! each a room of its own that takes what the one before returned.
 
 pub mod calibrate;
+pub mod cli;
 pub mod config;
 pub mod deliver;
 pub mod error;
 pub mod fits;
 pub mod input;
 pub mod preview;
+pub mod references;
 pub mod report;
+pub mod run;
 pub mod run_log;
 pub mod workspace;

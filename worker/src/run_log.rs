@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A handle on the log; clones write to the same file, whole blocks at a time.
 #[derive(Debug, Clone)]
@@ -37,14 +37,25 @@ impl RunLog {
         Self::new(None, Console::Shown)
     }
 
+    /// From now on writes to the file at `path`, created or emptied, instead of the one before.
+    pub fn record_to(&self, path: &Path) -> io::Result<()> {
+        let file = File::create(path)?;
+        self.targets().file = Some(file);
+        Ok(())
+    }
+
     fn new(file: Option<File>, console: Console) -> Self {
         Self(Arc::new(Mutex::new(Targets { file, console })))
+    }
+
+    fn targets(&self) -> MutexGuard<'_, Targets> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a block of bytes, normally whole lines, to all targets. An error is one of the
     /// file; a console that has gone away does not stop a calibration.
     pub fn write(&self, block: &[u8]) -> io::Result<()> {
-        let mut targets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut targets = self.targets();
         if targets.console == Console::Shown {
             // The file is the record; a closed terminal is not worth a dataset.
             let _ = io::stderr().lock().write_all(block);

@@ -22,6 +22,7 @@ pub struct Workspace {
     directory: tempfile::TempDir,
     data: PathBuf,
     logs: PathBuf,
+    previews: PathBuf,
     // The lock lives as long as the open file.
     _lock: File,
 }
@@ -47,13 +48,16 @@ impl Workspace {
         flock(&lock, FlockOperation::LockExclusive)?;
         // Programs are given absolute paths, wherever the run was started.
         let root = fs::canonicalize(directory.path())?;
-        let (data, logs) = (root.join(dataset.name()), root.join("logs"));
-        fs::create_dir(&data)?;
-        fs::create_dir(&logs)?;
+        let [data, logs, previews] =
+            [dataset.name(), "logs", "previews"].map(|name| root.join(name));
+        for folder in [&data, &logs, &previews] {
+            fs::create_dir(folder)?;
+        }
         Ok(Self {
             directory,
             data,
             logs,
+            previews,
             _lock: lock,
         })
     }
@@ -66,6 +70,11 @@ impl Workspace {
     /// Where logs and metrics are written. An absolute path.
     pub fn logs(&self) -> &Path {
         &self.logs
+    }
+
+    /// Where previews are made. An absolute path.
+    pub fn previews(&self) -> &Path {
+        &self.previews
     }
 
     /// Keeps the directory, for whoever wants to look at it, and says where it is.

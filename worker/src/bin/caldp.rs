@@ -1,3 +1,7 @@
 //! The worker's entry point.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    caldp_worker::cli::main(std::env::args_os())
+}

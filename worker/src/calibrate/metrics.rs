@@ -66,6 +66,20 @@ impl Metrics {
         sum
     }
 
+    /// The costs of something this process did itself; its processor time is not told apart from
+    /// the rest of the run's and stays zero.
+    pub fn of_own_work(command: &str, elapsed: Duration, peak_kib: Option<u64>) -> Metrics {
+        Metrics {
+            command: command.to_owned(),
+            elapsed,
+            usage: Usage {
+                peak_kib: peak_kib.unwrap_or_default(),
+                ..Usage::default()
+            },
+            status: ExitStatus::default(),
+        }
+    }
+
     /// The report in the form of GNU `time --verbose`.
     pub fn render(&self) -> String {
         let Usage {

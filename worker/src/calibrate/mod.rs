@@ -5,6 +5,7 @@
 
 pub mod association;
 pub mod environment;
+pub mod execution;
 pub mod locate;
 pub mod memory;
 pub mod metrics;

@@ -4,6 +4,8 @@
 //! program needs, is left to calibration.
 
 pub mod archive;
+mod belonging;
+pub mod gather;
 pub mod mast;
 pub mod poller;
 

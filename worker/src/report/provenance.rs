@@ -4,8 +4,12 @@
 //! names are read by the trigger, which learns from `peak_memory_kib` which machines later runs
 //! need, and by people years later.
 
+use crate::calibrate::metrics::Metrics;
+use caldp_core::checksum::Sha1Sum;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 /// The record of one run.
 #[derive(Debug, Default, Serialize)]
@@ -74,7 +78,7 @@ pub struct StepTime {
 }
 
 /// The references one raw file was given.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct DatasetHeader {
     /// The raw file.
     pub file: String,
@@ -83,7 +87,7 @@ pub struct DatasetHeader {
 }
 
 /// One reference file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct ReferenceRecord {
     /// Its name.
     pub name: String,
@@ -125,4 +129,36 @@ pub struct FileRecord {
     pub size: u64,
     /// The SHA-1 of its bytes, in hexadecimal.
     pub sha1: String,
+}
+
+impl FileRecord {
+    /// The record of a file, under `name`.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn of(path: &Path, name: &str) -> io::Result<Self> {
+        let (path, name) = (path.to_owned(), name.to_owned());
+        tokio::task::spawn_blocking(move || {
+            Ok(Self {
+                size: path.metadata()?.len(),
+                sha1: Sha1Sum::of_file(&path)?.to_string(),
+                name,
+            })
+        })
+        .await?
+    }
+}
+
+impl From<&Metrics> for ProgramRecord {
+    fn from(metrics: &Metrics) -> Self {
+        let usage = &metrics.usage;
+        Self {
+            command: metrics.command.clone(),
+            version: None,
+            status: metrics.status.code(),
+            seconds: metrics.elapsed.as_secs_f64(),
+            cpu_seconds: (usage.user + usage.system).as_secs_f64(),
+            peak_memory_kib: usage.peak_kib,
+        }
+    }
 }

@@ -1,0 +1,116 @@
+//! `caldp process`: from the command line to the run, and from its end to the exit status.
+
+use super::arguments::Run;
+use crate::config::Settings;
+use crate::run::run as run_dataset;
+use crate::run_log::RunLog;
+use caldp_core::exit_code::ExitCode as Code;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What is logged where `RUST_LOG` does not say.
+const DEFAULT_FILTER: &str = "warn,caldp_core=info,caldp_worker=info,crds_core=info";
+
+pub(super) fn run(asked: Run) -> ExitCode {
+    let settings = match Settings::resolve(&asked.request.config, environment()) {
+        Ok(settings) => settings,
+        Err(error) => return refuse(&error),
+    };
+    if asked.print_config {
+        print_config(&settings);
+        return ExitCode::SUCCESS;
+    }
+    let log = RunLog::console();
+    start_logging(&log);
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error),
+    };
+    let cancel = CancellationToken::new();
+    let (record, outcome) = runtime.block_on(async {
+        tokio::spawn(cancel_on_signal(cancel.clone()));
+        run_dataset(&asked.request, &settings, &log, &cancel).await
+    });
+    // Nothing that still hangs, such as a name look-up, may keep the process from ending.
+    runtime.shutdown_background();
+    if asked.json {
+        // Serialising plain strings and numbers cannot fail; a closed pipe is the reader's choice.
+        let _ = serde_json::to_writer_pretty(std::io::stdout(), &record);
+        println!();
+    }
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(
+                &log,
+                &format!("caldp: {}: {error}\n", asked.request.dataset),
+            );
+            ExitCode::from(error.code.number())
+        }
+    }
+}
+
+/// The process environment; what is not UTF-8 can be no setting of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+}
+
+fn refuse(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("caldp: {error}");
+    ExitCode::from(Code::CommandLine.number())
+}
+
+fn say(log: &RunLog, text: &str) {
+    // The file is gone with the working directory; what matters now is the console.
+    let _ = log.write(text.as_bytes());
+}
+
+fn print_config(settings: &Settings) {
+    for (name, setting) in settings.configured() {
+        let value = crate::report::masked(name, &setting.value);
+        println!("{name}={value}  # {}", setting.origin);
+    }
+}
+
+/// Messages go where the programs' output goes: to the console and the run's log.
+fn start_logging(log: &RunLog) {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(log.clone())
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+}
+
+impl<'a> MakeWriter<'a> for RunLog {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// AWS Batch says SIGTERM before it kills, a person says SIGINT.
+async fn cancel_on_signal(cancel: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        tracing::warn!("signals cannot be watched; the run will end at once when it is told to");
+        return;
+    };
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    tracing::warn!("{name}: stopping");
+    cancel.cancel();
+}

@@ -1,0 +1,91 @@
+//! Which of the files at a place belong to a dataset.
+//!
+//! A directory or prefix often holds several datasets of one program, whose names differ only in
+//! their last letters. The association table says who the members are; without one the files of
+//! the dataset's own name are all there is. Only where neither tells anything does every file of
+//! the program count, as the original system always did.
+
+use crate::calibrate::association::Association;
+use caldp_core::dataset::Dataset;
+use std::path::Path;
+
+/// The FITS files among `names` that belong to `dataset`, sorted. `directory` is where its
+/// association table can be read.
+pub(super) fn belonging(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<String> {
+    let Some(ippps) = dataset.ippps() else {
+        return Vec::new();
+    };
+    let fits = |name: &&String| name.starts_with(ippps) && name.ends_with(".fits");
+    let candidates: Vec<&String> = names.iter().filter(fits).collect();
+    let mut roots = vec![dataset.name().to_owned()];
+    let table = association_name(dataset);
+    if candidates.iter().any(|name| **name == table) {
+        // An unreadable table is reported by calibration, which needs it; here all files stay.
+        let Ok(association) = Association::read(&directory.join(&table)) else {
+            return sorted(candidates);
+        };
+        roots.extend(association.members.into_iter().map(|member| member.name));
+    }
+    let of_root = |name: &&&String| {
+        roots.iter().any(|root| {
+            name.strip_prefix(root.as_str())
+                .is_some_and(|rest| rest.starts_with('_'))
+        })
+    };
+    let own: Vec<&String> = candidates.iter().filter(of_root).copied().collect();
+    sorted(if own.is_empty() { candidates } else { own })
+}
+
+/// The name of a dataset's association table.
+pub(super) fn association_name(dataset: &Dataset) -> String {
+    format!("{dataset}_asn.fits")
+}
+
+fn sorted(names: Vec<&String>) -> Vec<String> {
+    let mut names: Vec<String> = names.into_iter().cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn an_association_takes_its_members_and_leaves_its_neighbours() {
+        let directory = tempfile::tempdir().unwrap();
+        for dataset in ["j8cb010b0", "j8cb02u4q"] {
+            caldp_tests::unpack_fixture(dataset, directory.path());
+        }
+        let all = names(directory.path());
+        let of = |dataset: &str| belonging(&dataset.parse().unwrap(), &all, directory.path());
+        assert_eq!(
+            of("j8cb010b0"),
+            [
+                "j8cb010b0_asn.fits",
+                "j8cb01u2q_raw.fits",
+                "j8cb01u3q_raw.fits"
+            ]
+        );
+        assert_eq!(of("j8cb02u4q"), ["j8cb02u4q_raw.fits"]);
+    }
+
+    #[test]
+    fn without_files_of_its_own_name_everything_of_the_program_counts() {
+        let dataset = "j8cb03010".parse().unwrap();
+        let all = ["j8cb01u2q_raw.fits", "notes.txt", "o8cb01u2q_raw.fits"].map(String::from);
+        assert_eq!(
+            belonging(&dataset, &all, Path::new(".")),
+            ["j8cb01u2q_raw.fits"]
+        );
+    }
+}

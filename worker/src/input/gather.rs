@@ -1,0 +1,250 @@
+//! Bringing the raw files into the working directory, from wherever they are.
+
+use super::Source;
+use super::archive::{self, ArchiveError, Limits};
+use super::belonging::{association_name, belonging};
+use caldp_core::dataset::Dataset;
+use caldp_core::exit_code::ExitCode;
+use caldp_core::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
+use caldp_core::uri::{S3Uri, UriError};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// How many files are brought at once.
+const FILES_IN_FLIGHT: usize = 4;
+
+/// Why the inputs could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// The archive is damaged or not safe.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A directory or file could not be read, or the working directory not be written.
+    #[error("{path}: {source}")]
+    Local {
+        /// What could not be used.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nothing of the dataset is there.
+    #[error(
+        "{place} has no input of {dataset}: neither {archive} nor files like {pattern}\n\
+         hint: check the dataset's name and the place; `caldp-process --help` lists the forms it can have"
+    )]
+    Nothing {
+        /// The dataset.
+        dataset: Dataset,
+        /// Where it was looked for.
+        place: Source,
+        /// The archive's name.
+        archive: String,
+        /// The pattern of loose files.
+        pattern: String,
+    },
+    /// S3 did not give them.
+    #[error(transparent)]
+    S3(#[from] S3Error),
+    /// A key cannot be spelled.
+    #[error(transparent)]
+    Uri(#[from] UriError),
+    /// This source is not available.
+    #[error(
+        "inputs from {0} are not supported yet\nhint: use file:<directory> or s3://bucket/prefix"
+    )]
+    Unsupported(Source),
+}
+
+impl InputError {
+    /// What the run exits with.
+    pub fn exit_code(&self, source: &Source) -> ExitCode {
+        match (self, source) {
+            (Self::Archive(_), _) | (Self::Nothing { .. }, Source::Dir(_)) => ExitCode::InputTar,
+            (Self::Local { .. }, Source::Dir(_)) => ExitCode::InputTar,
+            (_, Source::Mast(_) | Source::PublicBucket) => ExitCode::Mast,
+            _ => ExitCode::S3Download,
+        }
+    }
+}
+
+/// Brings the raw files of `dataset` into `folder` and gives their names, sorted.
+///
+/// `limits` is the most an archive may hold.
+pub async fn gather(
+    source: &Source,
+    dataset: &Dataset,
+    folder: &Path,
+    s3: &S3Client,
+    limits: Limits,
+) -> Result<Vec<String>, InputError> {
+    let found = match source {
+        Source::Dir(directory) => {
+            let (directory, dataset, folder) =
+                (directory.clone(), dataset.clone(), folder.to_owned());
+            blocking(move || from_directory(&directory, &dataset, &folder, limits)).await?
+        }
+        Source::S3(place) => from_s3(place, dataset, folder, s3.get().await, limits).await?,
+        Source::Mast(_) | Source::PublicBucket => {
+            return Err(InputError::Unsupported(source.clone()));
+        }
+    };
+    if found.is_empty() {
+        return Err(InputError::Nothing {
+            dataset: dataset.clone(),
+            place: source.clone(),
+            archive: archive_name(dataset),
+            pattern: format!("{}*.fits", dataset.ippps().unwrap_or(dataset.name())),
+        });
+    }
+    Ok(found)
+}
+
+/// An S3 client that is made when it is first needed: a run on local files needs no credentials.
+#[derive(Debug, Default)]
+pub struct S3Client(tokio::sync::OnceCell<S3>);
+
+impl S3Client {
+    /// The client of the environment.
+    pub async fn get(&self) -> &S3 {
+        self.0.get_or_init(S3::from_env).await
+    }
+}
+
+fn archive_name(dataset: &Dataset) -> String {
+    format!("{dataset}.tar.gz")
+}
+
+/// The archive of the dataset if there is one, else every archive of its program, and the loose
+/// files that belong to it.
+fn from_directory(
+    directory: &Path,
+    dataset: &Dataset,
+    folder: &Path,
+    limits: Limits,
+) -> Result<Vec<String>, InputError> {
+    let names = list(directory)?;
+    let own = archive_name(dataset);
+    let of_program = |name: &&String| {
+        name.ends_with(".tar.gz") && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
+    };
+    let archives: Vec<&String> = if names.contains(&own) {
+        vec![&own]
+    } else {
+        names.iter().filter(of_program).collect()
+    };
+    for archive in archives {
+        archive::unpack(&directory.join(archive), folder, &limits)?;
+    }
+    let unpacked = belonging(dataset, &list(folder)?, folder);
+    if !unpacked.is_empty() {
+        return Ok(unpacked);
+    }
+    let loose = belonging(dataset, &names, directory);
+    for name in &loose {
+        let target = folder.join(name);
+        fs::copy(directory.join(name), &target).map_err(at(&target))?;
+    }
+    Ok(loose)
+}
+
+async fn from_s3(
+    place: &S3Uri,
+    dataset: &Dataset,
+    folder: &Path,
+    s3: &S3,
+    limits: Limits,
+) -> Result<Vec<String>, InputError> {
+    let archive = place.join(&archive_name(dataset))?;
+    // Beside the data, so that the unpacked files and the archive do not meet.
+    let local = folder.with_file_name(archive_name(dataset));
+    match s3.get_to_file(&archive, &local, &Expected::default()).await {
+        Ok(_) => {
+            let (dataset, folder) = (dataset.clone(), folder.to_owned());
+            blocking(move || {
+                let unpacked = archive::unpack(&local, &folder, &limits);
+                // The archive has done its work, or is not to be kept, whatever unpacking said.
+                fs::remove_file(&local).map_err(at(&local))?;
+                unpacked?;
+                Ok(belonging(&dataset, &list(&folder)?, &folder))
+            })
+            .await
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            loose_objects(place, dataset, folder, s3).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn loose_objects(
+    place: &S3Uri,
+    dataset: &Dataset,
+    folder: &Path,
+    s3: &S3,
+) -> Result<Vec<String>, InputError> {
+    let Some(ippps) = dataset.ippps() else {
+        return Ok(Vec::new());
+    };
+    let below = if place.key().is_empty() {
+        String::new()
+    } else {
+        format!("{}/", place.key())
+    };
+    let mut names = Vec::new();
+    let mut pages = s3.list(place.bucket(), &format!("{below}{ippps}"), Delimiter::Slash);
+    while let Some(page) = pages.next_page().await? {
+        let base = |key: &str| key.strip_prefix(&below).map(str::to_owned);
+        names.extend(page.objects.iter().filter_map(|object| base(&object.key)));
+    }
+    let fetch = async |name: &str| {
+        let expected = Expected::default();
+        s3.get_to_file(&place.join(name)?, &folder.join(name), &expected)
+            .await?;
+        Ok::<_, InputError>(())
+    };
+    let table = association_name(dataset);
+    if names.contains(&table) {
+        fetch(&table).await?;
+    }
+    let wanted = belonging(dataset, &names, folder);
+    stream::iter(wanted.iter().filter(|name| **name != table))
+        .map(|name| fetch(name))
+        .buffer_unordered(FILES_IN_FLIGHT)
+        .try_collect::<()>()
+        .await?;
+    Ok(wanted)
+}
+
+/// The names of the files in a directory that can be names of HST files.
+fn list(directory: &Path) -> Result<Vec<String>, InputError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(at(directory))? {
+        let entry = entry.map_err(at(directory))?;
+        // Names of HST files are ASCII; others are none of ours.
+        if let Ok(name) = entry.file_name().into_string()
+            && entry.path().is_file()
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn at(path: &Path) -> impl FnOnce(io::Error) -> InputError {
+    let path = path.to_owned();
+    move |source| InputError::Local { path, source }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, InputError> + Send + 'static,
+) -> Result<T, InputError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => Err(at(Path::new("."))(io::Error::other(cancelled))),
+        },
+    }
+}
