@@ -10,6 +10,24 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
+/// The directory of the real `calcos`: what `CALDP_TEST_PROGRAMS` names, else the environment that
+/// `tests/setup.sh calcos` makes.
+///
+/// # Panics
+/// When there is no `calcos` in it: a test that needs it does not pass without.
+pub fn calcos_directory() -> PathBuf {
+    let directory = std::env::var_os("CALDP_TEST_PROGRAMS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/calcos/bin"),
+        PathBuf::from,
+    );
+    assert!(
+        directory.join("calcos").is_file(),
+        "there is no calcos in {}; tests/setup.sh calcos installs it",
+        directory.display()
+    );
+    directory
+}
+
 /// Unpacks the raw files of a bundled dataset into `directory` and returns their paths, sorted.
 ///
 /// # Panics

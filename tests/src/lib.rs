@@ -17,6 +17,6 @@ mod mast_server;
 mod s3_server;
 
 pub use crds_server::{CrdsFault, CrdsServer};
-pub use fixtures::{external_data, fixtures, unpack_fixture};
+pub use fixtures::{calcos_directory, external_data, fixtures, unpack_fixture};
 pub use mast_server::{Asked, MastServer, Seen, Trick};
 pub use s3_server::{Fault, Faults, S3Server};

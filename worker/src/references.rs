@@ -4,6 +4,7 @@
 //! keywords that say which system processed it. Headers are touched last, once, when every file
 //! has its answers and every reference is in the cache.
 
+use crate::calibrate::environment::reference_variables;
 use crate::calibrate::program::Environment;
 use crate::calibrate::recipe::Recipe;
 use crate::config::Settings;
@@ -22,17 +23,6 @@ use std::path::{Path, PathBuf};
 const VERSION_KEYWORDS: [&str; 3] = ["CSYS_VER", "AWSDPVER", "AWSYSVER"];
 /// Their value where the environment has none.
 const UNDEFINED: &str = "UNDEFINED";
-
-/// The variables by which calibration programs find references, and whose they are.
-const REFERENCE_VARIABLES: [(&str, &str); 7] = [
-    ("iref", "wfc3"),
-    ("jref", "acs"),
-    ("oref", "stis"),
-    ("lref", "cos"),
-    ("nref", "nicmos"),
-    ("uref", "wfpc2"),
-    ("uref_linux", "wfpc2"),
-];
 
 /// What was chosen for a dataset.
 #[derive(Debug, Default)]
@@ -84,8 +74,9 @@ pub async fn assign(
         .map(|name| folder.join(name))
         .collect();
     let client = Client::new(Config::from_vars(settings.variables())?, Observatory::Hst);
+    let places = client.references()?;
     let mut references = References {
-        variables: reference_variables(&client)?,
+        variables: reference_variables(|instrument| places.instrument_folder(instrument)),
         ..References::default()
     };
     if raw.is_empty() {
@@ -154,18 +145,4 @@ fn name_of(path: &Path) -> String {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
-}
-
-/// `jref` and its like, for the cache as it is laid out. HSTCAL joins them with names as they
-/// stand, so each path ends with a slash.
-fn reference_variables(client: &Client) -> Result<Environment, ReferencesError> {
-    let places = client.references()?;
-    Ok(REFERENCE_VARIABLES
-        .iter()
-        .filter_map(|(variable, instrument)| {
-            let mut folder = places.instrument_folder(instrument)?.into_os_string();
-            folder.push("/");
-            Some(((*variable).into(), folder))
-        })
-        .collect())
 }

@@ -5,11 +5,10 @@
 //! the output and a record of how it came to be.
 
 use crate::calibrate::environment::{DatasetEnvironment, check_reference_paths};
-use crate::calibrate::execution::execute;
 use crate::calibrate::metrics::Metrics;
-use crate::calibrate::plan::Plan;
 use crate::calibrate::program::Environment;
 use crate::calibrate::recipe::Recipe;
+use crate::calibrate::stage::{Workplace, calibrate};
 use crate::config::{ConfigName, Settings};
 use crate::deliver::{self, Delivery};
 use crate::error::{RunError, Step};
@@ -32,8 +31,12 @@ use caldp_core::store::Store;
 use caldp_core::uri::Location;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
+
+/// How long a program may take to end when the run is told to stop; Batch kills after 30 s, and
+/// logs and state are still to be written.
+const PROGRAM_GRACE: Duration = Duration::from_secs(8);
 
 /// What a command line asks for.
 #[derive(Debug, Clone)]
@@ -223,22 +226,32 @@ impl<'a> Run<'a> {
         references: &References,
     ) -> Result<(), RunError> {
         let started = Instant::now();
-        let dataset = &self.request.dataset;
-        let plan = Plan::new(dataset, workspace.data())
-            .map_err(RunError::at(Step::Calibration, ExitCode::Stage1))?;
         let environment = self.program_environment(workspace.data(), references)?;
-        let execution = execute(&plan, workspace.data(), &environment, self.log, self.cancel).await;
-        self.keep_metrics(workspace, "process_metrics.txt", &execution.ran, started)?;
-        self.record.programs = execution.ran.iter().map(ProgramRecord::from).collect();
-        self.record.warnings.extend(execution.notes);
+        let calibration = calibrate(
+            &self.request.dataset,
+            Workplace {
+                folder: workspace.data(),
+                environment: &environment,
+                log: self.log,
+                cancel: self.cancel,
+                timeout: None,
+                grace: PROGRAM_GRACE,
+            },
+        )
+        .await;
+        self.keep_metrics(
+            workspace,
+            "process_metrics.txt",
+            &calibration.metrics,
+            started,
+        )?;
+        let programs = calibration.metrics.iter().map(ProgramRecord::from);
+        self.record.programs = programs.collect();
+        self.record.notes = calibration.notes;
         self.took(Step::Calibration, started);
-        match execution.failure {
-            None => Ok(()),
-            Some(failure) => {
-                let code = failure.exit_code();
-                Err(RunError::new(Step::Calibration, code, failure))
-            }
-        }
+        calibration
+            .result
+            .map_err(|error| RunError::new(Step::Calibration, error.exit_code(), error))
     }
 
     /// The environment of the calibration programs: the run's own, where their references are, and

@@ -5,7 +5,7 @@
 use super::program::Environment;
 use super::recipe::Recipe;
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
 /// The variables that point calibration programs to their references, and the instrument's
 /// folder in a cache that has one for each.
@@ -19,28 +19,15 @@ const REFERENCE_VARIABLES: &[(&str, &str)] = &[
     ("uref_linux", "wfpc2"),
 ];
 
-/// How references lie in a CRDS cache.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum References {
-    /// All in `references/hst/`.
-    Flat,
-    /// In `references/hst/<instrument>/`.
-    ByInstrument,
-}
-
-/// The reference variables for the cache at `cache`; each path ends with a slash.
-pub fn reference_variables(cache: &Path, references: References) -> Environment {
-    let folder = cache.join("references/hst");
+/// The reference variables, each path ending with a slash because HSTCAL joins it with names as it
+/// stands. `folder_of` tells where the cache has an instrument's references, if it has a place.
+pub fn reference_variables(folder_of: impl Fn(&str) -> Option<PathBuf>) -> Environment {
     REFERENCE_VARIABLES
         .iter()
-        .map(|(variable, instrument)| {
-            let mut path = match references {
-                References::Flat => folder.clone(),
-                References::ByInstrument => folder.join(instrument),
-            }
-            .into_os_string();
+        .filter_map(|(variable, instrument)| {
+            let mut path = folder_of(instrument)?.into_os_string();
             path.push("/");
-            ((*variable).into(), path)
+            Some(((*variable).into(), path))
         })
         .collect()
 }
@@ -247,14 +234,11 @@ mod tests {
 
     #[test]
     fn references_are_found_with_a_trailing_slash() {
-        let flat = reference_variables(Path::new("/grp/crds/cache"), References::Flat);
+        let flat = reference_variables(|_| Some("/grp/crds/cache/references/hst".into()));
         assert_eq!(get(&flat, "jref"), Some("/grp/crds/cache/references/hst/"));
         assert_eq!(flat.len(), 7);
-        let deep = reference_variables(Path::new("/grp/crds/cache/"), References::ByInstrument);
-        assert_eq!(
-            get(&deep, "uref_linux"),
-            Some("/grp/crds/cache/references/hst/wfpc2/")
-        );
+        let deep = reference_variables(|instrument| Some(PathBuf::from("/refs").join(instrument)));
+        assert_eq!(get(&deep, "uref_linux"), Some("/refs/wfpc2/"));
     }
 
     #[test]
@@ -262,7 +246,8 @@ mod tests {
         let file = "zz900004j_bia.fits";
         for (cache_length, fits) in [(243 - 16 - 18, true), (244 - 16 - 18, false)] {
             let cache = format!("/{}", "c".repeat(cache_length - 1));
-            let variables = reference_variables(Path::new(&cache), References::Flat);
+            let folder = PathBuf::from(&cache).join("references/hst");
+            let variables = reference_variables(|_| Some(folder.clone()));
             let check = |dataset: &str| {
                 let dataset = Dataset::parse(dataset).unwrap();
                 check_reference_paths(Recipe::of(&dataset), &variables, [file])

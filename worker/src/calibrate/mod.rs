@@ -5,7 +5,6 @@
 
 pub mod association;
 pub mod environment;
-pub mod execution;
 pub mod locate;
 pub mod memory;
 pub mod metrics;

@@ -48,6 +48,8 @@ pub struct Provenance {
     pub inputs: Vec<FileRecord>,
     /// Everything delivered but this record and the logs.
     pub outputs: Vec<FileRecord>,
+    /// What is worth knowing of a success, such as a status that is no failure.
+    pub notes: Vec<String>,
     /// What went wrong without making the run fail.
     pub warnings: Vec<String>,
 }
