@@ -14,7 +14,8 @@ use crate::deliver::{self, Delivery};
 use crate::error::{RunError, Step};
 use crate::input::Source;
 use crate::input::archive::Limits;
-use crate::input::gather::{S3Client, gather};
+use crate::input::gather::{S3Client, Tools, gather};
+use crate::input::mast;
 use crate::preview;
 use crate::references::{self, References};
 use crate::report::{
@@ -63,7 +64,7 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> (Provenance, Result<(), RunError>) {
     let mut run = Run::begin(request, settings, log, cancel);
-    let outcome = run.to_the_end().await;
+    let outcome = Box::pin(run.until_delivered()).await;
     if let Err(error) = &outcome {
         run.record_failure(error);
     }
@@ -113,7 +114,7 @@ impl<'a> Run<'a> {
     }
 
     /// The run within its state: entered first, left for `processed` or `error` last.
-    async fn to_the_end(&mut self) -> Result<(), RunError> {
+    async fn until_delivered(&mut self) -> Result<(), RunError> {
         let dataset = &self.request.dataset;
         let workspace = Workspace::create(&self.request.home, dataset)
             .map_err(RunError::at(Step::Setup, ExitCode::Generic))?;
@@ -171,16 +172,17 @@ impl<'a> Run<'a> {
     async fn inputs(&mut self, workspace: &Workspace) -> Result<Vec<String>, RunError> {
         let started = Instant::now();
         let Request { dataset, input, .. } = self.request;
+        let variable = |name: &'static str| self.settings.get(name).map(str::to_owned);
+        let tools = Tools {
+            s3: &self.s3,
+            mast: mast::Settings::from_variables(variable)
+                .map_err(RunError::at(Step::Setup, ExitCode::CommandLine))?,
+            limits: Limits::default(),
+        };
         let names = self
             .unless_cancelled(
                 Step::Inputs,
-                gather(
-                    input,
-                    dataset,
-                    workspace.data(),
-                    &self.s3,
-                    Limits::default(),
-                ),
+                gather(input, dataset, workspace.data(), &tools),
             )
             .await?
             .map_err(|error| RunError::new(Step::Inputs, error.exit_code(input), error))?;

@@ -51,7 +51,7 @@ Example, the command of a Batch job definition:
 
 #[derive(Debug, Args)]
 pub(super) struct Process {
-    /// Dataset: an exposure or association (j8cb010b0), visit (acs_8ph_01) or sky cell
+    /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell
     dataset: Dataset,
     /// Where inputs come from: file:<dir>, s3://..., astroquery:, stpubdata:
     #[arg(default_value = "file:.")]
@@ -70,7 +70,7 @@ pub(super) struct Process {
 pub(super) struct ProcessAws {
     /// Where results go: s3://<bucket>/<batch>
     s3_output_path: S3Uri,
-    /// Dataset: an exposure or association (j8cb010b0), visit (acs_8ph_01) or sky cell
+    /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell
     dataset: Dataset,
     /// Where inputs come from
     #[arg(

@@ -24,8 +24,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     match cli.command {
-        Command::Process(arguments) => process::run(arguments.into()),
-        Command::ProcessAws(arguments) => process::run(arguments.into()),
+        Command::Process(arguments) => process::run(&arguments.into()),
+        Command::ProcessAws(arguments) => process::run(&arguments.into()),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

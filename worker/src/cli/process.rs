@@ -14,7 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,caldp_core=info,caldp_worker=info,crds_core=info";
 
-pub(super) fn run(asked: Run) -> ExitCode {
+pub(super) fn run(asked: &Run) -> ExitCode {
     let settings = match Settings::resolve(&asked.request.config, environment()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
@@ -35,7 +35,7 @@ pub(super) fn run(asked: Run) -> ExitCode {
     let cancel = CancellationToken::new();
     let (record, outcome) = runtime.block_on(async {
         tokio::spawn(cancel_on_signal(cancel.clone()));
-        run_dataset(&asked.request, &settings, &log, &cancel).await
+        Box::pin(run_dataset(&asked.request, &settings, &log, &cancel)).await
     });
     // Nothing that still hangs, such as a name look-up, may keep the process from ending.
     runtime.shutdown_background();

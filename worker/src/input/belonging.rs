@@ -15,7 +15,9 @@ pub(super) fn belonging(dataset: &Dataset, names: &[String], directory: &Path) -
     let Some(ippps) = dataset.ippps() else {
         return Vec::new();
     };
-    let fits = |name: &&String| name.starts_with(ippps) && name.ends_with(".fits");
+    let fits = |name: &&String| {
+        name.starts_with(ippps) && Path::new(name).extension() == Some("fits".as_ref())
+    };
     let candidates: Vec<&String> = names.iter().filter(fits).collect();
     let mut roots = vec![dataset.name().to_owned()];
     let table = association_name(dataset);

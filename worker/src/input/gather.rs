@@ -3,10 +3,12 @@
 use super::Source;
 use super::archive::{self, ArchiveError, Limits};
 use super::belonging::{association_name, belonging};
-use caldp_core::dataset::Dataset;
+use super::mast::{self, MastClient, MastError};
+use super::poller::{Poller, PollerError};
+use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::exit_code::ExitCode;
 use caldp_core::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
-use caldp_core::uri::{S3Uri, UriError};
+use caldp_core::uri::{Location, S3Uri, UriError};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
 use std::io;
@@ -31,16 +33,14 @@ pub enum InputError {
     },
     /// Nothing of the dataset is there.
     #[error(
-        "{place} has no input of {dataset}: neither {archive} nor files like {pattern}\n\
+        "{place} has no input of {dataset}: neither {dataset}.tar.gz nor files like {pattern}\n\
          hint: check the dataset's name and the place; `caldp-process --help` lists the forms it can have"
     )]
     Nothing {
-        /// The dataset.
-        dataset: Dataset,
+        /// The dataset's name.
+        dataset: String,
         /// Where it was looked for.
-        place: Source,
-        /// The archive's name.
-        archive: String,
+        place: String,
         /// The pattern of loose files.
         pattern: String,
     },
@@ -50,6 +50,12 @@ pub enum InputError {
     /// A key cannot be spelled.
     #[error(transparent)]
     Uri(#[from] UriError),
+    /// MAST did not give them.
+    #[error(transparent)]
+    Mast(#[from] MastError),
+    /// The list of a mosaic's exposures cannot be used.
+    #[error(transparent)]
+    Poller(#[from] PollerError),
     /// This source is not available.
     #[error(
         "inputs from {0} are not supported yet\nhint: use file:<directory> or s3://bucket/prefix"
@@ -61,40 +67,51 @@ impl InputError {
     /// What the run exits with.
     pub fn exit_code(&self, source: &Source) -> ExitCode {
         match (self, source) {
-            (Self::Archive(_), _) | (Self::Nothing { .. }, Source::Dir(_)) => ExitCode::InputTar,
-            (Self::Local { .. }, Source::Dir(_)) => ExitCode::InputTar,
+            (Self::Archive(_), _) | (Self::Nothing { .. } | Self::Local { .. }, Source::Dir(_)) => {
+                ExitCode::InputTar
+            }
             (_, Source::Mast(_) | Source::PublicBucket) => ExitCode::Mast,
             _ => ExitCode::S3Download,
         }
     }
 }
 
+/// What gathering works with.
+#[derive(Debug)]
+pub struct Tools<'a> {
+    /// The S3 client.
+    pub s3: &'a S3Client,
+    /// Where MAST is and how patiently it is asked.
+    pub mast: mast::Settings,
+    /// The most an archive may hold.
+    pub limits: Limits,
+}
+
 /// Brings the raw files of `dataset` into `folder` and gives their names, sorted.
 ///
-/// `limits` is the most an archive may hold.
+/// # Errors
+/// [`InputError`] when there are none, or they are not to be had or not acceptable.
 pub async fn gather(
     source: &Source,
     dataset: &Dataset,
     folder: &Path,
-    s3: &S3Client,
-    limits: Limits,
+    tools: &Tools<'_>,
 ) -> Result<Vec<String>, InputError> {
+    let limits = tools.limits;
     let found = match source {
         Source::Dir(directory) => {
             let (directory, dataset, folder) =
                 (directory.clone(), dataset.clone(), folder.to_owned());
             blocking(move || from_directory(&directory, &dataset, &folder, limits)).await?
         }
-        Source::S3(place) => from_s3(place, dataset, folder, s3.get().await, limits).await?,
-        Source::Mast(_) | Source::PublicBucket => {
-            return Err(InputError::Unsupported(source.clone()));
-        }
+        Source::S3(place) => from_s3(place, dataset, folder, tools.s3.get().await, limits).await?,
+        Source::Mast(pollers) => from_mast(pollers.as_ref(), dataset, folder, tools).await?,
+        Source::PublicBucket => return Err(InputError::Unsupported(source.clone())),
     };
     if found.is_empty() {
         return Err(InputError::Nothing {
-            dataset: dataset.clone(),
-            place: source.clone(),
-            archive: archive_name(dataset),
+            dataset: dataset.to_string(),
+            place: source.to_string(),
             pattern: format!("{}*.fits", dataset.ippps().unwrap_or(dataset.name())),
         });
     }
@@ -176,6 +193,45 @@ async fn from_s3(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The raw files MAST lists for a dataset; for a mosaic the exposures its poller file names, and
+/// that file itself, which the mosaic programs read.
+async fn from_mast(
+    pollers: Option<&Location>,
+    dataset: &Dataset,
+    folder: &Path,
+    tools: &Tools<'_>,
+) -> Result<Vec<String>, InputError> {
+    let client = MastClient::new(tools.mast.clone())?;
+    let poller = match (dataset.kind(), pollers) {
+        (Kind::Ipppssoot, _) | (_, None) => None,
+        (_, Some(Location::Dir(directory))) => Some(Poller::read(dataset, directory)?),
+        (_, Some(Location::S3(place))) => {
+            let uri = place.join(&Poller::file_name(dataset))?;
+            let local = folder.with_file_name("pollers");
+            let target = local.join(Poller::file_name(dataset));
+            let s3 = tools.s3.get().await;
+            s3.get_to_file(&uri, &target, &Expected::default()).await?;
+            Some(Poller::read(dataset, &local)?)
+        }
+    };
+    let request = mast::Request::new(dataset, poller.as_ref())?;
+    let fetched = mast::fetch(&client, &request, folder).await?;
+    if let Some(poller) = poller {
+        let path = folder.join(Poller::file_name(dataset));
+        let text = poller.rewritten(|wanted| replacement(&fetched, wanted));
+        fs::write(&path, text).map_err(at(&path))?;
+    }
+    let mut names = list(folder)?;
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn replacement(fetched: &mast::Fetched, wanted: &mast::FileName) -> Option<mast::FileName> {
+    fetched.warnings.iter().find_map(|warning| match warning {
+        mast::Warning::FltForFlc { wanted: file, used } => (file == wanted).then(|| used.clone()),
+    })
 }
 
 async fn loose_objects(
