@@ -33,14 +33,14 @@ pub(super) struct Reaped {
 impl Group {
     /// Starts `command` as the leader of a new group, watched by a thread of its own.
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
-        let child = command.process_group(0).spawn()?;
+        let mut child = command.process_group(0).spawn()?;
         // The command holds our copies of the pipe's writing end.
         drop(command);
         let leader = Pid::from_child(&child);
         let (ended_tx, ended) = oneshot::channel();
         let (release, release_rx) = mpsc::channel();
         let (reaped_tx, reaped) = oneshot::channel();
-        std::thread::Builder::new()
+        let watched = std::thread::Builder::new()
             .name("reaper".to_owned())
             .spawn(move || {
                 wait_until_ended(leader);
@@ -49,7 +49,12 @@ impl Group {
                 let _ = release_rx.recv();
                 signal(leader, Signal::KILL);
                 let _ = reaped_tx.send(reap(leader));
-            })?;
+            });
+        if let Err(error) = watched {
+            signal(leader, Signal::KILL);
+            let _ = child.wait();
+            return Err(error);
+        }
         Ok(Self {
             leader,
             ended,

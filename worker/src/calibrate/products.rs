@@ -95,7 +95,7 @@ impl Expected {
 pub fn check_complete(folder: &Path, name: &str) -> Result<(), ProductError> {
     let path = folder.join(name);
     let reason = if is_fits(name) {
-        fits::read_headers(&path).err().map(|error| match error {
+        fits::check(&path).err().map(|error| match error {
             fits::FitsError::Malformed { reason, .. } => reason,
             error @ fits::FitsError::Read { .. } => error.to_string(),
         })

@@ -149,7 +149,7 @@ fn a_file_that_changes_is_noticed() {
 #[tokio::test]
 async fn dropping_the_stream_stops_the_work() {
     let folder = tempfile::tempdir().unwrap();
-    let members = members(folder.path(), &[("a.fits", noise(100 * BLOCK))]);
+    let members = members(folder.path(), &[("a.fits", noise(30 * BLOCK))]);
     let mut stream = Box::pin(package(members));
     assert!(stream.next().await.unwrap().is_ok());
     drop(stream);

@@ -5,8 +5,8 @@ use super::{FitsError, Hdu, Header, Problem, ReadAt, find};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// A column of more values than this is refused.
-const MOST_VALUES: u64 = 8 * 1024 * 1024;
+/// A column of more values than this is refused; spectra have a hundredth of it.
+const MOST_VALUES: u64 = 2 * 1024 * 1024;
 /// More columns than the standard has.
 const MOST_COLUMNS: i64 = 999;
 

@@ -6,12 +6,15 @@
 //! The `tar` crate cuts the stream into entries; long names and extended headers are read here,
 //! because the crate would read them into memory whatever their size.
 
+mod entry;
+
+pub use entry::Reason;
+
+use entry::{Kind, LONGEST_NAME, Names, kind_of, relative};
 use flate2::bufread::MultiGzDecoder;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Slot;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use tar::{EntryType, PaxExtensions};
 
 /// How much an archive may hold.
@@ -84,37 +87,6 @@ pub enum ArchiveError {
     },
 }
 
-/// Why an entry is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
-    /// Its name starts with a slash.
-    #[error("has an absolute name")]
-    Absolute,
-    /// Its name has a `..`.
-    #[error("has a `..` in its name")]
-    Parent,
-    /// Its name is empty, not UTF-8, or has control characters.
-    #[error("has a name that is empty, not UTF-8 or has control characters")]
-    BadName,
-    /// Its name, a folder in it or its extended header is longer than any real one.
-    #[error("has a name or an extended header that is too long")]
-    TooLong,
-    /// It is not a plain file or a folder.
-    #[error("is a {0}, not a file or a folder")]
-    NotAFile(&'static str),
-    /// Another entry has the same name, or one that differs in case only.
-    #[error("has the same name as {0:?} (letter case does not tell files apart everywhere)")]
-    Duplicate(String),
-    /// A file is already there as a folder, or the other way round, or behind a link.
-    #[error("collides with what is already at its place")]
-    Collision,
-    /// It uses a feature of tar that HST archives do not.
-    #[error("uses {0}, which is not supported")]
-    Unsupported(&'static str),
-}
-
-/// The longest name, in bytes, as on Linux.
-const LONGEST_NAME: u64 = 4096;
 /// The longest extended header, in bytes.
 const LONGEST_EXTENSION: u64 = 64 * 1024;
 /// What headers and padding may add to the files' bytes.
@@ -142,56 +114,6 @@ pub fn unpack(
 struct Unpacking<'a> {
     archive: &'a Path,
     limits: &'a Limits,
-}
-
-/// The names in an archive: by lower-case path, the path as written and whether it is a file.
-#[derive(Default)]
-struct Names(BTreeMap<String, (String, Kind)>);
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    File,
-    Folder,
-}
-
-impl Names {
-    fn into_files(self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = self
-            .0
-            .into_values()
-            .filter(|(_, kind)| *kind == Kind::File)
-            .map(|(name, _)| PathBuf::from(name))
-            .collect();
-        files.sort_unstable();
-        files
-    }
-
-    /// Adds a path and the folders above it.
-    fn add(&mut self, path: &str, kind: Kind) -> Result<(), Reason> {
-        for (end, _) in path.match_indices('/') {
-            let folder = path.get(..end).unwrap_or_default();
-            self.add_one(folder, Kind::Folder)?;
-        }
-        self.add_one(path, kind)
-    }
-
-    fn add_one(&mut self, path: &str, kind: Kind) -> Result<(), Reason> {
-        match self.0.entry(path.to_lowercase()) {
-            Slot::Vacant(slot) => {
-                slot.insert((path.to_owned(), kind));
-                Ok(())
-            }
-            Slot::Occupied(slot) => {
-                let (known, known_kind) = slot.get();
-                // A folder may be named as often as one likes, but always the same.
-                if known == path && kind == Kind::Folder && *known_kind == Kind::Folder {
-                    Ok(())
-                } else {
-                    Err(Reason::Duplicate(known.clone()))
-                }
-            }
-        }
-    }
 }
 
 impl<'a> Unpacking<'a> {
@@ -388,7 +310,7 @@ impl<'a> Unpacking<'a> {
         staging: &Path,
         destination: &Path,
     ) -> Result<(), ArchiveError> {
-        for (name, kind) in names.0.values() {
+        for (name, kind) in names.in_order() {
             let there = destination.join(name).symlink_metadata().ok();
             let free = match kind {
                 // A link of that name is replaced itself, not what it points to.
@@ -400,8 +322,7 @@ impl<'a> Unpacking<'a> {
             }
         }
         let mut moved: Vec<PathBuf> = Vec::new();
-        // In order of their names, a folder comes before what is in it.
-        for (name, kind) in names.0.values() {
+        for (name, kind) in names.in_order() {
             let place = destination.join(name);
             let result = match kind {
                 Kind::File => std::fs::rename(staging.join(name), &place),
@@ -419,57 +340,6 @@ impl<'a> Unpacking<'a> {
             moved.push(place);
         }
         Ok(())
-    }
-}
-
-/// What an entry of this type is; other types are refused.
-fn kind_of(kind: EntryType, name: &[u8]) -> Result<Kind, Reason> {
-    match kind {
-        EntryType::Directory => Ok(Kind::Folder),
-        // Archives of the first format mark folders by a slash.
-        EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Ok(Kind::Folder),
-        EntryType::Regular | EntryType::Continuous => Ok(Kind::File),
-        EntryType::Symlink => Err(Reason::NotAFile("symbolic link")),
-        EntryType::Link | EntryType::GNULongLink => Err(Reason::NotAFile("hard link")),
-        EntryType::Char | EntryType::Block => Err(Reason::NotAFile("device")),
-        EntryType::Fifo => Err(Reason::NotAFile("named pipe")),
-        EntryType::GNUSparse => Err(Reason::Unsupported("sparse files")),
-        _ => Err(Reason::NotAFile("thing of an unknown type")),
-    }
-}
-
-/// The entry's path below the destination, without `.` and doubled slashes; `None` for the
-/// destination itself.
-fn relative(name: &[u8], kind: Kind) -> Result<Option<String>, Reason> {
-    let name = std::str::from_utf8(name).map_err(|_| Reason::BadName)?;
-    if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(Reason::BadName);
-    }
-    if name.len() as u64 > LONGEST_NAME {
-        return Err(Reason::TooLong);
-    }
-    let mut path = String::new();
-    for component in Path::new(name).components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => return Err(Reason::Parent),
-            Component::RootDir | Component::Prefix(_) => return Err(Reason::Absolute),
-            Component::Normal(part) => {
-                let part = part.to_str().ok_or(Reason::BadName)?;
-                if part.len() > 255 {
-                    return Err(Reason::TooLong);
-                }
-                if !path.is_empty() {
-                    path.push('/');
-                }
-                path.push_str(part);
-            }
-        }
-    }
-    match (path.is_empty(), kind) {
-        (false, _) => Ok(Some(path)),
-        (true, Kind::Folder) => Ok(None),
-        (true, Kind::File) => Err(Reason::BadName),
     }
 }
 
@@ -492,5 +362,4 @@ impl Read for Capped {
 }
 
 #[cfg(test)]
-#[path = "archive_tests.rs"]
 mod tests;

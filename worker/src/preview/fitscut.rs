@@ -7,6 +7,7 @@ use super::{Job, Warning};
 use crate::calibrate::metrics::Metrics;
 use crate::calibrate::program::{Output, Program};
 use crate::fits::Image;
+use crate::run_log::{Console, RunLog};
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -50,13 +51,16 @@ impl<'a> Fitscut<'a> {
             source,
         })?;
         let help = scratch.path().join("help");
-        let file = create(&help)?;
         let mut program = Program::new("fitscut", job.folder.to_owned(), job.environment.clone());
         program.arguments = vec!["--help".into()];
-        program.output = Output::File(file);
         program.timeout = Some(TIMEOUT);
-        let outcome = program.run(job.log, job.cancel).await?;
-        let text = [outcome.tail, std::fs::read(&help).unwrap_or_default()].concat();
+        // Nobody wants to read the help in the dataset's log.
+        let quiet = RunLog::create(&help, Console::Quiet).map_err(|source| Warning::Write {
+            path: help.clone(),
+            source,
+        })?;
+        program.run(&quiet, job.cancel).await?;
+        let text = std::fs::read(&help).unwrap_or_default();
         let dialect = if String::from_utf8_lossy(&text).contains("--output-size") {
             Dialect::Sized
         } else {
