@@ -57,6 +57,10 @@ async fn a_visit_gets_what_its_poller_names_and_says_what_was_replaced() {
         used: FileName::parse("j8ph01g1q_flt.fits").unwrap(),
     };
     assert_eq!(fetched.warnings, [expected]);
+    let dataset: Dataset = "acs_8ph_01".parse().unwrap();
+    let parsed = Poller::parse(&dataset, poller.as_bytes()).unwrap();
+    let rewritten = parsed.rewritten(|file| fetched.replacement(file));
+    assert_eq!(rewritten, "j8ph01g0q_flc.fits\nj8ph01g1q_flt.fits\n");
     let poller = "j8ph01g9q_flc.fits\n";
     let error = fetch_mosaic(&server, "acs_8ph_01", poller, into.path())
         .await

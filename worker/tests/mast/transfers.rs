@@ -271,3 +271,34 @@ async fn progress_is_reported() {
     fetch_with(&client, "j8cb010b0", into.path()).await.unwrap();
     assert_eq!(seen.lock().unwrap().3, 3);
 }
+
+#[tokio::test]
+async fn files_come_side_by_side_but_not_all_at_once() {
+    let server = MastServer::start();
+    let observation = server.add_observation("lbgu18010");
+    for exposure in 0..12 {
+        let file = format!("lbgu18a{exposure:x}q_rawtag.fits");
+        server.add_product(observation, &file, &fits(2880, b'a'));
+    }
+    let running = Arc::new(Mutex::new((0_usize, 0_usize)));
+    let begun = Arc::clone(&running);
+    server.script(move |seen| {
+        matches!(seen.asked, Asked::Download(_)).then(|| {
+            let mut running = begun.lock().unwrap();
+            running.0 += 1;
+            running.1 = running.1.max(running.0);
+            Trick::Late(Duration::from_millis(100))
+        })
+    });
+    let ended = Arc::clone(&running);
+    let client = client(&server).with_progress(move |progress| {
+        if let Progress::Finished { .. } = progress {
+            ended.lock().unwrap().0 -= 1;
+        }
+    });
+    let into = directory();
+    let fetched = fetch_with(&client, "lbgu18010", into.path()).await.unwrap();
+    assert_eq!(fetched.files.len(), 12);
+    let most = running.lock().unwrap().1;
+    assert!((2..=4).contains(&most), "{most} at once");
+}

@@ -20,8 +20,9 @@ use super::settings::{Settings, is_loopback};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// No answer to a question is larger.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
-/// No question about one dataset has more pages.
+/// No question about one dataset has more pages, or larger answers all together.
 const MAX_PAGES: u64 = 100;
+const MAX_PAGES_BYTES: usize = 256 << 20;
 const MAX_REDIRECTS: usize = 5;
 /// The longest wait that a server is granted before the next try.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(30);
@@ -145,21 +146,26 @@ impl MastClient {
     ) -> Result<Vec<R>, MastError> {
         let mut rows = Vec::new();
         let mut number = 1;
+        let mut bytes = 0_usize;
         loop {
             let page: Page<R> = self.page(query, number, what).await?;
             let (pages, total) = (page.pages, page.total);
+            bytes = bytes.saturating_add(page.bytes);
+            if bytes > MAX_PAGES_BYTES {
+                return Err(self.unusable(what, "the answer is too large".to_owned()));
+            }
             rows.extend(page.rows);
             if u64::from(number) >= pages {
                 return match total {
-                    Some(total) if total != rows.len() as u64 => Err(self.contradiction(
+                    Some(total) if total != rows.len() as u64 => Err(self.unusable(
                         what,
-                        &format!("it announced {total} rows and sent {}", rows.len()),
+                        format!("{total} rows were announced and {} came", rows.len()),
                     )),
                     _ => Ok(rows),
                 };
             }
             if pages > MAX_PAGES {
-                return Err(self.contradiction(what, &format!("it announced {pages} pages")));
+                return Err(self.unusable(what, format!("{pages} pages were announced")));
             }
             number += 1;
         }
@@ -302,11 +308,11 @@ impl MastClient {
         Ok(bytes)
     }
 
-    fn contradiction(&self, what: &str, text: &str) -> MastError {
+    fn unusable(&self, what: &str, reason: String) -> MastError {
         MastError::Query {
             what: what.to_owned(),
             host: self.host.clone(),
-            trouble: Trouble::Answer(format!("the answer contradicts itself: {text}")),
+            trouble: Trouble::Answer(reason),
             effort: Effort::ONCE,
         }
     }

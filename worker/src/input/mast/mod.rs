@@ -71,8 +71,17 @@ impl<'a> Request<'a> {
 pub struct Fetched {
     /// The files, sorted, complete and stored.
     pub files: Vec<PathBuf>,
-    /// What went otherwise than asked.
+    /// What went otherwise than asked; already logged.
     pub warnings: Vec<Warning>,
+}
+
+impl Fetched {
+    /// The file that took the place of `wanted`, for [`Poller::rewritten`].
+    pub fn replacement(&self, wanted: &FileName) -> Option<FileName> {
+        self.warnings.iter().find_map(|warning| match warning {
+            Warning::FltForFlc { wanted: file, used } => (file == wanted).then(|| used.clone()),
+        })
+    }
 }
 
 /// Brings the inputs of a dataset into the directory `into`, which exists. Files that are there

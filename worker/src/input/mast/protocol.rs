@@ -113,6 +113,8 @@ pub(super) struct Page<R> {
     pub(super) pages: u64,
     /// How many rows all pages have together, if the answer says so.
     pub(super) total: Option<u64>,
+    /// How many bytes the answer had.
+    pub(super) bytes: usize,
 }
 
 /// A row of `Mast.Caom.Filtered`.
@@ -200,6 +202,7 @@ pub(super) fn answer<R: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<Answe
                 number: paging.page,
                 pages: paging.pages.unwrap_or(1).max(1),
                 total: paging.rows,
+                bytes: bytes.len(),
             }))
         }
         "EXECUTING" => Ok(Answer::Executing),
