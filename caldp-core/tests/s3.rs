@@ -19,12 +19,30 @@ const MIB: usize = 1024 * 1024;
 /// Enough tries for weather in which a third of the requests fail, without the waiting.
 const STUBBORN: RetryPolicy = RetryPolicy {
     tries: 25,
-    total: Duration::from_mins(1),
+    total: Duration::from_mins(5),
     base: Duration::from_millis(1),
     cap: Duration::from_millis(20),
 };
 
+/// Generous, for a machine that is busy with other things.
+const PATIENT: Timeouts = Timeouts {
+    connect: Duration::from_secs(10),
+    answer: Duration::from_secs(30),
+    idle: Duration::from_secs(30),
+};
+
+/// For servers that hang on purpose.
+const HASTY: Timeouts = Timeouts {
+    connect: Duration::from_secs(2),
+    answer: Duration::from_secs(4),
+    idle: Duration::from_secs(1),
+};
+
 async fn client(server: &S3Server) -> S3 {
+    client_with(server, STUBBORN, PATIENT).await
+}
+
+async fn client_with(server: &S3Server, retry: RetryPolicy, timeouts: Timeouts) -> S3 {
     let (id, secret) = server.credentials();
     S3::new(S3Options {
         access: Access::Key {
@@ -32,12 +50,8 @@ async fn client(server: &S3Server) -> S3 {
             secret: secret.to_owned(),
         },
         endpoint: Some(server.endpoint()),
-        retry: STUBBORN,
-        timeouts: Timeouts {
-            connect: Duration::from_secs(2),
-            answer: Duration::from_secs(2),
-            idle: Duration::from_millis(500),
-        },
+        retry,
+        timeouts,
     })
     .await
 }
@@ -255,7 +269,7 @@ async fn files_of_every_size_arrive_whole() {
     let server = S3Server::start(&[BUCKET]);
     let s3 = client(&server).await;
     let dir = tempfile::tempdir().unwrap();
-    for size in [0, 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 27 * MIB + 5] {
+    for size in [0, 1, 8 * MIB - 1, 8 * MIB, 17 * MIB + 5] {
         let body = noise(size);
         server.put(BUCKET, "file", body.clone());
         server.reset_counts();
@@ -309,12 +323,15 @@ async fn a_file_that_changes_while_it_is_read_is_noticed() {
     let s3 = client(&server).await;
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("file");
-    server.put(BUCKET, "file", noise(100 * MIB));
-    server.set_faults(Faults::always(Fault::Slow(Duration::from_millis(100))));
+    server.put(BUCKET, "file", noise(20 * MIB));
+    server.set_faults(Faults::always(Fault::Slow(Duration::from_secs(1))));
     let (key, expected) = (uri("file"), Expected::default());
     let (result, ()) = tokio::join!(s3.get_to_file(&key, &target, &expected), async {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        server.put(BUCKET, "file", vec![1; 100 * MIB]);
+        // the first range is answered once the others are asked for; they wait at the server
+        while server.count("GetObject") < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        server.put(BUCKET, "file", "other");
     });
     assert_eq!(result.unwrap_err().kind(), ErrorKind::Changed);
     assert!(!target.exists());
@@ -324,7 +341,7 @@ async fn a_file_that_changes_while_it_is_read_is_noticed() {
 async fn uploads_of_every_size_are_stored_whole() {
     let server = S3Server::start(&[BUCKET]);
     let s3 = client(&server).await;
-    for size in [0, 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 20 * MIB + 3] {
+    for size in [0, 1, 8 * MIB - 1, 8 * MIB, 17 * MIB + 3] {
         let body = noise(size);
         server.reset_counts();
         let stored = s3.put_stream(&uri("up"), &body[..], None).await.unwrap();
@@ -405,11 +422,11 @@ async fn an_upload_that_fails_or_is_given_up_leaves_nothing() {
 #[tokio::test]
 async fn bad_weather_is_weathered() {
     let server = S3Server::start(&[BUCKET]);
-    let s3 = client(&server).await;
+    let s3 = client_with(&server, STUBBORN, HASTY).await;
     let dir = tempfile::tempdir().unwrap();
     let target = dir.path().join("file");
-    let body = noise(30 * MIB);
-    for seed in 0..3 {
+    let body = noise(17 * MIB);
+    for seed in 0..2 {
         let kinds = [
             Fault::InternalError,
             Fault::SlowDown,
@@ -445,32 +462,19 @@ async fn bad_weather_is_weathered() {
             .unwrap();
         server.set_faults(None);
     }
-    assert_eq!(server.keys(BUCKET), ["claim/0", "claim/1", "claim/2"]);
+    assert_eq!(server.keys(BUCKET), ["claim/0", "claim/1"]);
 }
 
 /// When nothing works any more, it ends within bounds and says so.
 #[tokio::test]
 async fn a_storm_ends_within_bounds() {
     let server = S3Server::start(&[BUCKET]);
-    let (id, secret) = server.credentials();
     server.put(BUCKET, "k", noise(MIB));
-    let s3 = S3::new(S3Options {
-        access: Access::Key {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
-        },
-        endpoint: Some(server.endpoint()),
-        retry: RetryPolicy {
-            tries: 4,
-            ..STUBBORN
-        },
-        timeouts: Timeouts {
-            connect: Duration::from_millis(300),
-            answer: Duration::from_millis(300),
-            idle: Duration::from_millis(200),
-        },
-    })
-    .await;
+    let retry = RetryPolicy {
+        tries: 2,
+        ..STUBBORN
+    };
+    let s3 = client_with(&server, retry, HASTY).await;
     let cases = [
         (Fault::InternalError, ErrorKind::Server),
         (Fault::SlowDown, ErrorKind::Throttled),
@@ -483,14 +487,14 @@ async fn a_storm_ends_within_bounds() {
         server.set_faults(Faults::always(fault));
         let start = Instant::now();
         let error = s3.get_bytes(&uri("k"), 2 * MIB).await.unwrap_err();
-        assert_eq!((error.kind(), error.effort().tries), (kind, 4), "{fault:?}");
-        assert!(error.to_string().contains("after 4 tries over"));
+        assert_eq!((error.kind(), error.effort().tries), (kind, 2), "{fault:?}");
+        assert!(error.to_string().contains("after 2 tries over"));
         let body = noise(10 * MIB);
         let error = s3
             .put_stream(&uri("up"), &body[..], None)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), kind, "{fault:?}: {error}");
-        assert!(start.elapsed() < Duration::from_secs(10), "{fault:?}");
+        assert!(start.elapsed() < Duration::from_secs(45), "{fault:?}");
     }
 }

@@ -22,8 +22,8 @@ use crate::uri::S3Uri;
 /// The size of the ranges asked for, in bytes.
 const RANGE: u64 = 8 * 1024 * 1024;
 
-/// How many ranges are under way at once.
-const RANGES_IN_FLIGHT: usize = 8;
+/// How many ranges are under way at once, over all downloads of a client.
+pub(super) const RANGES_IN_FLIGHT: usize = 16;
 
 /// How much of a range is gathered before it is written, in bytes. With the number of ranges it
 /// bounds the memory of a download.
@@ -203,6 +203,7 @@ impl S3 {
         start: u64,
         whole: Option<&Whole>,
     ) -> Result<Whole, Failure<Trouble>> {
+        let _permit = self.ranges.acquire().await;
         let version = whole.and_then(|whole| whole.version.clone());
         let answer = self
             .client

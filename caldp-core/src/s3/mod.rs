@@ -2,7 +2,7 @@
 //!
 //! Retries are ours alone ([`RetryPolicy`]); those of the SDK are off, because they end where a
 //! body begins. Whatever is streamed is streamed through buffers of a fixed number and size, so
-//! memory does not grow with the size of objects:
+//! memory does not grow with the size or number of objects:
 //! [`get_to_file`](S3::get_to_file) in parallel ranges, [`put_stream`](S3::put_stream) in parallel
 //! parts.
 
@@ -17,6 +17,7 @@ pub use list::{Delimiter, Lister, Object, Page};
 pub use upload::Stored;
 
 use std::env;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -26,6 +27,7 @@ use aws_sdk_s3::config::{Credentials, Region, StalledStreamProtectionConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
+use tokio::sync::Semaphore;
 
 use crate::retry::{Failure, RetryPolicy};
 use crate::uri::S3Uri;
@@ -88,12 +90,16 @@ pub struct S3Options {
     pub timeouts: Timeouts,
 }
 
-/// A client of S3; cheap to clone.
+/// A client of S3; cheap to clone. What is bounded is bounded over all clones together.
 #[derive(Debug, Clone)]
 pub struct S3 {
     client: Client,
     retry: RetryPolicy,
     timeouts: Timeouts,
+    /// One permit for each range of a download that is under way, over all downloads.
+    ranges: Arc<Semaphore>,
+    /// One permit for each part of an upload that is in memory, over all uploads.
+    parts: Arc<Semaphore>,
 }
 
 /// When something may be written.
@@ -187,6 +193,8 @@ impl S3 {
             client: Client::from_conf(builder.build()),
             retry,
             timeouts,
+            ranges: Arc::new(Semaphore::new(download::RANGES_IN_FLIGHT)),
+            parts: Arc::new(Semaphore::new(upload::PARTS_IN_FLIGHT)),
         }
     }
 

@@ -5,12 +5,14 @@
 //! aborted; one whose process dies is left to the bucket's lifecycle rules.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::task::JoinSet;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::{JoinError, JoinSet};
 
 use super::error::{Trouble, judge};
 use super::{ErrorKind, Precondition, S3, S3Error, Version};
@@ -21,8 +23,8 @@ use crate::uri::S3Uri;
 /// with one request.
 const PART: u64 = 8 * 1024 * 1024;
 
-/// How many parts are under way at once; with one more being filled, these are what is in memory.
-const PARTS_IN_FLIGHT: usize = 4;
+/// How many parts are in memory at once, over all uploads of a client: being filled or sent.
+pub(super) const PARTS_IN_FLIGHT: usize = 8;
 
 /// The most parts S3 takes.
 const MAX_PARTS: u64 = 10_000;
@@ -140,10 +142,12 @@ impl S3 {
             )));
         }
         let part = PART.max(size.unwrap_or_default().div_ceil(MAX_PARTS));
-        let first = fill(&mut reader, part).await.map_err(failed)?;
-        if (first.len() as u64) < part {
-            check_size(first.len() as u64, size).map_err(failed)?;
-            return self.put_bytes(uri, first, &Precondition::None).await;
+        let first = self.fill(&mut reader, part).await.map_err(failed)?;
+        if first.size() < part {
+            check_size(first.size(), size).map_err(failed)?;
+            return self
+                .put_bytes(uri, first.body.clone(), &Precondition::None)
+                .await;
         }
         let mut upload = Upload::create(self, uri).await?;
         match upload.send(first, reader, part, size).await {
@@ -185,15 +189,38 @@ fn check_size(size: u64, expected: Option<u64>) -> Result<(), Trouble> {
     }
 }
 
-/// Reads up to a whole part.
-async fn fill(reader: &mut (impl AsyncRead + Unpin), part: u64) -> Result<Bytes, Trouble> {
-    let mut buffer = Vec::with_capacity(usize::try_from(part).unwrap_or_default());
-    reader
-        .take(part)
-        .read_to_end(&mut buffer)
-        .await
-        .map_err(|error| Trouble::local("reading what is to be uploaded failed", &error))?;
-    Ok(buffer.into())
+/// A part in memory, counted among those that are.
+struct Part {
+    body: Bytes,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Part {
+    fn size(&self) -> u64 {
+        self.body.len() as u64
+    }
+}
+
+impl S3 {
+    /// Reads up to a whole part, when there is room for one more.
+    async fn fill(
+        &self,
+        reader: &mut (impl AsyncRead + Unpin),
+        part: u64,
+    ) -> Result<Part, Trouble> {
+        // none only if closed, which never happens
+        let permit = Arc::clone(&self.parts).acquire_owned().await.ok();
+        let mut buffer = Vec::with_capacity(usize::try_from(part).unwrap_or_default());
+        reader
+            .take(part)
+            .read_to_end(&mut buffer)
+            .await
+            .map_err(|error| Trouble::local("reading what is to be uploaded failed", &error))?;
+        Ok(Part {
+            body: buffer.into(),
+            _permit: permit,
+        })
+    }
 }
 
 /// A multipart upload that is open on the server until completed or aborted.
@@ -231,10 +258,10 @@ impl Upload {
         self.id.as_deref().unwrap_or_default()
     }
 
-    /// Sends all parts and completes the upload. When it fails no part is under way any more.
+    /// Sends all parts and completes the upload.
     async fn send(
         &self,
-        first: Bytes,
+        first: Part,
         mut reader: impl AsyncRead + Unpin + Send,
         part: u64,
         expected: Option<u64>,
@@ -244,30 +271,26 @@ impl Upload {
         let mut done = Vec::new();
         let mut next = first;
         let (mut number, mut size) = (0, 0);
-        while !next.is_empty() {
+        while next.size() > 0 {
             number += 1;
             if number > MAX_PARTS {
                 let detail = format!("it is longer than {MAX_PARTS} parts of {part} bytes");
                 return Err(failed(Trouble::new(ErrorKind::TooLarge, detail)));
             }
-            size += next.len() as u64;
-            let last = (next.len() as u64) < part;
-            sending.spawn(send_part(
-                self.s3.clone(),
-                self.uri.clone(),
-                self.id().to_owned(),
-                number,
-                std::mem::take(&mut next),
-            ));
-            if sending.len() >= PARTS_IN_FLIGHT {
-                done.extend(finished(&mut sending).await?);
+            size += next.size();
+            let last = next.size() < part;
+            let (s3, uri, id) = (self.s3.clone(), self.uri.clone(), self.id().to_owned());
+            sending.spawn(send_part(s3, uri, id, number, next));
+            while let Some(sent) = sending.try_join_next() {
+                done.push(part_sent(&self.uri, sent)?);
             }
-            if !last {
-                next = fill(&mut reader, part).await.map_err(failed)?;
+            if last {
+                break;
             }
+            next = self.s3.fill(&mut reader, part).await.map_err(failed)?;
         }
-        while let Some(part) = finished(&mut sending).await? {
-            done.push(part);
+        while let Some(sent) = sending.join_next().await {
+            done.push(part_sent(&self.uri, sent)?);
         }
         check_size(size, expected).map_err(failed)?;
         done.sort_by_key(CompletedPart::part_number);
@@ -348,7 +371,7 @@ async fn send_part(
     uri: S3Uri,
     id: String,
     number: u64,
-    body: Bytes,
+    part: Part,
 ) -> Result<CompletedPart, S3Error> {
     let number = i32::try_from(number).unwrap_or(i32::MAX);
     s3.retry("upload", &uri, |_| {
@@ -358,7 +381,7 @@ async fn send_part(
             .key(uri.key())
             .upload_id(&id)
             .part_number(number)
-            .body(ByteStream::from(body.clone()));
+            .body(ByteStream::from(part.body.clone()));
         async move {
             let answer = request.send().await.map_err(judge)?;
             Ok(CompletedPart::builder()
@@ -371,17 +394,16 @@ async fn send_part(
     .await
 }
 
-/// Waits for some part; none when none is under way.
-async fn finished(
-    sending: &mut JoinSet<Result<CompletedPart, S3Error>>,
-) -> Result<Option<CompletedPart>, S3Error> {
-    let result = match sending.join_next().await {
-        None => return Ok(None),
-        Some(Ok(result)) => result,
-        Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-    };
-    if result.is_err() {
-        sending.shutdown().await;
-    }
-    result.map(Some)
+/// What became of a part; its panic is ours.
+fn part_sent(
+    uri: &S3Uri,
+    sent: Result<Result<CompletedPart, S3Error>, JoinError>,
+) -> Result<CompletedPart, S3Error> {
+    sent.unwrap_or_else(|error| {
+        if error.is_panic() {
+            std::panic::resume_unwind(error.into_panic());
+        }
+        let trouble = Trouble::new(ErrorKind::LocalFile, "the program is ending");
+        Err(S3Error::new("upload", uri, trouble))
+    })
 }
