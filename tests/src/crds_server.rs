@@ -150,10 +150,7 @@ fn server_info(root: &Path, url: &str, latest: &str, edit: &str) -> Value {
     for part in ["mappings/hst", "references/hst"] {
         for name in names_in(&root.join(part)) {
             let content = std::fs::read(root.join(part).join(&name)).expect("the file is readable");
-            let sum: String = Sha1::digest(&content)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
+            let sum = format!("{:x}", Sha1::digest(&content));
             metadata.insert(
                 name,
                 json!({"size": content.len().to_string(), "sha1sum": sum}),
@@ -247,7 +244,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<By
     };
     match fault {
         Some(CrdsFault::BadGateway) => return status(StatusCode::BAD_GATEWAY),
-        Some(CrdsFault::Silence) => tokio::time::sleep(Duration::from_secs(3600)).await,
+        Some(CrdsFault::Silence) => tokio::time::sleep(Duration::from_hours(1)).await,
         _ => {}
     }
     if request.method() == Method::POST && path.starts_with("/json/") {
@@ -317,8 +314,7 @@ fn result(shared: &Shared, method: &str, params: &Value) -> Result<Value, String
             Some("edit") => Ok(info["edit_context"].clone()),
             _ => Ok(info["latest_context"].clone()),
         },
-        "get_build_context" => Ok(json!("hst_9000.pmap")),
-        "get_context_by_date" => Ok(json!("hst_9000.pmap")),
+        "get_build_context" | "get_context_by_date" => Ok(json!("hst_9000.pmap")),
         "get_context_history" => Ok(info["context_history"].clone()),
         "list_mappings" => Ok(info["mappings"].clone()),
         _ => Err(format!("OtherError: No method called &#39;{method}&#39;")),

@@ -182,7 +182,7 @@ impl<'a> Run<'a> {
         let names = self
             .unless_cancelled(
                 Step::Inputs,
-                gather(input, dataset, workspace.data(), &tools),
+                Box::pin(gather(input, dataset, workspace.data(), &tools)),
             )
             .await?
             .map_err(|error| RunError::new(Step::Inputs, error.exit_code(input), error))?;
@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
             },
         )
         .await;
-        self.keep_metrics(
+        keep_metrics(
             workspace,
             "process_metrics.txt",
             &calibration.metrics,
@@ -302,7 +302,7 @@ impl<'a> Run<'a> {
             cancel: self.cancel,
         })
         .await;
-        self.keep_metrics(workspace, "preview_metrics.txt", &made.metrics, started)?;
+        keep_metrics(workspace, "preview_metrics.txt", &made.metrics, started)?;
         for warning in made.warnings {
             tracing::warn!("{warning}");
             self.record.warnings.push(warning.to_string());
@@ -408,26 +408,6 @@ impl<'a> Run<'a> {
             .map_err(RunError::at(Step::Setup, ExitCode::Generic))
     }
 
-    /// Writes what programs cost in the form of GNU `time`; where the worker did the work itself,
-    /// what is known of that.
-    fn keep_metrics(
-        &self,
-        workspace: &Workspace,
-        name: &str,
-        ran: &[Metrics],
-        started: Instant,
-    ) -> Result<(), RunError> {
-        let metrics = match ran.last() {
-            Some(last) => {
-                let commands: Vec<&str> = ran.iter().map(|m| m.command.as_str()).collect();
-                Metrics::total(&commands.join("; "), last.status, ran)
-            }
-            None => Metrics::of_own_work("caldp", started.elapsed(), peak_memory_kib()),
-        };
-        fs::write(workspace.logs().join(name), metrics.render())
-            .map_err(RunError::at(Step::Setup, ExitCode::Generic))
-    }
-
     fn took(&mut self, step: Step, started: Instant) {
         let seconds = started.elapsed().as_secs_f64();
         tracing::info!("{step} took {seconds:.2} s");
@@ -448,6 +428,25 @@ impl<'a> Run<'a> {
             () = self.cancel.cancelled() => Err(terminated(step)),
         }
     }
+}
+
+/// Writes what programs cost in the form of GNU `time`; where the worker did the work itself,
+/// what is known of that.
+fn keep_metrics(
+    workspace: &Workspace,
+    name: &str,
+    ran: &[Metrics],
+    started: Instant,
+) -> Result<(), RunError> {
+    let metrics = match ran.last() {
+        Some(last) => {
+            let commands: Vec<&str> = ran.iter().map(|m| m.command.as_str()).collect();
+            Metrics::total(&commands.join("; "), last.status, ran)
+        }
+        None => Metrics::of_own_work("caldp", started.elapsed(), peak_memory_kib()),
+    };
+    fs::write(workspace.logs().join(name), metrics.render())
+        .map_err(RunError::at(Step::Setup, ExitCode::Generic))
 }
 
 fn not_stored(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> RunError {

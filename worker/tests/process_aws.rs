@@ -193,7 +193,7 @@ fn a_truncated_archive_leaves_nothing_of_itself() {
     assert_failed(&system.run(), 21, &["lbgu17qnq.tar.gz", "is damaged"]);
     assert_eq!(system.states(), [format!("dataset-error/{DATASET}")]);
     let keys = system.keys();
-    assert!(!keys.iter().any(|key| key.ends_with(".fits")), "{keys:?}");
+    assert!(!keys.iter().any(|key| key.contains(".fits")), "{keys:?}");
     system.assert_clean();
 }
 

@@ -220,18 +220,12 @@ async fn from_mast(
     let fetched = mast::fetch(&client, &request, folder).await?;
     if let Some(poller) = poller {
         let path = folder.join(Poller::file_name(dataset));
-        let text = poller.rewritten(|wanted| replacement(&fetched, wanted));
+        let text = poller.rewritten(|wanted| fetched.replacement(wanted));
         fs::write(&path, text).map_err(at(&path))?;
     }
     let mut names = list(folder)?;
     names.sort_unstable();
     Ok(names)
-}
-
-fn replacement(fetched: &mast::Fetched, wanted: &mast::FileName) -> Option<mast::FileName> {
-    fetched.warnings.iter().find_map(|warning| match warning {
-        mast::Warning::FltForFlc { wanted: file, used } => (file == wanted).then(|| used.clone()),
-    })
 }
 
 async fn loose_objects(
