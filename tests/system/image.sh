@@ -1,4 +1,4 @@
-# shellcheck shell=sh disable=SC2154,SC2016  # scratch is run.sh's; quoted scripts run in the image
+# shellcheck shell=sh disable=SC2154,SC2016,SC2034  # scratch is run.sh's, which uses the variables set here; quoted scripts run in the image
 # The image under test: built, looked into, run as people run it. To be sourced after engine.sh.
 
 base=caldp-test-base:bookworm
@@ -29,6 +29,16 @@ broken_image() {
     printf '#!/bin/sh\nexit 0\n' >"$scratch/broken/caldp"
     printf 'FROM %s\nCOPY --chmod=755 caldp /usr/local/bin/caldp\n' "$image" >"$scratch/broken/Dockerfile"
     DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --tag "$1" "$scratch/broken" >/dev/null
+}
+
+# What moto runs Lambda functions in, and what it copies their code with.
+lambda_images() {
+    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --build-arg "BASE=$image" --tag caldp-test-lambda:latest \
+        --file "$here/lambda.Dockerfile" "$here" >/dev/null
+    if ! "$ENGINE" image inspect busybox >/dev/null 2>&1; then
+        "$ENGINE" tag "$base" busybox
+        busybox_is_ours=yes
+    fi
 }
 
 # inside COMMAND...: in the image, with nothing of this machine.
@@ -75,7 +85,7 @@ as_caller() {
     socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
     group=$(stat -c %g "${socket#unix://}" 2>/dev/null || id -g)
     if [ "$(id -u)" -eq 0 ]; then
-        setpriv --reuid "$uid" --regid "$uid" --groups "$group" "$@"
+        setpriv --reuid "$uid" --regid "$uid" --groups "$group" env "HOME=$scratch" "$@"
     else
         "$@"
     fi

@@ -35,6 +35,7 @@ clean_up() {
             done
             [ -n "${engine_pid:-}" ] || "$ENGINE" image rm "$image" >/dev/null 2>&1 || true
         done
+        [ -z "${busybox_is_ours:-}" ] || [ -n "${engine_pid:-}" ] || "$ENGINE" image rm busybox >/dev/null 2>&1 || true
         stop_engine || status=1
     fi
     rm -rf "$scratch"
@@ -62,8 +63,7 @@ system_test() {
     trigger_zip
     start_engine
     build_image
-    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --build-arg "BASE=$image" --tag caldp-test-lambda:latest \
-        --file "$here/lambda.Dockerfile" "$here" >/dev/null
+    lambda_images
     start_moto
     role=$("$python" "$here/scenario.py" prepare)
     apply
