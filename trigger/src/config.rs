@@ -72,7 +72,7 @@ pub const VARIABLES: [Variable; 12] = [
     },
     Variable {
         name: "CALDP_LEASE_SECONDS",
-        default: Some("60"),
+        default: Some("240"),
         meaning: "after how long without a sign of life another invocation takes work over",
     },
     Variable {

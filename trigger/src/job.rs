@@ -15,6 +15,10 @@ use serde_json::Value;
 
 use crate::event::EventError;
 use crate::evidence::Evidence;
+use crate::jobs::KnownJob;
+
+/// The variable of a container that tells its layout.
+pub(crate) const LAYOUT_VARIABLE: &str = "CALDP_LAYOUT";
 
 /// The longest reason kept, in characters.
 const MAX_REASON: usize = 1000;
@@ -195,7 +199,7 @@ impl JobChange {
             job_name: cut(&detail.job_name),
             queue: bare(&detail.job_queue).to_owned(),
             command: job.map(|c| c.command.clone()).unwrap_or_default(),
-            layout: environment("CALDP_LAYOUT").and_then(|l| l.parse().ok()),
+            layout: environment(LAYOUT_VARIABLE).and_then(|l| l.parse().ok()),
             evidence: Evidence {
                 exit_code: containers().find_map(|c| c.exit_code),
                 container_reasons,
@@ -203,6 +207,33 @@ impl JobChange {
             },
             log_stream: containers().find_map(|c| c.log_stream_name.clone()),
             timeout_seconds: detail.timeout.and_then(|t| t.attempt_duration_seconds),
+        })
+    }
+
+    /// A job as `DescribeJobs` knows it, as if under way.
+    ///
+    /// # Errors
+    /// [`EventError::Malformed`] when its id and role do not agree.
+    pub fn of_known(id: &JobId, job: &KnownJob) -> Result<Self, EventError> {
+        let array = job.array_size.map(|size| Array {
+            index: None,
+            size: Some(size),
+        });
+        let layout = job
+            .environment
+            .iter()
+            .find(|(name, _)| name == LAYOUT_VARIABLE);
+        Ok(Self {
+            job_id: id.clone(),
+            job_name: cut(&job.name),
+            queue: bare(&job.queue).to_owned(),
+            status: Status::UnderWay,
+            role: role(id, array.as_ref())?,
+            command: job.command.clone(),
+            layout: layout.and_then(|(_, value)| value.parse().ok()),
+            evidence: Evidence::default(),
+            log_stream: None,
+            timeout_seconds: None,
         })
     }
 
@@ -242,10 +273,14 @@ impl JobChange {
                 .map(Work::Dataset)
                 .map_err(|e| malformed(format!("{e}")));
         };
-        let Role::Child(index) = self.role else {
-            return Err(malformed(
-                "its command takes a line of a list, but it is no child of an array".to_owned(),
-            ));
+        let index = match self.role {
+            Role::Child(index) => index,
+            Role::Parent => 0,
+            Role::Single => {
+                return Err(malformed(
+                    "its command takes a line of a list, but it is no child of an array".to_owned(),
+                ));
+            }
         };
         Ok(Work::Line {
             list: list.parse().map_err(|e| malformed(format!("{e}")))?,

@@ -134,6 +134,11 @@ impl Ladder {
         }
     }
 
+    /// The names of all queues.
+    pub fn queues(&self) -> [&str; RUNGS] {
+        self.0.each_ref().map(|site| site.queue.as_str())
+    }
+
     /// The rung whose queue has this name.
     pub fn rung_of_queue(&self, queue: &str) -> Option<Rung> {
         Rung::ALL.into_iter().find(|r| self.site(*r).queue == queue)

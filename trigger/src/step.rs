@@ -391,16 +391,17 @@ pub fn cancelled(
 /// The state a dataset's messages should show, given the one they show.
 ///
 /// A pending attempt is `submitted` until its worker says more; what a worker delivered is never
-/// taken back by the record.
+/// taken back by the record, nor made up by it.
 pub fn shown(record: &Record, state: Option<State>) -> Option<State> {
     if record.terminated {
         return Some(State::Terminated);
     }
     let last = record.last()?;
     match last.outcome.as_ref().map(|o| o.result) {
-        None if state == Some(State::Processing) => state,
-        None => Some(State::Submitted),
-        Some(Ended::Succeeded) => Some(state.unwrap_or(State::Processed)),
+        // what an earlier attempt left must not be taken for this one's
+        None if last.job_id.is_none() => Some(State::Submitted),
+        None => Some(state.unwrap_or(State::Submitted)),
+        Some(Ended::Succeeded) => state,
         Some(Ended::Failed(_)) => Some(State::Error),
     }
 }

@@ -234,6 +234,24 @@ impl Layout {
         format!("control/batch/{batch}/{file}")
     }
 
+    /// The key of a list of datasets to submit, relative to the bucket; `name` has no extension.
+    pub fn batch_list(self, name: &str, format: BatchListFormat) -> String {
+        let extension = match format {
+            BatchListFormat::Lines => "ids",
+            BatchListFormat::Json => "json",
+            BatchListFormat::Yaml => "yaml",
+        };
+        format!("{BATCH_LISTS}{name}.{extension}")
+    }
+
+    /// The folders below the root in which there are things of datasets; each ends with a slash.
+    pub const fn dataset_folders(self) -> [&'static str; 4] {
+        match self {
+            Self::Tree => ["control/", "data/", "inputs/", "messages/"],
+            Self::Calcloud => ["control/", "outputs/", "inputs/", "messages/"],
+        }
+    }
+
     /// The key of a file of the overview; `file` is a bare file name.
     pub fn blackboard(self, file: &str) -> String {
         format!("blackboard/{file}")

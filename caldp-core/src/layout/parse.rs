@@ -130,6 +130,26 @@ impl Layout {
         }
     }
 
+    /// The dataset a key belongs to, after [`Layout::belongings`]; none when it is nobody's.
+    pub fn owner(self, key: &str) -> Option<Dataset> {
+        // In a folder of its own, or in the name of the file: after a word, before a suffix.
+        let file = key.rsplit('/').next().unwrap_or(key);
+        let stem = ["_input.out", "_cal_env.txt", ".tar.gz", ".trigger"]
+            .into_iter()
+            .find_map(|suffix| file.strip_suffix(suffix))
+            .unwrap_or(file);
+        let after_word = stem.split_once('-').map(|(_, name)| name);
+        let folders = key.split('/').skip(1).take(2);
+        let candidates = folders.chain([stem]).chain(after_word);
+        candidates
+            .filter_map(|name| name.parse::<Dataset>().ok())
+            .find(|dataset| {
+                let mine = self.belongings(dataset);
+                mine.keys.iter().any(|k| k == key)
+                    || mine.prefixes.iter().any(|p| key.starts_with(p.as_str()))
+            })
+    }
+
     fn parse_message(self, key: &str, rest: &str) -> Result<Meaning, KeyError> {
         let unknown = || KeyError::Unknown(key.to_owned());
         for state in BatchState::ALL {
@@ -410,6 +430,41 @@ mod tests {
                 mine.keys
                     .contains(&layout.message(State::Processed, &dataset("j8cb010b0")))
             );
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_a_dataset_has_it_as_owner() {
+        for name in ["j8cb010b0", "acs_8ph_01", "skycell-p1234x05y06"] {
+            let d = dataset(name);
+            for layout in Layout::ALL {
+                let mine = layout.belongings(&d);
+                for prefix in &mine.prefixes {
+                    for file in ["x.fits", "logs/process.txt", "a/b/c", "other-j8cb010b1"] {
+                        assert_eq!(layout.owner(&format!("{prefix}{file}")), Some(d.clone()));
+                    }
+                }
+                for key in &mine.keys {
+                    assert_eq!(layout.owner(key), Some(d.clone()), "{key}");
+                }
+                for nobodys in [
+                    "batches/j8cb010b0.ids",
+                    "control/batch/j8cb010b0/plan.json",
+                    "messages/batch-new/j8cb010b0.json",
+                    "messages/broadcast-kill",
+                    "messages/clean-all",
+                    "j8cb010b0",
+                    "",
+                ] {
+                    assert_eq!(layout.owner(nobodys), None, "{nobodys}");
+                }
+                assert!(
+                    mine.prefixes
+                        .iter()
+                        .chain(&mine.keys)
+                        .all(|key| { layout.dataset_folders().iter().any(|f| key.starts_with(f)) })
+                );
+            }
         }
     }
 

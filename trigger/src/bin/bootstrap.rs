@@ -1,2 +1,45 @@
-//! The entry point.
-fn main() {}
+//! The Lambda function: one binary for every event.
+//!
+//! The clients are made once, before the first event; what an event means is for the library.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use caldp_core::s3::S3;
+use caldp_trigger::aws::AwsBatch;
+use caldp_trigger::config::Config;
+use caldp_trigger::desk::{Call, Desk};
+use caldp_trigger::pace::Budget;
+use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use serde_json::Value;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<(), Error> {
+    tracing::init_default_subscriber();
+    let config = Config::from_environment()?;
+    let desk = Arc::new(Box::pin(Desk::new(config, S3::from_env(), AwsBatch::from_env)).await);
+    run(service_fn(|event: LambdaEvent<Value>| {
+        let desk = Arc::clone(&desk);
+        async move {
+            let call = Call {
+                budget: Budget::within(left(event.context.deadline), desk.config.reserve),
+                id: event.context.request_id,
+            };
+            let answer = desk.handle(event.payload, &call).await;
+            match &answer {
+                Ok(answer) => tracing::info!(%answer, "handled"),
+                Err(error) => tracing::error!(%error, "not handled"),
+            }
+            answer.map_err(Error::from)
+        }
+    }))
+    .await
+}
+
+/// The time until a deadline in milliseconds of the epoch.
+fn left(deadline: u64) -> Duration {
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Duration::from_millis(deadline).saturating_sub(now)
+}

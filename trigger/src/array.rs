@@ -1,0 +1,418 @@
+//! Large batches as array jobs: one array per rung and ten thousand datasets, each child taking
+//! the line of a list that its index says.
+//!
+//! The datasets are claimed first; what was claimed makes the lists; the plan that names the lists
+//! is written once and never changed. An invocation that takes over finds the plan and goes on
+//! from it, or finds none and claims again what is already its own.
+
+use std::collections::HashMap;
+
+use caldp_core::batch::JobId;
+use caldp_core::dataset::Dataset;
+use caldp_core::s3::Precondition;
+use caldp_core::uri::S3Uri;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, Fresh, Held, busy, contended};
+use crate::error::TriggerError;
+use crate::jobs::{ARRAY_SIZES, Batch, Doubt, NewJob};
+use crate::ladder::{Resources, Rung};
+use crate::record::{Claim, Reason, Record};
+use crate::step::{digest, job_name};
+use crate::submit::{Fate, Submission, settled};
+
+/// How a batch was divided; written once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Plan {
+    arrays: Vec<PlannedArray>,
+    /// Datasets that are alone on their rung.
+    singles: Vec<Dataset>,
+}
+
+/// One array job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PlannedArray {
+    job_name: String,
+    rung: Rung,
+    timeout_seconds: u64,
+    /// In the order of their lines.
+    datasets: Vec<Dataset>,
+}
+
+/// The job of an array, once it is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ArrayJob {
+    job_id: JobId,
+}
+
+/// A claimed dataset: its record where this invocation made it, else only that it is ours.
+type Claimed = HashMap<Dataset, (Held, Fresh)>;
+
+impl<B: Batch> Desk<B> {
+    /// Submits a batch as arrays.
+    pub(crate) async fn submit_arrays(
+        &self,
+        submission: &Submission<'_>,
+    ) -> Result<Vec<Fate>, TriggerError> {
+        let datasets = &submission.pinned.datasets;
+        let uri = self.submission_file(&submission.id, "plan.json")?;
+        let (plan, mut claimed, doubt) = if let Some((plan, _)) = self.read::<Plan>(&uri).await? {
+            (plan, Claimed::new(), Doubt::Perhaps)
+        } else {
+            let Some(claimed) = self.claim_all(submission).await? else {
+                return Ok(vec![Fate::Postponed; datasets.len()]);
+            };
+            let plan = divide(submission, &claimed);
+            self.write_lists(submission, &plan).await?;
+            if self
+                .write(&uri, &plan, &Precondition::IfAbsent)
+                .await?
+                .is_none()
+            {
+                return Err(contended(&uri));
+            }
+            // nobody can have submitted arrays that were in no plan
+            (plan, claimed, Doubt::None)
+        };
+        let mut fates = HashMap::new();
+        for array in &plan.arrays {
+            let found = self
+                .submit_array(submission, array, &mut claimed, doubt)
+                .await?;
+            fates.extend(array.datasets.iter().cloned().zip(found));
+        }
+        let singles = &plan.singles;
+        let claimed = &claimed;
+        let found = self
+            .each(singles, |_, dataset| async move {
+                let held = if let Some(known) = claimed.get(dataset) {
+                    Some(known.clone())
+                } else {
+                    let held = self.held(&submission.place, dataset).await?;
+                    held.map(|held| (held, Fresh::No))
+                };
+                match held {
+                    Some((held, fresh)) => self.submit_claimed(submission, held, fresh).await,
+                    None => Ok(Fate::LeftAlone),
+                }
+            })
+            .await?;
+        fates.extend(singles.iter().cloned().zip(found));
+        let fate = |d: &Dataset| fates.get(d).cloned().unwrap_or(Fate::LeftAlone);
+        Ok(datasets.iter().map(fate).collect())
+    }
+
+    /// Claims every dataset; none when there was not time for all.
+    async fn claim_all(
+        &self,
+        submission: &Submission<'_>,
+    ) -> Result<Option<Claimed>, TriggerError> {
+        let pinned = submission.pinned;
+        let sizes = self.input_sizes(&submission.place).await?;
+        let resources = self
+            .each(&pinned.datasets, |_, dataset| {
+                let bytes = sizes.get(dataset).copied();
+                self.resources(dataset, bytes, pinned.overrides)
+            })
+            .await?;
+        let names = array_names(submission, &resources);
+        let (names, resources) = (&names, &resources);
+        let claims = self
+            .each(&pinned.datasets, |index, dataset| async move {
+                let (Some(resources), Some(name)) = (resources.get(index), names.get(index)) else {
+                    return Ok(None);
+                };
+                if submission.call.budget.is_spent() {
+                    return Ok(None);
+                }
+                let claim = self.claim_first(submission, dataset, *resources, name.clone());
+                Ok(Some(claim.await?.map(|claim| (dataset.clone(), claim))))
+            })
+            .await?;
+        let in_time: Option<Vec<_>> = claims.into_iter().collect();
+        Ok(in_time.map(|claims| claims.into_iter().flatten().collect()))
+    }
+
+    async fn write_lists(
+        &self,
+        submission: &Submission<'_>,
+        plan: &Plan,
+    ) -> Result<(), TriggerError> {
+        for array in &plan.arrays {
+            let lines = array.datasets.iter().map(|d| format!("{d}\n"));
+            let list = lines.collect::<Vec<_>>().concat();
+            self.put(&self.list_uri(submission, array)?, list.into())
+                .await?;
+        }
+        Ok(())
+    }
+
+    fn list_uri(
+        &self,
+        submission: &Submission<'_>,
+        array: &PlannedArray,
+    ) -> Result<S3Uri, TriggerError> {
+        self.submission_file(&submission.id, &format!("{}.ids", array.job_name))
+    }
+
+    async fn submit_array(
+        &self,
+        submission: &Submission<'_>,
+        array: &PlannedArray,
+        claimed: &mut Claimed,
+        doubt: Doubt,
+    ) -> Result<Vec<Fate>, TriggerError> {
+        let known = self.submission_file(&submission.id, &format!("{}.json", array.job_name))?;
+        let id = match self.read::<ArrayJob>(&known).await? {
+            Some((job, _)) => job.job_id,
+            None if submission.call.budget.is_spent() => {
+                return Ok(vec![Fate::Postponed; array.datasets.len()]);
+            }
+            None => {
+                let job_id = self
+                    .jobs
+                    .submit(&self.array_job(submission, array)?, doubt)
+                    .await?;
+                let job = ArrayJob { job_id };
+                self.write(&known, &job, &Precondition::None).await?;
+                job.job_id
+            }
+        };
+        let mut mine = HashMap::new();
+        for dataset in &array.datasets {
+            mine.extend(claimed.remove_entry(dataset));
+        }
+        let mine = &mine;
+        let (id, place) = (&id, &submission.place);
+        self.each(&array.datasets, |index, dataset| async move {
+            if submission.call.budget.is_spent() {
+                return Ok(Fate::Postponed);
+            }
+            let held = match mine.get(dataset) {
+                Some((held, _)) => Some(held.clone()),
+                None => self.held(place, dataset).await?,
+            };
+            let origin = &submission.pinned.origin;
+            let Some(held) = held else {
+                return Ok(Fate::LeftAlone);
+            };
+            if let Some(fate) = settled(&held.record, origin) {
+                return Ok(fate);
+            }
+            match self.note_job(place, held, &child_id(id, index)?).await {
+                Ok((held, _)) => Ok(settled(&held.record, origin).unwrap_or(Fate::LeftAlone)),
+                Err(TriggerError::Cleaned { .. }) => Ok(Fate::LeftAlone),
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    fn array_job(
+        &self,
+        submission: &Submission<'_>,
+        array: &PlannedArray,
+    ) -> Result<NewJob, TriggerError> {
+        let pinned = submission.pinned;
+        let list = self.list_uri(submission, array)?;
+        let command = vec![
+            "caldp-process-aws".to_owned(),
+            submission.place.root.to_string(),
+            format!("@{list}"),
+        ];
+        let rules = self.rules(&submission.place, &submission.call);
+        let resources = Resources {
+            rung: array.rung,
+            timeout: std::time::Duration::from_secs(array.timeout_seconds),
+            expected: std::time::Duration::ZERO,
+        };
+        let first = array
+            .datasets
+            .first()
+            .ok_or_else(|| TriggerError::Document {
+                place: list.to_string(),
+                reason: "it is empty".to_owned(),
+            })?;
+        let name = array.job_name.clone();
+        let settings = pinned.settings.clone();
+        let record = crate::step::first(first, settings, resources, &pinned.origin, name, &rules);
+        let attempt = record.pending().ok_or_else(|| {
+            busy(
+                &array.job_name,
+                &Claim {
+                    owner: pinned.origin.clone(),
+                    until: rules.now,
+                },
+            )
+        })?;
+        let mut job = self.job(&record, attempt, command);
+        job.array_size = Some(array.datasets.len());
+        Ok(job)
+    }
+
+    /// Writes the batch's record for the downloader, adding to one that is there.
+    pub(crate) async fn record_batch(
+        &self,
+        submission: &Submission<'_>,
+        fates: &[Fate],
+    ) -> Result<(), TriggerError> {
+        let uri = submission.place.batch(&submission.pinned.batch)?;
+        for _ in 0..8 {
+            let found = self.read::<Value>(&uri).await?;
+            let (before, condition) = match found {
+                Some((value, version)) => (Some(value), Precondition::IfVersion(version)),
+                None => (None, Precondition::IfAbsent),
+            };
+            let value = self.batch_record(submission, fates, before.as_ref());
+            if self.write(&uri, &value, &condition).await?.is_some() {
+                return Ok(());
+            }
+        }
+        Err(contended(&uri))
+    }
+
+    fn batch_record(
+        &self,
+        submission: &Submission<'_>,
+        fates: &[Fate],
+        before: Option<&Value>,
+    ) -> Value {
+        let pinned = submission.pinned;
+        let mut datasets: Vec<Value> = earlier(before, "datasets");
+        let mut jobs: Vec<Value> = earlier(before, "jobs");
+        let mut seen: std::collections::HashSet<String> = datasets
+            .iter()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect();
+        let mut sizes: Vec<(&str, Rung, usize)> = vec![];
+        let mut places: HashMap<&str, usize> = HashMap::new();
+        for (dataset, fate) in pinned.datasets.iter().zip(fates) {
+            if seen.insert(dataset.to_string()) {
+                datasets.push(json!(dataset));
+            }
+            if let Fate::Job(rung, id) = fate {
+                let id = id.split(':').next().unwrap_or(id);
+                let place = *places.entry(id).or_insert_with(|| {
+                    sizes.push((id, *rung, 0));
+                    sizes.len() - 1
+                });
+                if let Some(size) = sizes.get_mut(place) {
+                    size.2 += 1;
+                }
+            }
+        }
+        for (id, rung, size) in &sizes {
+            let known = |job: &Value| job.get("job_id").and_then(Value::as_str) == Some(id);
+            if !jobs.iter().any(known) {
+                jobs.push(json!({"job_id": id, "rung": rung, "datasets": size}));
+            }
+        }
+        let rungs = Rung::ALL
+            .into_iter()
+            .filter(|r| sizes.iter().any(|s| s.1 == *r));
+        let served: Vec<_> = rungs.map(|r| self.config.ladder.site(r)).collect();
+        let settings = &pinned.settings;
+        let queues: Vec<&str> = match &settings.job_queue {
+            Some(queue) => vec![queue],
+            None => served.iter().map(|s| s.queue.as_str()).collect(),
+        };
+        let definitions: Vec<&str> = match &settings.job_definition {
+            Some(definition) => vec![definition],
+            None => served.iter().map(|s| s.definition.as_str()).collect(),
+        };
+        json!({
+            "batch": pinned.batch,
+            "s3_output_path": pinned.root,
+            "layout": pinned.layout,
+            "context": settings.context,
+            "job_queue": queues,
+            "job_definition": definitions,
+            "submitted_at": Timestamp::now(),
+            "jobs": jobs,
+            "datasets": datasets,
+        })
+    }
+}
+
+/// The plan for what was claimed, by what the records say.
+fn divide(submission: &Submission<'_>, claimed: &Claimed) -> Plan {
+    let mut arrays: Vec<PlannedArray> = vec![];
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for dataset in &submission.pinned.datasets {
+        let record = claimed.get(dataset).map(|(held, _)| &held.record);
+        let attempt = record.and_then(|r| open(r, &submission.pinned.origin));
+        let Some(attempt) = attempt else {
+            continue;
+        };
+        let place = *places.entry(attempt.job_name.clone()).or_insert_with(|| {
+            arrays.push(PlannedArray {
+                job_name: attempt.job_name.clone(),
+                rung: attempt.rung,
+                timeout_seconds: 0,
+                datasets: vec![],
+            });
+            arrays.len() - 1
+        });
+        if let Some(array) = arrays.get_mut(place) {
+            array.timeout_seconds = array.timeout_seconds.max(attempt.timeout_seconds);
+            array.datasets.push(dataset.clone());
+        }
+    }
+    let (arrays, alone): (Vec<_>, Vec<_>) = arrays
+        .into_iter()
+        .partition(|a| ARRAY_SIZES.contains(&a.datasets.len()));
+    Plan {
+        arrays,
+        singles: alone.into_iter().flat_map(|a| a.datasets).collect(),
+    }
+}
+
+fn earlier(before: Option<&Value>, field: &str) -> Vec<Value> {
+    let value = before.and_then(|b| b.get(field));
+    value.and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+/// The pending first attempt of this origin.
+fn open<'a>(record: &'a Record, origin: &str) -> Option<&'a crate::record::Attempt> {
+    record
+        .pending()
+        .filter(|a| a.origin == origin && a.reason == Reason::Batch && a.job_id.is_none())
+}
+
+fn child_id(parent: &JobId, index: usize) -> Result<JobId, TriggerError> {
+    format!("{parent}:{index}")
+        .parse()
+        .map_err(|e| TriggerError::Document {
+            place: parent.to_string(),
+            reason: format!("{e}"),
+        })
+}
+
+/// The name of the job each dataset goes into: of its array, or its own where it is alone.
+fn array_names(submission: &Submission<'_>, resources: &[Resources]) -> Vec<String> {
+    let pinned = submission.pinned;
+    let root = &submission.place.root;
+    let mut totals: HashMap<Rung, usize> = HashMap::new();
+    for r in resources {
+        *totals.entry(r.rung).or_default() += 1;
+    }
+    let mut counts: HashMap<Rung, usize> = HashMap::new();
+    pinned
+        .datasets
+        .iter()
+        .zip(resources)
+        .map(|(dataset, r)| {
+            if totals.get(&r.rung) == Some(&1) {
+                return job_name(root, dataset, 1, &pinned.origin);
+            }
+            let count = counts.entry(r.rung).or_default();
+            let chunk = *count / ARRAY_SIZES.end();
+            *count += 1;
+            let id = digest(&[&root.to_string(), &pinned.origin]);
+            format!("caldp-{}-r{}-{chunk}-{id}", pinned.batch, r.rung.number())
+        })
+        .collect()
+}

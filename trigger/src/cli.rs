@@ -1,0 +1,361 @@
+//! The trigger on an operator's machine: `caldp submit`, `rescue`, `cancel` and `clean`, the same
+//! library on the same state.
+//!
+//! The commands read the deployment's variables ([`crate::config::VARIABLES`]) from the
+//! environment; the bucket is that of `--output`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use caldp_core::batch::{BatchName, JobId};
+use caldp_core::dataset::Dataset;
+use caldp_core::layout::{Layout, Target, Verb};
+use caldp_core::s3::S3;
+use caldp_core::uri::S3Uri;
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::aws::AwsBatch;
+use crate::config::{Config, ConfigError};
+use crate::desk::{Call, Desk};
+use crate::error::TriggerError;
+use crate::jobs::Batch;
+use crate::ladder::{Rung, Scale};
+use crate::names::{self, MAX_LIST_BYTES, NamesError};
+use crate::order::{Order, OrderError, Overrides, RequestBody};
+use crate::pace::Budget;
+use crate::place::Place;
+use crate::request::Request;
+use crate::step::digest;
+
+/// A command that died by hand is taken up again after so long at most.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// The commands of the trigger, to be mounted beside others.
+#[derive(Debug, Subcommand)]
+pub enum TriggerCommand {
+    /// Submit datasets to AWS Batch
+    Submit(SubmitArgs),
+    /// Submit datasets again that failed or were terminated
+    Rescue(RequestArgs),
+    /// Terminate the jobs of datasets
+    Cancel(RequestArgs),
+    /// Delete everything of datasets: inputs, outputs, records, messages
+    Clean(RequestArgs),
+}
+
+/// What `caldp submit` takes.
+#[derive(Debug, Args)]
+pub struct SubmitArgs {
+    /// A list (.ids, .txt, .json, .yaml; - for standard input; s3://...), or names of datasets
+    #[arg(required = true, value_name = "LIST|DATASET")]
+    what: Vec<String>,
+    /// Where results go
+    #[arg(long, value_name = "S3_URI")]
+    output: S3Uri,
+    /// The batch's name; given again, the same submission is continued
+    #[arg(long)]
+    batch_name: Option<BatchName>,
+    /// A job queue for all rungs of memory
+    #[arg(long)]
+    job_queue: Option<String>,
+    /// A job definition for all rungs of memory
+    #[arg(long)]
+    job_definition: Option<String>,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// What `caldp rescue`, `cancel` and `clean` take.
+#[derive(Debug, Args)]
+pub struct RequestArgs {
+    /// Names of datasets, or all; clean also takes ingested, cancel also ids of jobs
+    #[arg(required = true, value_name = "DATASET|all")]
+    targets: Vec<String>,
+    /// The output path the datasets were submitted with
+    #[arg(long, value_name = "S3_URI")]
+    output: S3Uri,
+    #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// How jobs are run.
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The rung of memory to start on, 0 to 3
+    #[arg(long, value_parser = parse_rung)]
+    memory_bin: Option<Rung>,
+    /// A factor for time limits
+    #[arg(long, value_parser = parse_scale)]
+    timeout_scale: Option<Scale>,
+    /// The CRDS context
+    #[arg(long, env = "CRDS_CONTEXT")]
+    context: Option<String>,
+}
+
+/// What all commands take.
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// The layout of results and messages
+    #[arg(long, env = "CALDP_LAYOUT", default_value_t)]
+    layout: Layout,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// A command that did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The environment does not describe a deployment.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The work.
+    #[error(transparent)]
+    Trigger(#[from] TriggerError),
+    /// The list.
+    #[error("the list {path} cannot be read: {reason}")]
+    List {
+        /// Its path.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// A target that makes no sense.
+    #[error("{target:?} cannot be {verb}ed: {reason}\nhint: give names of datasets, or all")]
+    Target {
+        /// As given.
+        target: String,
+        /// What was to be done with it.
+        verb: Verb,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl TriggerCommand {
+    /// Does what the command says, and gives what is to be printed on standard output.
+    ///
+    /// # Errors
+    /// [`CliError`], to be printed on standard error.
+    pub async fn run(&self) -> Result<String, CliError> {
+        let (output, common) = match self {
+            Self::Submit(args) => (&args.output, &args.common),
+            Self::Rescue(args) | Self::Cancel(args) | Self::Clean(args) => {
+                (&args.output, &args.common)
+            }
+        };
+        let mut config = Config::from_lookup(|name| match name {
+            "BUCKET" => Some(output.bucket().to_owned()),
+            _ => std::env::var(name).ok(),
+        })?;
+        config.layout = common.layout;
+        config.lease = LEASE;
+        let desk = Box::pin(Desk::new(config, S3::from_env(), AwsBatch::from_env)).await;
+        let answer = Box::pin(self.on(&desk)).await?;
+        Ok(if common.json {
+            format!("{answer:#}")
+        } else {
+            in_words(&answer, 0)
+        })
+    }
+
+    /// Does what the command says at a desk.
+    ///
+    /// # Errors
+    /// [`CliError`]
+    pub async fn on<B: Batch>(&self, desk: &Desk<B>) -> Result<Value, CliError> {
+        let now = Timestamp::now();
+        let call = Call {
+            id: format!("cli-{}-{}", std::process::id(), now.as_millisecond()),
+            budget: Budget::UNLIMITED,
+        };
+        match self {
+            Self::Submit(args) => args.run(desk, &call).await,
+            Self::Rescue(args) => args.run(desk, Verb::Rescue, &call).await,
+            Self::Cancel(args) => args.run(desk, Verb::Cancel, &call).await,
+            Self::Clean(args) => args.run(desk, Verb::Clean, &call).await,
+        }
+    }
+}
+
+impl SubmitArgs {
+    async fn run<B: Batch>(&self, desk: &Desk<B>, call: &Call) -> Result<Value, CliError> {
+        let mut order = self.order(desk).await?;
+        order.output = Some(self.output.clone());
+        order.layout = Some(self.common.layout);
+        order.dry_run |= self.common.dry_run;
+        order.batch_name = self.batch_name.clone().or(order.batch_name);
+        order.job_queue = self.job_queue.clone().or(order.job_queue);
+        order.job_definition = self.job_definition.clone().or(order.job_definition);
+        order.context = self.run.context.clone().or(order.context);
+        order.overrides.memory_bin = self.run.memory_bin.or(order.overrides.memory_bin);
+        order.overrides.timeout_scale = self.run.timeout_scale.or(order.overrides.timeout_scale);
+        // the same batch of the same datasets in the same place is the same submission
+        let origin = match &order.batch_name {
+            Some(name) => {
+                let names: Vec<&str> = order.datasets.iter().map(Dataset::name).collect();
+                let all = names.join(" ");
+                format!(
+                    "cli:{}",
+                    digest(&[name.as_str(), &self.output.to_string(), &all])
+                )
+            }
+            None => call.id.clone(),
+        };
+        Ok(desk.order(order, &origin, call).await?)
+    }
+
+    async fn order<B: Batch>(&self, desk: &Desk<B>) -> Result<Order, CliError> {
+        let [one] = self.what.as_slice() else {
+            return self.of_names();
+        };
+        let (bytes, name) = if one == "-" {
+            let mut bytes = vec![];
+            let mut stdin = std::io::Read::take(std::io::stdin(), MAX_LIST_BYTES as u64 + 1);
+            std::io::Read::read_to_end(&mut stdin, &mut bytes).map_err(|e| unreadable(one, &e))?;
+            (bytes, one.as_str())
+        } else if one.starts_with("s3://") {
+            let uri: S3Uri = one.parse().map_err(TriggerError::from)?;
+            let object = desk.s3.get_bytes(&uri, MAX_LIST_BYTES).await;
+            (object.map_err(TriggerError::from)?.0.to_vec(), one.as_str())
+        } else if one.parse::<Dataset>().is_err() || Path::new(one).is_file() {
+            let bytes = std::fs::read(one).map_err(|e| unreadable(one, &e))?;
+            (bytes, one.as_str())
+        } else {
+            return self.of_names();
+        };
+        let document = Path::new(name)
+            .extension()
+            .is_some_and(|e| e == "json" || e == "yaml" || e == "yml");
+        let order = if document {
+            Order::from_document(&bytes)
+        } else {
+            names::from_bytes(&bytes)
+                .map(Order::of)
+                .map_err(OrderError::from)
+        };
+        Ok(order.map_err(TriggerError::from)?)
+    }
+
+    fn of_names(&self) -> Result<Order, CliError> {
+        let numbered = self.what.iter().enumerate();
+        let datasets = names::from_names(numbered.map(|(i, name)| (i + 1, name.as_str())));
+        let datasets = datasets.map_err(|e: NamesError| TriggerError::from(OrderError::from(e)))?;
+        Ok(Order::of(datasets))
+    }
+}
+
+impl RequestArgs {
+    async fn run<B: Batch>(
+        &self,
+        desk: &Desk<B>,
+        verb: Verb,
+        call: &Call,
+    ) -> Result<Value, CliError> {
+        let place = Place::new(self.output.clone(), self.common.layout);
+        let body = RequestBody {
+            overrides: Overrides {
+                memory_bin: self.run.memory_bin,
+                timeout_scale: self.run.timeout_scale,
+                ..Overrides::default()
+            },
+            context: self.run.context.clone(),
+            dry_run: self.common.dry_run,
+        };
+        let request = Request {
+            place: &place,
+            verb,
+            body: &body,
+            origin: &call.id,
+        };
+        // all of them are understood before anything is done
+        let targets = self.targets.iter().map(|text| target(verb, text));
+        let targets = targets.collect::<Result<Vec<_>, _>>()?;
+        let mut answers = vec![];
+        for target in &targets {
+            let answer = match target {
+                Target::Dataset(dataset) => json!(desk.one(&request, dataset, call).await?),
+                Target::Job(id) => json!(desk.cancel_job(&place, id, &body, call).await?),
+                Target::All | Target::Ingested => {
+                    desk.fan_out(&request, target, None, call).await?
+                }
+            };
+            answers.push(json!({"target": target.to_string(), "result": answer}));
+        }
+        Ok(Value::Array(answers))
+    }
+}
+
+fn target(verb: Verb, text: &str) -> Result<Target, CliError> {
+    match (verb, text) {
+        (_, "all") => return Ok(Target::All),
+        (Verb::Clean, "ingested") => return Ok(Target::Ingested),
+        _ => {}
+    }
+    if let (Verb::Cancel, Ok(id)) = (verb, text.parse::<JobId>()) {
+        return Ok(Target::Job(id));
+    }
+    text.parse()
+        .map(Target::Dataset)
+        .map_err(|e: caldp_core::dataset::DatasetError| CliError::Target {
+            target: text.to_owned(),
+            verb,
+            reason: e.to_string(),
+        })
+}
+
+fn unreadable(path: &str, error: &std::io::Error) -> CliError {
+    CliError::List {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn parse_rung(text: &str) -> Result<Rung, String> {
+    let number = text.parse().ok();
+    number
+        .and_then(Rung::new)
+        .ok_or_else(|| "a rung is 0, 1, 2 or 3".to_owned())
+}
+
+fn parse_scale(text: &str) -> Result<Scale, String> {
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    Scale::try_from(number)
+}
+
+/// An answer as lines of `name: value`.
+fn in_words(value: &Value, depth: usize) -> String {
+    let indent = "  ".repeat(depth);
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| match value {
+                Value::Object(_) | Value::Array(_) => {
+                    format!("{indent}{name}:\n{}", in_words(value, depth + 1))
+                }
+                other => format!("{indent}{name}: {}\n", plain(other)),
+            })
+            .collect(),
+        Value::Array(items) if items.iter().all(|i| !i.is_object() && !i.is_array()) => {
+            let words: Vec<String> = items.iter().map(plain).collect();
+            format!("{indent}{}\n", words.join(" "))
+        }
+        Value::Array(items) => items.iter().map(|i| in_words(i, depth) + "\n").collect(),
+        other => format!("{indent}{}\n", plain(other)),
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

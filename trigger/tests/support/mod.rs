@@ -1,0 +1,405 @@
+//! A world to test in: S3 in process and a stand-in for AWS Batch that keeps its documented rules.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::large_futures,
+    reason = "tests, each of which uses a part of it"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use caldp_core::batch::JobId;
+use caldp_core::dataset::Dataset;
+use caldp_core::retry::RetryPolicy;
+use caldp_core::s3::{Access, S3, S3Options, Timeouts};
+use caldp_tests::S3Server;
+use caldp_trigger::config::Config;
+use caldp_trigger::desk::{Call, Desk};
+use caldp_trigger::jobs::{ARRAY_SIZES, Batch, BatchFailure, FailureKind, KnownJob, NewJob};
+use caldp_trigger::pace::Budget;
+use serde_json::{Value, json};
+
+pub const BUCKET: &str = "hst-out";
+
+/// A job the stand-in was given.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: JobId,
+    pub new: NewJob,
+    pub terminated: Option<String>,
+}
+
+/// How requests to the stand-in fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchFault {
+    /// 429: nothing is done.
+    Throttled,
+    /// 500 or a timeout, nothing was done.
+    Before,
+    /// 500 or a timeout, it was done.
+    After,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: Vec<Job>,
+    random: Option<(fastrand::Rng, u32)>,
+    requests: BTreeMap<&'static str, u64>,
+}
+
+/// AWS Batch as its API reference documents it, in memory: names, array sizes, time limits,
+/// payload, existing queues and definitions are checked; failures are drawn from a seed.
+#[derive(Debug, Clone, Default)]
+pub struct StandIn(Arc<Mutex<State>>);
+
+/// `SubmitJob` refuses larger payloads, in bytes.
+const MAX_PAYLOAD: usize = 30 * 1024;
+
+impl StandIn {
+    /// One in `one_in` requests fails from now on; none with 0.
+    pub fn fail_one_in(&self, one_in: u32, seed: u64) {
+        self.0.lock().unwrap().random =
+            (one_in > 0).then(|| (fastrand::Rng::with_seed(seed), one_in));
+    }
+
+    pub fn jobs(&self) -> Vec<Job> {
+        self.0.lock().unwrap().jobs.clone()
+    }
+
+    pub fn requests(&self) -> BTreeMap<&'static str, u64> {
+        self.0.lock().unwrap().requests.clone()
+    }
+
+    fn fault(&self, operation: &'static str) -> Option<BatchFault> {
+        let mut state = self.0.lock().unwrap();
+        *state.requests.entry(operation).or_default() += 1;
+        let (random, one_in) = state.random.as_mut()?;
+        if random.u32(..*one_in) != 0 {
+            return None;
+        }
+        random
+            .choice(&[BatchFault::Throttled, BatchFault::Before, BatchFault::After])
+            .copied()
+    }
+
+    fn answer<T>(
+        &self,
+        operation: &'static str,
+        act: impl FnOnce(&mut State) -> Result<T, BatchFailure>,
+    ) -> Result<T, BatchFailure> {
+        let failure = |kind, text: &str| {
+            Err(BatchFailure {
+                kind,
+                text: text.to_owned(),
+            })
+        };
+        match self.fault(operation) {
+            Some(BatchFault::Throttled) => failure(FailureKind::Throttled, "429"),
+            Some(BatchFault::Before) => failure(FailureKind::Unclear, "500"),
+            Some(BatchFault::After) => {
+                act(&mut self.0.lock().unwrap())?;
+                failure(FailureKind::Unclear, "timed out")
+            }
+            None => act(&mut self.0.lock().unwrap()),
+        }
+    }
+}
+
+fn refused(text: String) -> BatchFailure {
+    BatchFailure {
+        kind: FailureKind::Refused,
+        text,
+    }
+}
+
+fn check(job: &NewJob) -> Result<(), BatchFailure> {
+    let name_ok = (1..=128).contains(&job.name.len())
+        && job.name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && job
+            .name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    if !name_ok {
+        return Err(refused(format!("{} is no job name", job.name)));
+    }
+    if !["q2", "q8", "q16", "q64", "own"].contains(&job.queue.as_str())
+        || !["d2", "d8", "d16", "d64", "own"].contains(&job.definition.as_str())
+    {
+        return Err(refused(format!(
+            "{} or {} do not exist",
+            job.queue, job.definition
+        )));
+    }
+    if job.timeout < Duration::from_mins(1) {
+        return Err(refused("the timeout is below 60 seconds".to_owned()));
+    }
+    if job.array_size.is_some_and(|n| !ARRAY_SIZES.contains(&n)) {
+        return Err(refused(format!("{:?} is no array size", job.array_size)));
+    }
+    if format!("{job:?}").len() > MAX_PAYLOAD {
+        return Err(refused("the payload is too large".to_owned()));
+    }
+    Ok(())
+}
+
+impl Batch for StandIn {
+    async fn submit(&self, job: &NewJob) -> Result<JobId, BatchFailure> {
+        tokio::task::yield_now().await;
+        self.answer("SubmitJob", |state| {
+            check(job)?;
+            let id: JobId = format!("00000000-0000-4000-8000-{:012x}", state.jobs.len())
+                .parse()
+                .unwrap();
+            state.jobs.push(Job {
+                id: id.clone(),
+                new: job.clone(),
+                terminated: None,
+            });
+            Ok(id)
+        })
+    }
+
+    async fn find(&self, queue: &str, name: &str) -> Result<Option<JobId>, BatchFailure> {
+        tokio::task::yield_now().await;
+        self.answer("ListJobs", |state| {
+            let mut jobs = state.jobs.iter();
+            let found = jobs.find(|j| j.new.queue == queue && j.new.name == name);
+            Ok(found.map(|j| j.id.clone()))
+        })
+    }
+
+    async fn describe(&self, id: &JobId) -> Result<Option<KnownJob>, BatchFailure> {
+        let parent = id.as_str().split(':').next().unwrap().to_owned();
+        self.answer("DescribeJobs", |state| {
+            let job = state.jobs.iter().find(|j| j.id.as_str() == parent);
+            Ok(job.map(|j| KnownJob {
+                command: j.new.command.clone(),
+                environment: j.new.environment.clone(),
+                name: j.new.name.clone(),
+                queue: j.new.queue.clone(),
+                array_size: (parent == id.as_str())
+                    .then_some(j.new.array_size)
+                    .flatten()
+                    .and_then(|n| u32::try_from(n).ok()),
+            }))
+        })
+    }
+
+    async fn terminate(&self, id: &JobId, reason: &str) -> Result<(), BatchFailure> {
+        let parent = id.as_str().split(':').next().unwrap().to_owned();
+        let reason = reason.to_owned();
+        let child = parent != id.as_str();
+        self.answer("TerminateJob", move |state| {
+            let job = state.jobs.iter_mut().find(|j| j.id.as_str() == parent);
+            let Some(job) = job else {
+                return Err(refused("no such job".to_owned()));
+            };
+            if !child {
+                job.terminated = Some(reason);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// S3 and AWS Batch.
+pub struct World {
+    pub s3: S3Server,
+    pub batch: StandIn,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            s3: S3Server::start(&[BUCKET]),
+            batch: StandIn::default(),
+        }
+    }
+
+    /// A desk on this world; variables override those of a usual deployment.
+    pub async fn desk(&self, variables: &[(&str, &str)]) -> Desk<StandIn> {
+        self.desk_with_lease(variables, Duration::from_secs(20))
+            .await
+    }
+
+    pub async fn desk_with_lease(
+        &self,
+        variables: &[(&str, &str)],
+        lease: Duration,
+    ) -> Desk<StandIn> {
+        let mut config = Config::from_lookup(|name| {
+            let given = variables.iter().find(|(n, _)| *n == name);
+            let usual = match name {
+                "BUCKET" => Some(BUCKET),
+                "JOBQUEUES" => Some("q2,q8,q16,q64"),
+                "JOBDEFINITIONS" => Some("d2,d8,d16,d64"),
+                "CALDP_BATCH_RATE" => Some("1000"),
+                "CALDP_CONCURRENCY" => Some("32"),
+                _ => None,
+            };
+            given.map(|(_, v)| *v).or(usual).map(str::to_owned)
+        })
+        .unwrap();
+        config.lease = lease;
+        let (id, secret) = self.s3.credentials();
+        let s3 = S3::new(S3Options {
+            access: Access::Key {
+                id: id.to_owned(),
+                secret: secret.to_owned(),
+            },
+            endpoint: Some(self.s3.endpoint()),
+            retry: RetryPolicy {
+                tries: 40,
+                total: Duration::from_mins(1),
+                base: Duration::from_millis(1),
+                cap: Duration::from_millis(20),
+            },
+            timeouts: Timeouts::default(),
+        });
+        let batch = self.batch.clone();
+        Box::pin(Desk::new(config, s3, |_| async { batch.clone() })).await
+    }
+
+    /// How many jobs each dataset of a root has, array children resolved by their lists.
+    pub fn jobs_per_dataset(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for job in self.batch.jobs() {
+            let work = match job.new.command.as_slice() {
+                [program, _, work] if program == "caldp-process-aws" => work.clone(),
+                [program, dataset, ..] if program == "caldp-process" => dataset.clone(),
+                other => unreachable!("{other:?}"),
+            };
+            let datasets = match work.strip_prefix('@') {
+                None => vec![work],
+                Some(list) => {
+                    let key = list.strip_prefix(&format!("s3://{BUCKET}/")).unwrap();
+                    let list = self.s3.get(BUCKET, key).unwrap();
+                    let text = String::from_utf8(list.to_vec()).unwrap();
+                    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
+                    assert_eq!(Some(lines.len()), job.new.array_size);
+                    lines
+                }
+            };
+            for dataset in datasets {
+                *counts.entry(dataset).or_insert(0) += 1;
+            }
+        }
+        counts
+    }
+
+    /// Every dataset has one job, one `submitted` message and no other, and is in the batch record.
+    pub fn assert_submitted(&self, root: &str, batch: &str, expected: &[Dataset]) {
+        let expected: BTreeSet<String> = expected.iter().map(ToString::to_string).collect();
+        let jobs = self.jobs_per_dataset();
+        for (dataset, count) in &jobs {
+            assert_eq!(*count, 1, "{dataset} has {count} jobs");
+        }
+        assert_eq!(jobs.into_keys().collect::<BTreeSet<_>>(), expected);
+        let states = self.states(root);
+        assert_eq!(states.keys().cloned().collect::<BTreeSet<_>>(), expected);
+        for (dataset, states) in states {
+            assert_eq!(states, ["submitted"], "{dataset}");
+        }
+        let key = format!("{root}messages/batch-new/{batch}.json");
+        let record: Value = serde_json::from_slice(&self.s3.get(BUCKET, &key).unwrap()).unwrap();
+        let names = record.get("datasets").unwrap().as_array().unwrap();
+        let names: Vec<String> = names
+            .iter()
+            .map(|n| n.as_str().unwrap().to_owned())
+            .collect();
+        assert_eq!(names.len(), expected.len());
+        assert_eq!(names.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
+
+    /// The states each dataset has a message of, in the tree layout below a root.
+    pub fn states(&self, root: &str) -> BTreeMap<String, Vec<String>> {
+        let mut states: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let prefix = format!("{root}messages/dataset-");
+        for key in self.s3.keys(BUCKET) {
+            if let Some((state, dataset)) =
+                key.strip_prefix(&prefix).and_then(|k| k.split_once('/'))
+            {
+                states
+                    .entry(dataset.to_owned())
+                    .or_default()
+                    .push(state.to_owned());
+            }
+        }
+        states
+    }
+
+    pub fn json(&self, key: &str) -> Value {
+        let bytes = self
+            .s3
+            .get(BUCKET, key)
+            .unwrap_or_else(|| panic!("{key} is missing"));
+        serde_json::from_slice(&bytes).unwrap()
+    }
+}
+
+pub fn call(id: &str) -> Call {
+    Call {
+        id: id.to_owned(),
+        budget: Budget::UNLIMITED,
+    }
+}
+
+/// The event S3 sends for a created object.
+pub fn created(key: &str, sequencer: &str) -> Value {
+    created_in(BUCKET, key, sequencer)
+}
+
+pub fn created_in(bucket: &str, key: &str, sequencer: &str) -> Value {
+    json!({"Records": [{
+        "eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": "2026-03-01T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put", "userIdentity": {}, "requestParameters": {},
+        "s3": {"bucket": {"name": bucket}, "object": {"key": key, "sequencer": sequencer}},
+    }]})
+}
+
+/// The event `EventBridge` sends for a job.
+pub fn job_event(
+    job: &Job,
+    child: Option<usize>,
+    status: &str,
+    exit: Option<i64>,
+    reason: &str,
+) -> Value {
+    let mut container = json!({"command": job.new.command, "environment": []});
+    let pairs: Vec<Value> = job
+        .new
+        .environment
+        .iter()
+        .map(|(name, value)| json!({"name": name, "value": value}))
+        .collect();
+    container["environment"] = json!(pairs);
+    if let Some(code) = exit {
+        container["exitCode"] = json!(code);
+    }
+    let id = child.map_or(job.id.to_string(), |n| format!("{}:{n}", job.id));
+    let mut detail = json!({
+        "jobId": id, "jobName": job.new.name, "status": status, "statusReason": reason,
+        "jobQueue": format!("arn:aws:batch:us-east-1:123456789012:job-queue/{}", job.new.queue),
+        "attempts": [], "container": container,
+    });
+    if let Some(index) = child {
+        detail["arrayProperties"] = json!({"index": index});
+    }
+    json!({"version": "0", "id": "e", "source": "aws.batch", "detail-type": "Batch Job State Change", "detail": detail})
+}
+
+/// Real dataset names for a test, from the external lists when they are there.
+pub fn names(count: usize) -> Vec<Dataset> {
+    (0..count)
+        .map(|n| {
+            let letter = ["j", "i", "o", "l"][n % 4];
+            let end = if n % 3 == 0 { "0" } else { "q" };
+            format!("{letter}{n:07}{end}").parse().unwrap()
+        })
+        .collect()
+}
