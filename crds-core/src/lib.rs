@@ -17,6 +17,7 @@ pub mod observatory;
 pub mod rules;
 mod selector;
 pub mod source;
+mod text_map;
 
 pub use client::{
     AssignError, AssignOptions, Assigned, Assignments, BadFiles, Client, ClientError,

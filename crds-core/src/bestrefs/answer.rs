@@ -58,9 +58,9 @@ pub enum Outcome {
     /// The table applies, but nothing in it fits.
     NoMatch,
     /// Several answers are equally good; they are listed in rule order.
-    Ambiguous(Vec<Box<str>>),
+    Ambiguous(Arc<[Box<str>]>),
     /// The question makes no sense to the table.
-    Error(LookupFailure),
+    Error(Arc<LookupFailure>),
 }
 
 impl fmt::Display for Outcome {
@@ -82,33 +82,48 @@ impl fmt::Display for Outcome {
 }
 
 /// The answers for one dataset, in the order of the rules; types the rules omit are absent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct BestReferences {
-    entries: Vec<(ReferenceType, Outcome)>,
+    /// The types of the instrument.
+    known: Arc<[ReferenceType]>,
+    entries: Vec<(Name, Outcome)>,
+}
+
+/// The type an answer is for.
+#[derive(Debug, Clone)]
+pub(super) enum Name {
+    /// By its place in the instrument's rules.
+    Known(usize),
+    /// One the instrument does not have.
+    Other(ReferenceType),
 }
 
 impl BestReferences {
-    pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self {
-            entries: Vec::with_capacity(capacity),
-        }
+    pub(super) fn new(known: Arc<[ReferenceType]>) -> Self {
+        let entries = Vec::with_capacity(known.len());
+        Self { known, entries }
     }
 
-    pub(crate) fn extend(&mut self, answer: Option<(ReferenceType, Outcome)>) {
+    pub(super) fn extend(&mut self, answer: Option<(Name, Outcome)>) {
         self.entries.extend(answer);
     }
 
     /// The outcome for a type, given in lower case; nothing if the type is omitted.
     pub fn get(&self, reference_type: &str) -> Option<&Outcome> {
-        self.entries
-            .iter()
+        self.iter()
             .find(|(name, _)| name.as_str() == reference_type)
             .map(|(_, outcome)| outcome)
     }
 
     /// All outcomes, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&ReferenceType, &Outcome)> {
-        self.entries.iter().map(|(name, outcome)| (name, outcome))
+        self.entries.iter().filter_map(|(name, outcome)| {
+            let name = match name {
+                Name::Known(place) => self.known.get(*place)?,
+                Name::Other(name) => name,
+            };
+            Some((name, outcome))
+        })
     }
 
     /// How many types have an outcome.
@@ -124,8 +139,20 @@ impl BestReferences {
 
 impl FromIterator<(ReferenceType, Outcome)> for BestReferences {
     fn from_iter<I: IntoIterator<Item = (ReferenceType, Outcome)>>(entries: I) -> Self {
+        let entries = entries.into_iter();
         Self {
-            entries: entries.into_iter().collect(),
+            known: [].into(),
+            entries: entries
+                .map(|(name, outcome)| (Name::Other(name), outcome))
+                .collect(),
         }
     }
 }
+
+impl PartialEq for BestReferences {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for BestReferences {}

@@ -5,15 +5,16 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::remember::{ABSENT, Known, Numbers, TableMemory, ValueId};
-use super::table::unknown_type;
-use super::{BestReferences, Outcome, ReferenceType};
+use super::answer::Name;
+use super::remember::{ABSENT, Combination, Known, Numbers, TableMemory, ValueId};
+use super::table::{Steps, unknown_type};
+use super::{BestReferences, Outcome};
 use crate::header::{Header, condition, trim};
 use crate::observatory::hst_rules::Hook;
 use crate::rules::{Context, Found, Instrument, LoadError, MappingName, Root, Table, TypeRule};
 use crate::selector::date::{self, Moment};
 use crate::selector::slots::{Slot, Values};
-use crate::selector::{Dates, LookupFailure, Node, first_that_fits};
+use crate::selector::{Dates, LookupFailure, Miss, Node, Timeline};
 
 /// In what form the header is put to the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,7 +125,7 @@ impl<'c> Lookups<'c> {
         self.make_room(index, instrument);
         let filled = Filled::new(instrument, header, path);
         let is_numbered = self.number_values(&filled);
-        let mut answers = BestReferences::with_capacity(instrument.types.len());
+        let mut answers = BestReferences::new(Arc::clone(&instrument.type_names));
         match types {
             Types::All => {
                 for place in 0..instrument.types.len() {
@@ -152,8 +153,8 @@ impl<'c> Lookups<'c> {
         place: usize,
         filled: &Filled<'_>,
         is_numbered: bool,
-    ) -> Option<(ReferenceType, Outcome)> {
-        let (name, rule) = filled.instrument.types.get(place)?;
+    ) -> Option<(Name, Outcome)> {
+        let (_, rule) = filled.instrument.types.get(place)?;
         let outcome = match rule {
             TypeRule::NotApplicable => Outcome::NotApplicable,
             TypeRule::Omitted => return None,
@@ -162,18 +163,18 @@ impl<'c> Lookups<'c> {
                 let tables = self.tables.get_mut(index);
                 match tables.and_then(|tables| tables.get_mut(place)) {
                     Some(memory) if is_combined => {
-                        remembered(filled, table, memory, &self.combination)?
+                        remembered(filled, table, memory, Combination::new(&self.combination))?
                     }
                     _ => afresh(filled, table)?,
                 }
             }
         };
-        Some((name.clone(), outcome))
+        Some((Name::Known(place), outcome))
     }
 
     fn make_room(&mut self, index: usize, instrument: &Instrument) {
         if self.numbers.is_full() {
-            self.numbers = Numbers::default();
+            self.numbers.clear();
             self.tables.clear();
         }
         if self.tables.len() <= index {
@@ -338,7 +339,7 @@ struct Filled<'h> {
     path: LookupPath,
     /// Unconditioned; on the conditioned path only needed keys are there.
     raw: Vec<Option<&'h str>>,
-    dates: Vec<OnceCell<Result<Moment, LookupFailure>>>,
+    dates: Vec<OnceCell<Result<Moment, Arc<LookupFailure>>>>,
 }
 
 impl<'h> Filled<'h> {
@@ -394,8 +395,11 @@ impl<'h> Filled<'h> {
 }
 
 impl Dates for Filled<'_> {
-    fn date(&self, date_keys: usize) -> Result<Moment, LookupFailure> {
-        let read = || read_date(self.instrument, date_keys, &|slot| self.value(slot));
+    fn date(&self, date_keys: usize) -> Result<Moment, Arc<LookupFailure>> {
+        let read = || {
+            let date = read_date(self.instrument, date_keys, &|slot| self.value(slot));
+            date.map_err(Arc::new)
+        };
         match self.dates.get(date_keys) {
             Some(known) => known.get_or_init(read).clone(),
             None => read(),
@@ -406,13 +410,11 @@ impl Dates for Filled<'_> {
 impl Instrument {
     /// Where the reduced header keeps the value of a key.
     fn reduced(&self, key: &str) -> Option<Slot> {
-        let is_upper = key.bytes().all(|b| b.is_ascii() && !b.is_ascii_lowercase());
-        let slot = if is_upper {
+        if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_lowercase()) {
             self.reduced.get(key)
         } else {
-            self.reduced.get(key.to_uppercase().as_str())
-        };
-        slot.copied()
+            self.reduced.get(&key.to_uppercase())
+        }
     }
 }
 
@@ -421,25 +423,33 @@ fn remembered(
     filled: &Filled<'_>,
     table: &Table,
     memory: &mut TableMemory,
-    combination: &[ValueId],
+    combination: Combination,
 ) -> Option<Outcome> {
-    if memory.get(combination).is_none() {
-        let steps = table.steps(filled.instrument, filled.values(), |values| {
-            match &table.root {
-                Node::Match(rows) => Ok(Known::Rows(memory.groups(rows.candidates(values)?))),
-                _ => Ok(Known::Dates),
-            }
-        });
-        memory.insert(combination, steps);
+    if let Some(steps) = memory.find(&combination) {
+        return by_date(filled, table, steps);
     }
-    let none = Values::new(Vec::new());
-    table.outcome(memory.get(combination)?, |found| {
-        let ask = |node: &Node| node.choose(&none, filled, &table.terminals);
-        match (found, &table.root) {
-            (Known::Rows(groups), Node::Match(rows)) => {
-                first_that_fits(rows, groups, &table.terminals, ask)
-            }
-            (_, root) => ask(root),
+    let steps = table.steps(filled.instrument, filled.values(), |values| {
+        let Node::Match(rows) = &table.root else {
+            return Ok(Known::Dates);
+        };
+        let candidates = rows.candidates(values)?;
+        let make = || Timeline::new(rows, &candidates, &table.terminals);
+        // Only tables of which a timeline can be made have combinations.
+        let timeline = memory.timeline(&candidates, make);
+        timeline.map(Known::Rows).ok_or(Miss::NoMatch)
+    });
+    let outcome = by_date(filled, table, &steps);
+    memory.insert(combination, steps);
+    outcome
+}
+
+/// What is left to do once the rows that fit are known.
+fn by_date(filled: &Filled<'_>, table: &Table, steps: &Steps<Known>) -> Option<Outcome> {
+    table.outcome(steps, |known| match known {
+        Known::Rows(timeline) => timeline.choose(filled),
+        Known::Dates => {
+            let none = Values::new(Vec::new());
+            table.root.choose(&none, filled, &table.terminals)
         }
     })
 }
@@ -461,9 +471,9 @@ struct DatesOf<'d, 'v> {
 }
 
 impl Dates for DatesOf<'_, '_> {
-    fn date(&self, date_keys: usize) -> Result<Moment, LookupFailure> {
+    fn date(&self, date_keys: usize) -> Result<Moment, Arc<LookupFailure>> {
         let value = |slot| self.values.get(slot).map(Cow::Borrowed);
-        read_date(self.instrument, date_keys, &value)
+        read_date(self.instrument, date_keys, &value).map_err(Arc::new)
     }
 }
 

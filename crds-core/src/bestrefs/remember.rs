@@ -7,16 +7,18 @@ use rustc_hash::FxHashMap;
 
 use super::table::Steps;
 use crate::header::condition;
-use crate::selector::Group;
+use crate::selector::Timeline;
+use crate::text_map::TextMap;
 
 /// The number of a header value.
-pub(super) type ValueId = u32;
+pub(super) type ValueId = u16;
 
 /// The number that stands for no value.
 pub(super) const ABSENT: ValueId = 0;
 
-/// How many values are kept apart.
-const MAX_VALUES: usize = 1 << 16;
+/// How many values are kept apart before all are forgotten. One header adds fewer than there are
+/// numbers left.
+const MAX_VALUES: usize = 1 << 15;
 
 /// The longest value that is remembered, in bytes.
 const MAX_VALUE: usize = 256;
@@ -25,53 +27,45 @@ const MAX_VALUE: usize = 256;
 const MAX_COMBINATIONS: usize = 1 << 14;
 
 /// Numbers for header values.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Numbers {
-    exact: FxHashMap<Box<str>, ValueId>,
+    exact: TextMap<ValueId>,
     /// By unconditioned text, the number of the conditioned one.
-    conditioned: FxHashMap<Box<str>, ValueId>,
-    next: ValueId,
-}
-
-impl Default for Numbers {
-    fn default() -> Self {
-        Self {
-            exact: FxHashMap::default(),
-            conditioned: FxHashMap::default(),
-            next: ABSENT + 1,
-        }
-    }
+    conditioned: TextMap<ValueId>,
 }
 
 impl Numbers {
     pub(super) fn is_full(&self) -> bool {
-        self.exact.len() + self.conditioned.len() > MAX_VALUES
+        self.exact.len() > MAX_VALUES || self.conditioned.len() > 2 * MAX_VALUES
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.exact.clear();
+        self.conditioned.clear();
     }
 
     /// The number of a value; nothing if it is too long to be remembered.
     pub(super) fn exact(&mut self, text: &str) -> Option<ValueId> {
         if let Some(id) = self.exact.get(text) {
-            return Some(*id);
+            return Some(id);
         }
         if text.len() > MAX_VALUE {
             return None;
         }
-        let id = self.next;
-        self.next += 1;
-        self.exact.insert(text.into(), id);
+        let id = ValueId::try_from(self.exact.len() + 1).ok()?;
+        self.exact.insert(text, id);
         Some(id)
     }
 
     /// The number of a value's conditioned form.
     pub(super) fn conditioned(&mut self, text: &str) -> Option<ValueId> {
         if let Some(id) = self.conditioned.get(text) {
-            return Some(*id);
+            return Some(id);
         }
         let id = self.exact(&condition(text))?;
-        if text.len() > MAX_VALUE {
-            return None;
+        if text.len() <= MAX_VALUE {
+            self.conditioned.insert(text, id);
         }
-        self.conditioned.insert(text.into(), id);
         Some(id)
     }
 }
@@ -79,43 +73,90 @@ impl Numbers {
 /// What a table was found to say, dates aside.
 #[derive(Debug)]
 pub(super) enum Known {
-    /// The rows that fit, best first.
-    Rows(Box<[Arc<Group>]>),
+    Rows(Arc<Timeline>),
     /// The table has nothing but dates.
     Dates,
+}
+
+/// The numbers of the values that decide about a table, packed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Combination {
+    Narrow([u64; 2]),
+    Wide([u64; 6]),
+    Any(Box<[ValueId]>),
+}
+
+impl Combination {
+    pub(super) fn new(ids: &[ValueId]) -> Self {
+        match ids.len() {
+            0..=8 => Self::Narrow(packed(ids)),
+            9..=24 => Self::Wide(packed(ids)),
+            _ => Self::Any(ids.into()),
+        }
+    }
+}
+
+fn packed<const N: usize>(ids: &[ValueId]) -> [u64; N] {
+    let mut words = [0; N];
+    for (word, ids) in words.iter_mut().zip(ids.chunks(4)) {
+        for id in ids {
+            *word = *word << 16 | u64::from(*id);
+        }
+    }
+    words
 }
 
 /// What is remembered about one table.
 #[derive(Debug, Default)]
 pub(super) struct TableMemory {
-    combinations: FxHashMap<Box<[ValueId]>, Steps<Known>>,
-    /// Rows that fit equally well, and so are merged, are the same for many combinations.
-    groups: FxHashMap<Box<[u32]>, Arc<Group>>,
+    /// Where in `steps` a combination's are. A table has combinations of one kind only.
+    narrow: FxHashMap<[u64; 2], u32>,
+    wide: FxHashMap<[u64; 6], u32>,
+    any: FxHashMap<Box<[ValueId]>, u32>,
+    steps: Vec<Steps<Known>>,
+    /// The same rows fit for many combinations.
+    timelines: FxHashMap<Box<[u32]>, Arc<Timeline>>,
 }
 
 impl TableMemory {
-    pub(super) fn get(&self, combination: &[ValueId]) -> Option<&Steps<Known>> {
-        self.combinations.get(combination)
-    }
-
-    pub(super) fn insert(&mut self, combination: &[ValueId], steps: Steps<Known>) -> &Steps<Known> {
-        if self.combinations.len() >= MAX_COMBINATIONS {
-            self.combinations.clear();
-            self.groups.clear();
-        }
-        self.combinations.entry(combination.into()).or_insert(steps)
-    }
-
-    pub(super) fn groups(&mut self, candidates: Vec<Vec<u32>>) -> Box<[Arc<Group>]> {
-        let mut known = |rows: Vec<u32>| match self.groups.get(rows.as_slice()) {
-            Some(group) => Arc::clone(group),
-            None => {
-                let rows: Box<[u32]> = rows.into();
-                let group = Arc::new(Group::new(rows.clone()));
-                self.groups.insert(rows, Arc::clone(&group));
-                group
-            }
+    pub(super) fn find(&self, combination: &Combination) -> Option<&Steps<Known>> {
+        let place = match combination {
+            Combination::Narrow(words) => self.narrow.get(words),
+            Combination::Wide(words) => self.wide.get(words),
+            Combination::Any(ids) => self.any.get(ids),
         };
-        candidates.into_iter().map(&mut known).collect()
+        self.steps.get(*place? as usize)
+    }
+
+    pub(super) fn insert(&mut self, combination: Combination, steps: Steps<Known>) {
+        let Some(place) = u32::try_from(self.steps.len())
+            .ok()
+            .filter(|_| self.steps.len() < MAX_COMBINATIONS)
+        else {
+            *self = Self::default();
+            return;
+        };
+        match combination {
+            Combination::Narrow(words) => self.narrow.insert(words, place),
+            Combination::Wide(words) => self.wide.insert(words, place),
+            Combination::Any(ids) => self.any.insert(ids, place),
+        };
+        self.steps.push(steps);
+    }
+
+    /// The timeline of these candidates, made by `make` if it is new.
+    pub(super) fn timeline(
+        &mut self,
+        candidates: &[Vec<u32>],
+        make: impl FnOnce() -> Option<Timeline>,
+    ) -> Option<Arc<Timeline>> {
+        const BETWEEN: [u32; 1] = [u32::MAX];
+        let rows = candidates.join(&BETWEEN[..]);
+        if let Some(known) = self.timelines.get(rows.as_slice()) {
+            return Some(Arc::clone(known));
+        }
+        let timeline = Arc::new(make()?);
+        self.timelines.insert(rows.into(), Arc::clone(&timeline));
+        Some(timeline)
     }
 }

@@ -2,7 +2,9 @@
 //! its table choose, and what follows from a failure.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use super::answer::Name;
 use super::{Outcome, ReferenceType};
 use crate::expression::{Expression, Names};
 use crate::observatory::hst_rules;
@@ -28,7 +30,7 @@ pub(super) enum Rescue<R> {
     /// A second look with another header.
     Again(Result<R, Miss>),
     /// The rule that makes the other header failed.
-    Failed(LookupFailure),
+    Failed(Arc<LookupFailure>),
 }
 
 impl Table {
@@ -58,7 +60,7 @@ impl Table {
             .precondition(&mut values)
             .and_then(|()| self.clear_irrelevant(instrument, &mut values));
         if let Err(failure) = prepared {
-            return Steps::Settled(Some(Outcome::Error(failure)));
+            return Steps::Settled(Some(Outcome::Error(failure.into())));
         }
         let first = ask(&values);
         let get = |slot| values.get(slot);
@@ -125,10 +127,8 @@ impl Table {
             return Rescue::None;
         };
         if let Err(problem) = hook.apply(&mut values) {
-            return Rescue::Failed(LookupFailure::Rule {
-                rule: hook.name(),
-                problem,
-            });
+            let rule = hook.name();
+            return Rescue::Failed(LookupFailure::Rule { rule, problem }.into());
         }
         let mut reduced = values.clone();
         for &[own, lower, upper] in &self.needed {
@@ -137,7 +137,7 @@ impl Table {
         }
         Rescue::Again(match self.clear_irrelevant(instrument, &mut reduced) {
             Ok(()) => ask(&reduced),
-            Err(failure) => Err(Miss::Final(failure)),
+            Err(failure) => Err(Miss::Final(failure.into())),
         })
     }
 
@@ -171,9 +171,10 @@ impl Table {
         Some(match miss {
             _ if !self.is_required => Outcome::NotApplicable,
             Miss::NoMatch => Outcome::NoMatch,
-            Miss::NothingBefore(date) => Outcome::Error(LookupFailure::NothingEarlier {
-                value: date.text().into(),
-            }),
+            Miss::NothingBefore(date) => {
+                let value = date.text().into();
+                Outcome::Error(LookupFailure::NothingEarlier { value }.into())
+            }
             Miss::Lookup(failure) | Miss::Final(failure) => Outcome::Error(failure),
         })
     }
@@ -213,10 +214,13 @@ impl Names for HeaderNames<'_, '_> {
 }
 
 /// The failure for a type the instrument does not have.
-pub(super) fn unknown_type(instrument: &Instrument, name: &str) -> (ReferenceType, Outcome) {
+pub(super) fn unknown_type(instrument: &Instrument, name: &str) -> (Name, Outcome) {
     let failure = LookupFailure::UnknownType {
         instrument: instrument.name.clone(),
         name: name.into(),
     };
-    (ReferenceType::new(name), Outcome::Error(failure))
+    (
+        Name::Other(ReferenceType::new(name)),
+        Outcome::Error(failure.into()),
+    )
 }

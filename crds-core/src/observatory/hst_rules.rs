@@ -111,8 +111,8 @@ impl Hook {
     }
 
     /// Of all dates, only these stretches are told apart.
-    pub(crate) fn stretch(date: Moment) -> u32 {
-        u32::from(date >= PRE_SM4_SUBARRAYS) + u32::from(date >= SM4)
+    pub(crate) fn stretch(date: Moment) -> u16 {
+        u16::from(date >= PRE_SM4_SUBARRAYS) + u16::from(date >= SM4)
     }
 
     pub(crate) fn name(&self) -> &'static str {

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rustc_hash::FxBuildHasher;
-
 use super::mapping::{Body, Mapping, Target};
 use super::{LoadError, MappingName};
 use crate::bestrefs::{Outcome, ReferenceName, ReferenceType};
@@ -14,6 +12,7 @@ use crate::observatory::Observatory;
 use crate::observatory::hst_rules::Hook;
 use crate::selector::slots::{Slot, Slots};
 use crate::selector::{Choice, Compiler, Node, tree};
+use crate::text_map::TextMap;
 
 /// All types of one instrument, or the one type of a table used as a context.
 #[derive(Debug)]
@@ -23,11 +22,13 @@ pub(crate) struct Instrument {
     /// The instrument map; a table used as a context has none.
     pub(crate) imap: Option<Mapping>,
     pub(crate) types: Vec<(ReferenceType, TypeRule)>,
+    /// Their names alone.
+    pub(crate) type_names: Arc<[ReferenceType]>,
     pub(crate) slots: Slots,
     /// The keys a header is reduced to, in text order.
     pub(crate) needed: Vec<Slot>,
     /// Where the value of an upper-case key goes on the reduced header.
-    pub(crate) reduced: HashMap<Arc<str>, Slot, FxBuildHasher>,
+    pub(crate) reduced: TextMap<Slot>,
     /// Needed keys that differ from another one only in case, and that other one.
     pub(crate) copies: Vec<(Slot, Slot)>,
     /// The combinations of keys that make up dates.
@@ -154,10 +155,10 @@ impl Instrument {
             if let Some(is_needed) = self.is_needed.get_mut(usize::from(slot)) {
                 *is_needed = true;
             }
-            let upper: Arc<str> = slots.name(slot).to_uppercase().into();
-            let first = *self.reduced.entry(upper).or_insert(slot);
-            if first != slot {
-                self.copies.push((first, slot));
+            let upper = slots.name(slot).to_uppercase();
+            match self.reduced.get(&upper) {
+                Some(first) => self.copies.push((first, slot)),
+                None => self.reduced.insert(&upper, slot),
             }
         }
     }
@@ -399,10 +400,11 @@ impl Builder {
         let mut instrument = Instrument {
             name: self.name,
             imap: None,
+            type_names: types.iter().map(|(name, _)| name.clone()).collect(),
             types,
             slots: self.slots,
             needed: needed_slots,
-            reduced: HashMap::default(),
+            reduced: TextMap::default(),
             copies: Vec::new(),
             date_keys: self.date_keys,
             names,
@@ -505,7 +507,7 @@ fn outcome(terminal: &tree::Choice) -> Option<Outcome> {
             Some(_) => None,
             None => Some(Outcome::File(ReferenceName::new(name))),
         },
-        tree::Choice::Several(names) => Some(Outcome::Ambiguous(names.clone())),
+        tree::Choice::Several(names) => Some(Outcome::Ambiguous(names.as_slice().into())),
         tree::Choice::Nested(_) => Some(Outcome::NoMatch),
     }
 }

@@ -1,6 +1,6 @@
 //! The choice: candidates from best to worst, each asked in turn.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::date::Moment;
 use super::failure::Miss;
@@ -14,44 +14,19 @@ use super::{Choice, LookupFailure, Node, TerminalId};
 pub(crate) enum Chosen {
     Terminal(TerminalId),
     /// Several equally good plain choices, which nothing can tell apart.
-    Several(Vec<Box<str>>),
+    Several(Arc<[Box<str>]>),
 }
 
 /// Gives the date that a combination of header keys makes, worked out only when asked for.
 pub(crate) trait Dates {
-    fn date(&self, date_keys: usize) -> Result<Moment, LookupFailure>;
-}
-
-/// Rows of one table that fit equally well.
-#[derive(Debug)]
-pub(crate) struct Group {
-    rows: Box<[u32]>,
-    merged: OnceLock<Result<Merged, LookupFailure>>,
+    fn date(&self, date_keys: usize) -> Result<Moment, Arc<LookupFailure>>;
 }
 
 /// What the rows of a group choose together.
-#[derive(Debug, Clone)]
-enum Merged {
+#[derive(Debug)]
+pub(super) enum Merged {
     Choice(Choice),
-    Several(Vec<Box<str>>),
-}
-
-impl Group {
-    pub(crate) fn new(rows: Box<[u32]>) -> Self {
-        Self {
-            rows,
-            merged: OnceLock::new(),
-        }
-    }
-
-    fn merged(
-        &self,
-        table: &MatchTable,
-        terminals: &[tree::Choice],
-    ) -> &Result<Merged, LookupFailure> {
-        self.merged
-            .get_or_init(|| merge(table, &self.rows, terminals))
-    }
+    Several(Arc<[Box<str>]>),
 }
 
 impl Node {
@@ -62,16 +37,7 @@ impl Node {
         terminals: &[tree::Choice],
     ) -> Result<Chosen, Miss> {
         match self {
-            Self::Match(table) => {
-                let groups: Vec<Group> = table
-                    .candidates(values)?
-                    .into_iter()
-                    .map(|rows| Group::new(rows.into()))
-                    .collect();
-                first_that_fits(table, &groups, terminals, |node| {
-                    node.choose(values, dates, terminals)
-                })
-            }
+            Self::Match(table) => table.choose(values, dates, terminals),
             Self::UseAfter(table) => {
                 let date = dates.date(table.date_keys).map_err(Miss::Final)?;
                 match table.choose(date) {
@@ -83,18 +49,25 @@ impl Node {
                 let mut version = String::new();
                 for (index, &slot) in table.slots.iter().enumerate() {
                     let value = values.get(slot).ok_or_else(|| {
-                        Miss::Final(LookupFailure::InvalidVersion {
-                            value: version.as_str().into(),
-                        })
+                        let parameter = Arc::clone(&table.parameters[index]);
+                        let selector = "VersionAfter";
+                        Miss::Final(
+                            LookupFailure::MissingParameter {
+                                selector,
+                                parameter,
+                            }
+                            .into(),
+                        )
                     })?;
                     version.push_str(if index == 0 { "" } else { "." });
                     version.push_str(value);
                 }
-                match table.choose(&version).map_err(Miss::Final)? {
+                match table.choose(&version).map_err(|f| Miss::Final(f.into()))? {
                     Some(choice) => choice.follow(values, dates, terminals),
-                    None => Err(Miss::Lookup(LookupFailure::NothingEarlier {
-                        value: version.into(),
-                    })),
+                    None => {
+                        let value = version.into();
+                        Err(Miss::Lookup(LookupFailure::NothingEarlier { value }.into()))
+                    }
                 }
             }
         }
@@ -113,7 +86,7 @@ impl Choice {
             Self::Terminal(id) => Ok(Chosen::Terminal(*id)),
             Self::Node(node) => match node.choose(values, dates, terminals) {
                 Err(Miss::NoMatch | Miss::NothingBefore(_) | Miss::Lookup(_)) => {
-                    Err(Miss::Lookup(LookupFailure::NestedNoMatch))
+                    Err(Miss::Lookup(LookupFailure::NestedNoMatch.into()))
                 }
                 other => other,
             },
@@ -121,67 +94,75 @@ impl Choice {
     }
 }
 
-/// Tries the groups in order; `ask` gives what a nested selector says.
-pub(crate) fn first_that_fits<G: std::borrow::Borrow<Group>>(
-    table: &MatchTable,
-    groups: &[G],
-    terminals: &[tree::Choice],
-    ask: impl Fn(&Node) -> Result<Chosen, Miss>,
-) -> Result<Chosen, Miss> {
-    for group in groups {
-        match group.borrow().merged(table, terminals) {
-            Err(failure) => return Err(Miss::Final(failure.clone())),
-            Ok(Merged::Several(names)) => return Ok(Chosen::Several(names.clone())),
-            Ok(Merged::Choice(Choice::Terminal(id))) => return Ok(Chosen::Terminal(*id)),
-            Ok(Merged::Choice(Choice::Node(node))) => match ask(node) {
-                Err(Miss::NoMatch | Miss::NothingBefore(_) | Miss::Lookup(_)) => {}
-                decided => return decided,
-            },
+impl MatchTable {
+    /// Tries the candidates from best to worst.
+    fn choose(
+        &self,
+        values: &Values<'_>,
+        dates: &dyn Dates,
+        terminals: &[tree::Choice],
+    ) -> Result<Chosen, Miss> {
+        for rows in self.candidates(values)? {
+            match self.merged(&rows, terminals) {
+                Err(failure) => return Err(Miss::Final(failure.into())),
+                Ok(Merged::Several(names)) => return Ok(Chosen::Several(names)),
+                Ok(Merged::Choice(Choice::Terminal(id))) => return Ok(Chosen::Terminal(id)),
+                Ok(Merged::Choice(Choice::Node(node))) => {
+                    match node.choose(values, dates, terminals) {
+                        Err(Miss::NoMatch | Miss::NothingBefore(_) | Miss::Lookup(_)) => {}
+                        decided => return decided,
+                    }
+                }
+            }
+        }
+        Err(Miss::NoMatch)
+    }
+
+    /// What rows choose that fit equally well.
+    pub(super) fn merged(
+        &self,
+        rows: &[u32],
+        terminals: &[tree::Choice],
+    ) -> Result<Merged, LookupFailure> {
+        let choices = self.choices();
+        let mut chosen = rows.iter().filter_map(|row| choices.get(*row as usize));
+        let Some(first) = chosen.next() else {
+            return Ok(Merged::Several([].into()));
+        };
+        if rows.len() == 1 {
+            return Ok(Merged::Choice(first.clone()));
+        }
+        if !self.merges {
+            return Err(LookupFailure::SeveralRows);
+        }
+        match first {
+            Choice::Terminal(_) => {
+                let all = std::iter::once(first).chain(chosen);
+                let names = all.map(|choice| shown(choice, terminals));
+                Ok(Merged::Several(names.collect()))
+            }
+            Choice::Node(node) => {
+                let mut merged = Arc::clone(node);
+                for choice in chosen {
+                    let Choice::Node(other) = choice else {
+                        return Err(LookupFailure::Unmergeable);
+                    };
+                    merged = Arc::new(merged.merge(other, terminals)?);
+                }
+                Ok(Merged::Choice(Choice::Node(merged)))
+            }
         }
     }
-    Err(Miss::NoMatch)
 }
 
-fn merge(
-    table: &MatchTable,
-    rows: &[u32],
-    terminals: &[tree::Choice],
-) -> Result<Merged, LookupFailure> {
-    let choices = table.choices();
-    let mut chosen = rows.iter().filter_map(|row| choices.get(*row as usize));
-    let Some(first) = chosen.next() else {
-        return Ok(Merged::Several(Vec::new()));
-    };
-    if rows.len() == 1 {
-        return Ok(Merged::Choice(first.clone()));
-    }
-    if !table.merges {
-        return Err(LookupFailure::SeveralRows);
-    }
-    match first {
-        Choice::Terminal(_) => Ok(Merged::Several(
-            std::iter::once(first)
-                .chain(chosen)
-                .map(|choice| shown(choice, terminals))
-                .collect(),
-        )),
-        Choice::Node(node) => {
-            let mut merged = Arc::clone(node);
-            for choice in chosen {
-                let Choice::Node(other) = choice else {
-                    return Err(LookupFailure::Unmergeable);
-                };
-                merged = Arc::new(match (&*merged, &**other) {
-                    (Node::UseAfter(a), Node::UseAfter(b)) => {
-                        Node::UseAfter(a.merge(b, terminals)?)
-                    }
-                    (Node::VersionAfter(a), Node::VersionAfter(b)) => {
-                        Node::VersionAfter(a.merge(b, terminals)?)
-                    }
-                    _ => return Err(LookupFailure::Unmergeable),
-                });
+impl Node {
+    fn merge(&self, other: &Self, terminals: &[tree::Choice]) -> Result<Self, LookupFailure> {
+        match (self, other) {
+            (Self::UseAfter(a), Self::UseAfter(b)) => a.merge(b, terminals).map(Self::UseAfter),
+            (Self::VersionAfter(a), Self::VersionAfter(b)) => {
+                a.merge(b, terminals).map(Self::VersionAfter)
             }
-            Ok(Merged::Choice(Choice::Node(merged)))
+            _ => Err(LookupFailure::Unmergeable),
         }
     }
 }

@@ -16,6 +16,9 @@ const DAY: u64 = 86_400_000_000;
 const DAYS: u64 = 3_652_059;
 
 impl Moment {
+    /// Before every other.
+    pub(crate) const FIRST: Self = Self(0);
+
     /// After every date there can be.
     pub(crate) const NEVER: Self = Self(u64::MAX);
 

@@ -124,7 +124,7 @@ pub(crate) enum Miss {
     /// A table's first date is later.
     NothingBefore(Moment),
     /// Another lookup failure; a Match around it goes on with its next candidate.
-    Lookup(LookupFailure),
+    Lookup(Arc<LookupFailure>),
     /// The end of the whole lookup.
-    Final(LookupFailure),
+    Final(Arc<LookupFailure>),
 }

@@ -101,14 +101,17 @@ impl MatchTable {
     pub(crate) fn candidates(&self, values: &Values<'_>) -> Result<Vec<Vec<u32>>, Miss> {
         for column in &self.columns {
             if values.get(column.slot).is_none() && !column.listed.has("N/A") {
-                return Err(Miss::Final(LookupFailure::MissingParameter {
-                    selector: "Match",
-                    parameter: Arc::clone(&column.parameter),
-                }));
+                let parameter = Arc::clone(&column.parameter);
+                let selector = "Match";
+                let failure = LookupFailure::MissingParameter {
+                    selector,
+                    parameter,
+                };
+                return Err(Miss::Final(failure.into()));
             }
         }
         for column in &self.columns {
-            column.validate(values).map_err(Miss::Final)?;
+            column.validate(values).map_err(|f| Miss::Final(f.into()))?;
         }
         const OUT: u16 = u16::MAX;
         let mut weights = vec![0_u16; self.choices.len()];

@@ -11,15 +11,17 @@ mod failure;
 mod glob;
 mod match_table;
 pub(crate) mod slots;
+mod timeline;
 pub(crate) mod tree;
 mod use_after;
 mod version;
 
 pub use failure::{ListedValues, LookupFailure};
 
-pub(crate) use choose::{Chosen, Dates, Group, first_that_fits};
+pub(crate) use choose::{Chosen, Dates};
 pub(crate) use failure::Miss;
 pub(crate) use match_table::MatchTable;
+pub(crate) use timeline::Timeline;
 pub(crate) use use_after::{UseAfter, VersionAfter};
 
 use std::sync::Arc;

@@ -1,10 +1,9 @@
 //! Header keys as numbers, so that tables need not compare texts to find their parameters.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use rustc_hash::FxBuildHasher;
+use crate::text_map::TextMap;
 
 /// The number of a header key among those one instrument's rules mention.
 pub(crate) type Slot = u16;
@@ -13,25 +12,24 @@ pub(crate) type Slot = u16;
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
     names: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, Slot, FxBuildHasher>,
+    numbers: TextMap<Slot>,
 }
 
 impl Slots {
     /// The number of a key, new if need be.
     pub(crate) fn number(&mut self, name: &str) -> Result<Slot, String> {
         if let Some(slot) = self.numbers.get(name) {
-            return Ok(*slot);
+            return Ok(slot);
         }
         let slot = Slot::try_from(self.names.len())
             .map_err(|_| "its rules mention more header keys than can be".to_owned())?;
-        let name: Arc<str> = name.into();
-        self.names.push(Arc::clone(&name));
+        self.names.push(name.into());
         self.numbers.insert(name, slot);
         Ok(slot)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Slot> {
-        self.numbers.get(name).copied()
+        self.numbers.get(name)
     }
 
     pub(crate) fn name(&self, slot: Slot) -> &Arc<str> {

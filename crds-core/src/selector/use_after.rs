@@ -108,16 +108,16 @@ impl UseAfter {
         other: &Self,
         terminals: &[tree::Choice],
     ) -> Result<Self, LookupFailure> {
-        let merged = merge(
-            &self.entries(),
-            &other.entries(),
-            DateKey::compare,
-            terminals,
-        )?;
+        let merged = merge(&self.keyed(), &other.keyed(), DateKey::compare, terminals)?;
         Ok(Self::of_sorted(self.date_keys, merged.into_iter()))
     }
 
-    fn entries(&self) -> Vec<(DateKey, Choice)> {
+    /// The moments from which entries hold, and what they give, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Moment, &Choice)> {
+        self.from.iter().copied().zip(&self.choices)
+    }
+
+    fn keyed(&self) -> Vec<(DateKey, Choice)> {
         let mut odd = self.odd.iter().peekable();
         let pairs = self.from.iter().zip(&self.choices).enumerate();
         pairs
@@ -137,6 +137,7 @@ impl UseAfter {
 #[derive(Debug)]
 pub(crate) struct VersionAfter {
     pub(crate) slots: Arc<[Slot]>,
+    pub(super) parameters: Arc<[Arc<str>]>,
     entries: Vec<(Version, Choice)>,
 }
 
@@ -159,6 +160,10 @@ impl VersionAfter {
         }
         Ok(Self {
             slots: slots.into(),
+            parameters: slots
+                .iter()
+                .map(|slot| Arc::clone(compiler.slots.name(*slot)))
+                .collect(),
             entries: compiled,
         })
     }
@@ -179,6 +184,7 @@ impl VersionAfter {
     ) -> Result<Self, LookupFailure> {
         Ok(Self {
             slots: Arc::clone(&self.slots),
+            parameters: Arc::clone(&self.parameters),
             entries: merge(&self.entries, &other.entries, Version::cmp, terminals)?,
         })
     }
