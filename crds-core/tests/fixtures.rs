@@ -14,7 +14,7 @@ use crds_core::rules::{
     Checksums, Context, LoadError, MappingDirectory, MappingKind, MappingName, MappingSource,
     Scope, mappings_named_in,
 };
-use shared::{class, fixtures};
+use shared::{class, fixtures, headers_from_rules};
 
 const CONTEXTS: [&str; 3] = ["hst_9000.pmap", "hst_9001.pmap", "hst_9002.pmap"];
 
@@ -35,38 +35,6 @@ fn load(name: &str) -> Context {
 fn pickled(name: &str) -> Context {
     let path = fixtures().join(format!("crds/pickles/hst/{name}.pkl"));
     Context::from_pickle(&name.parse().unwrap(), &std::fs::read(path).unwrap()).unwrap()
-}
-
-/// Headers made from the rules: every value a column has, with every kind of date, and gaps.
-fn headers_from_rules(context: &Context) -> Vec<Header> {
-    let dates = [
-        ("1990-01-01", "00:00:00"),
-        ("2009-05-14", "00:00:00"),
-        ("2017-03-05", "12:00:00.25"),
-        ("2030-12-31", "23:59:59"),
-        ("UNDEFINED", "UNDEFINED"),
-    ];
-    let mut headers = Vec::new();
-    let mut row_number = 0;
-    for file in context.references() {
-        for row in context.rows_choosing(file) {
-            for (number, (date, time)) in dates.iter().enumerate() {
-                let mut header = Header::new();
-                header.set("INSTRUME", row.instrument.to_uppercase());
-                for (index, (key, cell)) in row.parameters.iter().enumerate() {
-                    let value = cell.split('|').next().unwrap_or_default();
-                    if (row_number + index) % 7 != number {
-                        header.set(key, value);
-                    }
-                }
-                header.set("DATE-OBS", *date);
-                header.set("TIME-OBS", *time);
-                headers.push(header);
-            }
-            row_number += 1;
-        }
-    }
-    headers
 }
 
 #[test]

@@ -295,8 +295,8 @@ fn instrument_name(header: &Header, key: &str, path: LookupPath) -> Result<Box<s
     let name = match path {
         // The reduced header keeps the rules' own key only.
         LookupPath::Conditioned => {
-            let entries = header.iter().filter(|(k, _)| is_upper_of(key, k));
-            let (_, value) = entries.last().ok_or_else(missing)?;
+            let mut entries = header.iter().filter(|(k, _)| is_upper_of(key, k));
+            let (_, value) = entries.next_back().ok_or_else(missing)?;
             condition(value)
         }
         LookupPath::AsGiven => {
@@ -310,7 +310,11 @@ fn instrument_name(header: &Header, key: &str, path: LookupPath) -> Result<Box<s
     if name == "UNDEFINED" {
         return Err(missing());
     }
-    let name = name.to_uppercase().to_lowercase();
+    let name = if name.is_ascii() {
+        name.to_ascii_lowercase()
+    } else {
+        name.to_uppercase().to_lowercase()
+    };
     Ok(if name == "wfii" {
         "wfpc2".into()
     } else {
@@ -339,6 +343,7 @@ struct Filled<'h> {
     path: LookupPath,
     /// Unconditioned; on the conditioned path only needed keys are there.
     raw: Vec<Option<&'h str>>,
+    values: OnceCell<Values<'h>>,
     dates: Vec<OnceCell<Result<Moment, Arc<LookupFailure>>>>,
 }
 
@@ -363,6 +368,7 @@ impl<'h> Filled<'h> {
             instrument,
             path,
             raw,
+            values: OnceCell::new(),
             dates: vec![OnceCell::new(); instrument.date_keys.len()],
         }
     }
@@ -388,9 +394,12 @@ impl<'h> Filled<'h> {
         }
     }
 
-    fn values(&self) -> Values<'h> {
-        let slots = (0..self.raw.len()).map_while(|slot| Slot::try_from(slot).ok());
-        Values::new(slots.map(|slot| self.value(slot)).collect())
+    /// What the rules see in all slots, worked out when first asked for.
+    fn values(&self) -> &Values<'h> {
+        self.values.get_or_init(|| {
+            let slots = (0..self.raw.len()).map_while(|slot| Slot::try_from(slot).ok());
+            Values::new(slots.map(|slot| self.value(slot)).collect())
+        })
     }
 }
 

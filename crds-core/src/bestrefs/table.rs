@@ -38,43 +38,55 @@ impl Table {
     pub(super) fn steps<R>(
         &self,
         instrument: &Instrument,
-        values: Values<'_>,
+        header: &Values<'_>,
         mut ask: impl FnMut(&Values<'_>) -> Result<R, Miss>,
     ) -> Steps<R> {
-        let names = |values| HeaderNames {
+        let names = HeaderNames {
             instrument,
-            values,
+            values: header,
             with_needed: None,
         };
         // An expression that fails counts as harmless: Python CRDS warns and goes on.
-        let holds = |e: &Option<Expression>| e.as_ref().map(|e| e.holds(&names(&values)));
+        let holds = |e: &Option<Expression>| e.as_ref().map(|e| e.holds(&names));
         if let Some(Ok(true)) = holds(&self.omit) {
             return Steps::Settled(None);
         }
         if let Some(Ok(false)) = holds(&self.relevance) {
             return Steps::Settled(Some(Outcome::NotApplicable));
         }
-        let original = self.fallback.is_some().then(|| values.clone());
-        let mut values = values;
-        let prepared = self
-            .precondition(&mut values)
-            .and_then(|()| self.clear_irrelevant(instrument, &mut values));
-        if let Err(failure) = prepared {
-            return Steps::Settled(Some(Outcome::Error(failure.into())));
-        }
-        let first = ask(&values);
+        let changed = match self.prepared(instrument, header) {
+            Ok(changed) => changed,
+            Err(failure) => return Steps::Settled(Some(Outcome::Error(failure.into()))),
+        };
+        let values = changed.as_ref().unwrap_or(header);
+        let first = ask(values);
         let get = |slot| values.get(slot);
         let is_final = instrument
             .detector_and_gain
             .is_some_and(|[detector, gain]| {
                 hst_rules::is_not_reprocessed(get(detector), get(gain))
             });
-        let rescue = match (is_final, original) {
-            (true, _) => Rescue::NotApplicable,
-            (false, Some(values)) => self.second_look(instrument, values, ask),
-            (false, None) => Rescue::None,
+        let rescue = if is_final {
+            Rescue::NotApplicable
+        } else {
+            self.second_look(instrument, header, ask)
         };
         Steps::Asked(first, rescue)
+    }
+
+    /// The header that is put to the table, if it is not the one given.
+    fn prepared<'v>(
+        &self,
+        instrument: &Instrument,
+        header: &'v Values<'_>,
+    ) -> Result<Option<Values<'v>>, LookupFailure> {
+        if self.precondition.is_none() && self.parameter_relevance.is_empty() {
+            return Ok(None);
+        }
+        let mut values = header.borrowed();
+        self.precondition(&mut values)?;
+        self.clear_irrelevant(instrument, &mut values)?;
+        Ok(Some(values))
     }
 
     fn precondition(&self, values: &mut Values<'_>) -> Result<(), LookupFailure> {
@@ -120,12 +132,13 @@ impl Table {
     fn second_look<R>(
         &self,
         instrument: &Instrument,
-        mut values: Values<'_>,
+        header: &Values<'_>,
         mut ask: impl FnMut(&Values<'_>) -> Result<R, Miss>,
     ) -> Rescue<R> {
         let Some(hook) = &self.fallback else {
             return Rescue::None;
         };
+        let mut values = header.borrowed();
         if let Err(problem) = hook.apply(&mut values) {
             let rule = hook.name();
             return Rescue::Failed(LookupFailure::Rule { rule, problem }.into());

@@ -113,28 +113,40 @@ impl MatchTable {
         for column in &self.columns {
             column.validate(values).map_err(|f| Miss::Final(f.into()))?;
         }
-        const OUT: u16 = u16::MAX;
-        let mut weights = vec![0_u16; self.choices.len()];
-        for column in &self.columns {
-            let value = values.get(column.slot).unwrap_or("UNDEFINED");
-            let verdicts: Vec<Verdict> = column.cells.iter().map(|c| c.verdict(value)).collect();
-            for (weight, cell) in weights.iter_mut().zip(&column.rows) {
-                match verdicts.get(*cell as usize) {
-                    Some(Verdict::Match) if *weight != OUT => *weight += 1,
-                    Some(Verdict::Match | Verdict::DontCare) => {}
-                    _ => *weight = OUT,
-                }
+        // The rows still in, with how many of their cells matched.
+        let mut rows: Vec<(u32, u32)> = Vec::new();
+        let mut verdicts = Vec::new();
+        let (first, others) = match self.columns.split_first() {
+            Some(columns) => columns,
+            None if self.choices.is_empty() => return Ok(Vec::new()),
+            None => return Ok(vec![(0..).take(self.choices.len()).collect()]),
+        };
+        first.verdicts(values, &mut verdicts);
+        for (row, cell) in (0..).zip(&first.rows) {
+            match verdicts.get(*cell as usize) {
+                Some(Verdict::Match) => rows.push((row, 1)),
+                Some(Verdict::DontCare) => rows.push((row, 0)),
+                Some(Verdict::No) | None => {}
             }
         }
-        let mut groups: Vec<Vec<u32>> = vec![Vec::new(); self.columns.len() + 1];
-        for (row, weight) in (0..).zip(weights) {
-            if let Some(group) = groups.get_mut(usize::from(weight)) {
-                group.push(row);
+        for column in others {
+            if rows.is_empty() {
+                break;
             }
+            column.verdicts(values, &mut verdicts);
+            rows.retain_mut(|(row, weight)| {
+                let cell = column.rows.get(*row as usize);
+                let verdict = cell.and_then(|cell| verdicts.get(*cell as usize));
+                *weight += u32::from(verdict == Some(&Verdict::Match));
+                !matches!(verdict, Some(Verdict::No) | None)
+            });
         }
-        groups.retain(|group| !group.is_empty());
-        groups.reverse();
-        Ok(groups)
+        // The sort is stable: rows of equal weight stay in order.
+        rows.sort_by_key(|(_, weight)| std::cmp::Reverse(*weight));
+        Ok(rows
+            .chunk_by(|(_, a), (_, b)| a == b)
+            .map(|group| group.iter().map(|(row, _)| *row).collect())
+            .collect())
     }
 }
 
@@ -178,6 +190,13 @@ impl Column {
             },
             substitutions,
         })
+    }
+
+    /// What each cell says to the header's value.
+    fn verdicts(&self, values: &Values<'_>, verdicts: &mut Vec<Verdict>) {
+        let value = values.get(self.slot).unwrap_or("UNDEFINED");
+        verdicts.clear();
+        verdicts.extend(self.cells.iter().map(|cell| cell.verdict(value)));
     }
 
     fn validate(&self, values: &Values<'_>) -> Result<(), LookupFailure> {

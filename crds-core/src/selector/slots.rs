@@ -50,6 +50,16 @@ impl<'v> Values<'v> {
         Self(values)
     }
 
+    /// The same values, to be changed.
+    pub(crate) fn borrowed(&self) -> Values<'_> {
+        let values = self.0.iter();
+        Values(
+            values
+                .map(|value| value.as_deref().map(Cow::Borrowed))
+                .collect(),
+        )
+    }
+
     pub(crate) fn get(&self, slot: Slot) -> Option<&str> {
         self.0.get(usize::from(slot))?.as_deref()
     }

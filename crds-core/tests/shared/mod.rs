@@ -1,11 +1,13 @@
 //! What several tests need: the outside test data, and how answers are compared.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::path::PathBuf;
 
 use crds_core::bestrefs::Outcome;
 use crds_core::header::{Header, float_text};
+use crds_core::rules::Context;
 use serde_json::Value;
 
 /// The directory of test data that is not part of the repository, or a note on stderr.
@@ -63,4 +65,36 @@ pub(crate) fn class_of_record(value: &Value) -> String {
             file => file.into(),
         },
     }
+}
+
+/// Headers made from the rules: every value a column has, with every kind of date, and gaps.
+pub(crate) fn headers_from_rules(context: &Context) -> Vec<Header> {
+    let dates = [
+        ("1990-01-01", "00:00:00"),
+        ("2009-05-14", "00:00:00"),
+        ("2017-03-05", "12:00:00.25"),
+        ("2030-12-31", "23:59:59"),
+        ("UNDEFINED", "UNDEFINED"),
+    ];
+    let mut headers = Vec::new();
+    let mut row_number = 0;
+    for file in context.references() {
+        for row in context.rows_choosing(file) {
+            for (number, (date, time)) in dates.iter().enumerate() {
+                let mut header = Header::new();
+                header.set("INSTRUME", row.instrument.to_uppercase());
+                for (index, (key, cell)) in row.parameters.iter().enumerate() {
+                    let value = cell.split('|').next().unwrap_or_default();
+                    if (row_number + index) % 7 != number {
+                        header.set(key, value);
+                    }
+                }
+                header.set("DATE-OBS", *date);
+                header.set("TIME-OBS", *time);
+                headers.push(header);
+            }
+            row_number += 1;
+        }
+    }
+    headers
 }
