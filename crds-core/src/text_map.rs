@@ -50,15 +50,31 @@ impl<V: Copy> TextMap<V> {
     }
 }
 
-/// A text of up to 15 bytes, and its length, as one number.
+/// A text of up to 15 bytes, and its length in the highest byte, as one number.
 fn short(text: &str) -> Option<u128> {
-    let mut bytes = [0; 16];
-    let length = u8::try_from(text.len())
-        .ok()
-        .filter(|length| *length < 16)?;
-    bytes[15] = length;
-    bytes[..text.len()].copy_from_slice(text.as_bytes());
-    Some(u128::from_le_bytes(bytes))
+    let bytes = text.as_bytes();
+    let length = bytes.len();
+    // Two reads that may overlap cover the text; what they share is shifted out.
+    let content = match length {
+        0..4 => bytes
+            .iter()
+            .rev()
+            .fold(0, |sum, byte| sum << 8 | u128::from(*byte)),
+        4..8 => {
+            let low = u32::from_le_bytes(*bytes.first_chunk()?);
+            let high = u32::from_le_bytes(*bytes.last_chunk()?);
+            u128::from(low) | u128::from(high) >> (8 * (8 - length)) << 32
+        }
+        8..16 => {
+            let low = u64::from_le_bytes(*bytes.first_chunk()?);
+            let high = u64::from_le_bytes(*bytes.last_chunk()?);
+            // With 8 bytes nothing of the second read is left.
+            let rest = u128::from(high) >> (8 * (16 - length));
+            u128::from(low) | rest << 64
+        }
+        _ => return None,
+    };
+    Some(content | (length as u128) << 120)
 }
 
 #[cfg(test)]

@@ -2,19 +2,18 @@
 //! type in turn.
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::answer::Name;
+use super::filled::{DatesOf, Filled};
 use super::remember::{ABSENT, Combination, Known, Numbers, TableMemory, ValueId};
 use super::table::{Steps, unknown_type};
 use super::{BestReferences, Outcome};
-use crate::header::{Header, condition, trim};
+use crate::header::{Header, condition};
 use crate::observatory::hst_rules::Hook;
 use crate::rules::{Context, Found, Instrument, LoadError, MappingName, Root, Table, TypeRule};
-use crate::selector::date::{self, Moment};
-use crate::selector::slots::{Slot, Values};
-use crate::selector::{Dates, LookupFailure, Miss, Node, Timeline};
+use crate::selector::slots::Values;
+use crate::selector::{Dates, Miss, Node, Timeline};
 
 /// In what form the header is put to the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +92,8 @@ pub struct Lookups<'c> {
     numbers: Numbers,
     /// By the places of the instrument and the type.
     tables: Vec<Vec<TableMemory>>,
-    /// Space for the values of one header, by slot, and of one table.
+    /// Space for the values of one header, by slot.
     ids: Vec<ValueId>,
-    combination: Vec<ValueId>,
 }
 
 impl<'c> Lookups<'c> {
@@ -105,7 +103,6 @@ impl<'c> Lookups<'c> {
             numbers: Numbers::default(),
             tables: Vec::new(),
             ids: Vec::new(),
-            combination: Vec::new(),
         }
     }
 
@@ -159,11 +156,12 @@ impl<'c> Lookups<'c> {
             TypeRule::NotApplicable => Outcome::NotApplicable,
             TypeRule::Omitted => return None,
             TypeRule::Table(table) => {
-                let is_combined = is_numbered && self.combine(table, filled);
+                let known = is_numbered.then(|| self.combination(table, filled));
                 let tables = self.tables.get_mut(index);
-                match tables.and_then(|tables| tables.get_mut(place)) {
-                    Some(memory) if is_combined => {
-                        remembered(filled, table, memory, Combination::new(&self.combination))?
+                let memory = tables.and_then(|tables| tables.get_mut(place));
+                match (memory, known.flatten()) {
+                    (Some(memory), Some(combination)) => {
+                        remembered(filled, table, memory, combination)?
                     }
                     _ => afresh(filled, table)?,
                 }
@@ -206,29 +204,20 @@ impl<'c> Lookups<'c> {
         true
     }
 
-    /// Puts together what decides about a table; false if that is not all that decides.
-    fn combine(&mut self, table: &Table, filled: &Filled<'_>) -> bool {
-        let Some(decisive) = &table.decisive else {
-            return false;
-        };
-        let ids = &self.ids;
-        self.combination.clear();
-        self.combination.extend(
-            decisive
-                .iter()
-                .filter_map(|slot| ids.get(usize::from(*slot))),
-        );
-        if table.precondition.is_none() && table.fallback.is_none() {
-            return true;
+    /// What decides about a table; nothing if there is more to it than values.
+    fn combination(&self, table: &Table, filled: &Filled<'_>) -> Option<Combination> {
+        let decisive = table.decisive.as_ref()?;
+        let mut stretch = 0;
+        if table.precondition.is_some() || table.fallback.is_some() {
+            // Special rules look at the header's date, and at keys in lower case if there are any.
+            if filled.path != LookupPath::Conditioned {
+                return None;
+            }
+            if let Some(keys) = table.stretch_of {
+                stretch = Hook::stretch(filled.date(keys).ok()?);
+            }
         }
-        // Special rules look at the header's date, and at keys in lower case if there are any.
-        let stretch = match table.stretch_of.map(|keys| filled.date(keys)) {
-            None => 0,
-            Some(Ok(date)) => Hook::stretch(date),
-            Some(Err(_)) => return false,
-        };
-        self.combination.push(stretch);
-        filled.path == LookupPath::Conditioned
+        Some(Combination::new(decisive, &self.ids, stretch))
     }
 
     fn instrument(
@@ -337,96 +326,6 @@ fn is_upper_of(upper: &str, key: &str) -> bool {
     }
 }
 
-/// A header's values in the slots of an instrument's rules.
-struct Filled<'h> {
-    instrument: &'h Instrument,
-    path: LookupPath,
-    /// Unconditioned; on the conditioned path only needed keys are there.
-    raw: Vec<Option<&'h str>>,
-    values: OnceCell<Values<'h>>,
-    dates: Vec<OnceCell<Result<Moment, Arc<LookupFailure>>>>,
-}
-
-impl<'h> Filled<'h> {
-    fn new(instrument: &'h Instrument, header: &'h Header, path: LookupPath) -> Self {
-        let mut raw: Vec<Option<&'h str>> = vec![None; instrument.slots.len()];
-        for (key, value) in header.iter() {
-            let slot = match path {
-                LookupPath::AsGiven => instrument.slots.find(key),
-                LookupPath::Conditioned => instrument.reduced(key),
-            };
-            if let Some(place) = slot.and_then(|slot| raw.get_mut(usize::from(slot))) {
-                *place = Some(value);
-            }
-        }
-        if path == LookupPath::Conditioned {
-            for (from, to) in &instrument.copies {
-                raw[usize::from(*to)] = raw[usize::from(*from)];
-            }
-        }
-        Self {
-            instrument,
-            path,
-            raw,
-            values: OnceCell::new(),
-            dates: vec![OnceCell::new(); instrument.date_keys.len()],
-        }
-    }
-
-    fn raw(&self, slot: Slot) -> Option<&'h str> {
-        self.raw.get(usize::from(slot)).copied().flatten()
-    }
-
-    fn is_needed(&self, slot: Slot) -> bool {
-        let is_needed = self.instrument.is_needed.get(usize::from(slot));
-        is_needed.copied().unwrap_or(false)
-    }
-
-    /// What the rules see in a slot.
-    fn value(&self, slot: Slot) -> Option<Cow<'h, str>> {
-        match (self.raw(slot), self.path) {
-            (Some(text), LookupPath::Conditioned) => Some(condition(text)),
-            (Some(text), LookupPath::AsGiven) => Some(Cow::Borrowed(text)),
-            (None, LookupPath::Conditioned) if self.is_needed(slot) => {
-                Some(Cow::Borrowed("UNDEFINED"))
-            }
-            (None, _) => None,
-        }
-    }
-
-    /// What the rules see in all slots, worked out when first asked for.
-    fn values(&self) -> &Values<'h> {
-        self.values.get_or_init(|| {
-            let slots = (0..self.raw.len()).map_while(|slot| Slot::try_from(slot).ok());
-            Values::new(slots.map(|slot| self.value(slot)).collect())
-        })
-    }
-}
-
-impl Dates for Filled<'_> {
-    fn date(&self, date_keys: usize) -> Result<Moment, Arc<LookupFailure>> {
-        let read = || {
-            let date = read_date(self.instrument, date_keys, &|slot| self.value(slot));
-            date.map_err(Arc::new)
-        };
-        match self.dates.get(date_keys) {
-            Some(known) => known.get_or_init(read).clone(),
-            None => read(),
-        }
-    }
-}
-
-impl Instrument {
-    /// Where the reduced header keeps the value of a key.
-    fn reduced(&self, key: &str) -> Option<Slot> {
-        if key.bytes().all(|b| b.is_ascii() && !b.is_ascii_lowercase()) {
-            self.reduced.get(key)
-        } else {
-            self.reduced.get(&key.to_uppercase())
-        }
-    }
-}
-
 /// Looks a type up by what its table said about the same values.
 fn remembered(
     filled: &Filled<'_>,
@@ -471,54 +370,4 @@ fn afresh(filled: &Filled<'_>, table: &Table) -> Option<Outcome> {
         table.root.choose(values, &dates, &table.terminals)
     });
     table.outcome(&steps, |chosen| Ok(chosen.clone()))
-}
-
-/// Dates of a header that special rules may have changed.
-struct DatesOf<'d, 'v> {
-    instrument: &'d Instrument,
-    values: &'d Values<'v>,
-}
-
-impl Dates for DatesOf<'_, '_> {
-    fn date(&self, date_keys: usize) -> Result<Moment, Arc<LookupFailure>> {
-        let value = |slot| self.values.get(slot).map(Cow::Borrowed);
-        read_date(self.instrument, date_keys, &value).map_err(Arc::new)
-    }
-}
-
-/// The date that a combination of keys makes.
-fn read_date<'v>(
-    instrument: &Instrument,
-    date_keys: usize,
-    get: &dyn Fn(Slot) -> Option<Cow<'v, str>>,
-) -> Result<Moment, LookupFailure> {
-    let keys = instrument
-        .date_keys
-        .get(date_keys)
-        .map_or(&[][..], |keys| keys);
-    let name = |slot: Slot| Arc::clone(instrument.slots.name(slot));
-    let mut parts = Vec::with_capacity(keys.len());
-    for &slot in keys {
-        let value = get(slot).ok_or_else(|| LookupFailure::MissingParameter {
-            selector: "UseAfter",
-            parameter: name(slot),
-        })?;
-        parts.push(trim(&value).to_owned());
-    }
-    if let Some(undefined) = parts.iter().position(|part| *part == "UNDEFINED") {
-        return Err(LookupFailure::UndefinedDate {
-            parameter: name(keys[undefined]),
-        });
-    }
-    let text = parts.join(" ");
-    date::parse(trim(&text)).map_err(|reason| LookupFailure::InvalidDate {
-        parameters: keys
-            .iter()
-            .map(|slot| name(*slot).to_string())
-            .collect::<Vec<_>>()
-            .join(" ")
-            .into(),
-        value: text.into(),
-        reason: reason.into(),
-    })
 }

@@ -5,6 +5,7 @@
 //! many, remembering what it worked out about parts of earlier ones.
 
 mod answer;
+mod filled;
 mod lookup;
 mod remember;
 mod table;

@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use super::table::Steps;
 use crate::header::condition;
 use crate::selector::Timeline;
+use crate::selector::slots::Slot;
 use crate::text_map::TextMap;
 
 /// The number of a header value.
@@ -87,21 +88,31 @@ pub(super) enum Combination {
 }
 
 impl Combination {
-    pub(super) fn new(ids: &[ValueId]) -> Self {
-        match ids.len() {
-            0..=8 => Self::Narrow(packed(ids)),
-            9..=24 => Self::Wide(packed(ids)),
-            _ => Self::Any(ids.into()),
+    /// Packs the numbers found at these slots, and one more.
+    pub(super) fn new(slots: &[Slot], ids: &[ValueId], last: ValueId) -> Self {
+        let id = |slot: &Slot| ids.get(usize::from(*slot)).copied().unwrap_or(ABSENT);
+        match slots.len() {
+            0..8 => Self::Narrow(packed(slots, id, last)),
+            8..24 => Self::Wide(packed(slots, id, last)),
+            _ => Self::Any(slots.iter().map(id).chain([last]).collect()),
         }
     }
 }
 
-fn packed<const N: usize>(ids: &[ValueId]) -> [u64; N] {
+fn packed<const N: usize>(
+    slots: &[Slot],
+    id: impl Fn(&Slot) -> ValueId,
+    last: ValueId,
+) -> [u64; N] {
     let mut words = [0; N];
-    for (word, ids) in words.iter_mut().zip(ids.chunks(4)) {
-        for id in ids {
-            *word = *word << 16 | u64::from(*id);
+    for (word, slots) in words.iter_mut().zip(slots.chunks(4)) {
+        for slot in slots {
+            *word = *word << 16 | u64::from(id(slot));
         }
+    }
+    // Fewer slots than places: the last place is free.
+    if let Some(word) = words.last_mut() {
+        *word |= u64::from(last) << 48;
     }
     words
 }

@@ -123,7 +123,7 @@ fn any_literal() -> impl Strategy<Value = Literal<'static>> {
     let leaf = prop_oneof![
         Just(Literal::None),
         any::<bool>().prop_map(Literal::Bool),
-        any::<i64>().prop_map(|n| Literal::Int(n.into())),
+        any::<i64>().prop_map(Literal::Int),
         any::<f64>()
             .prop_filter("no NaN", |x| !x.is_nan())
             .prop_map(Literal::Float),

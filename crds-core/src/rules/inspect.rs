@@ -178,12 +178,15 @@ fn names_of_level<'l>(level: &'l Literal<'static>) -> Option<Vec<&'l str>> {
     }
 }
 
+/// Takes the cells on the way to a terminal, and the terminal.
+type Visit<'v, 'c> = &'v mut dyn FnMut(&[(&'c str, String)], &'c Choice);
+
 /// Visits every way through a selector to a terminal.
 fn paths<'c>(
     selector: &'c Selector,
     levels: &[Vec<&'c str>],
     above: &mut Vec<(&'c str, String)>,
-    visit: &mut dyn FnMut(&[(&'c str, String)], &'c Choice),
+    visit: Visit<'_, 'c>,
 ) {
     let Some((names, below)) = levels.split_first() else {
         return;

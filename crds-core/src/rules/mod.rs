@@ -5,6 +5,7 @@
 //! the caller's [`MappingSource`].
 
 mod checksum;
+mod compile;
 mod compiled;
 mod context;
 mod header;

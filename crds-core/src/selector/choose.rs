@@ -62,13 +62,12 @@ impl Node {
                     version.push_str(if index == 0 { "" } else { "." });
                     version.push_str(value);
                 }
-                match table.choose(&version).map_err(|f| Miss::Final(f.into()))? {
-                    Some(choice) => choice.follow(values, dates, terminals),
-                    None => {
-                        let value = version.into();
-                        Err(Miss::Lookup(LookupFailure::NothingEarlier { value }.into()))
-                    }
+                let chosen = table.choose(&version).map_err(|f| Miss::Final(f.into()))?;
+                if let Some(choice) = chosen {
+                    return choice.follow(values, dates, terminals);
                 }
+                let value = version.into();
+                Err(Miss::Lookup(LookupFailure::NothingEarlier { value }.into()))
             }
         }
     }

@@ -109,18 +109,15 @@ fn set(chars: &[char], start: usize) -> Option<(Part, usize)> {
     let mut ranges = Vec::new();
     let mut at = 0;
     while let Some(&low) = members.get(at) {
-        match (members.get(at + 1), members.get(at + 2)) {
+        if let (Some('-'), Some(&high)) = (members.get(at + 1), members.get(at + 2)) {
             // An empty range such as `z-a` has no members.
-            (Some('-'), Some(&high)) => {
-                if low <= high {
-                    ranges.push((low, high));
-                }
-                at += 3;
+            if low <= high {
+                ranges.push((low, high));
             }
-            _ => {
-                ranges.push((low, low));
-                at += 1;
-            }
+            at += 3;
+        } else {
+            ranges.push((low, low));
+            at += 1;
         }
     }
     let part = Part::Set {

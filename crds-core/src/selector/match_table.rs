@@ -10,7 +10,7 @@ use super::cell::{Cell, Verdict, is_esoteric, or_list};
 use super::failure::{ListedValues, Miss};
 use super::slots::{Slot, Values};
 use super::tree;
-use super::{Choice, Compiler, LookupFailure};
+use super::{Choice, Compiler, LookupFailure, Substitutions};
 use crate::header::{condition, python_float, trim};
 use crate::literal::Literal;
 
@@ -262,8 +262,6 @@ impl Listed {
 
 /// What Python CRDS replaces in every table, unless the table's header says something else for it.
 const BUILT_IN: [&str; 2] = ["META.SUBARRAY.NAME", "SUBARRAY"];
-
-type Substitutions = Vec<(Literal<'static>, Literal<'static>)>;
 
 fn substitutions_of(compiler: &Compiler<'_>, name: &str) -> Substitutions {
     let own = compiler.substitutions.iter().find(|(n, _)| **n == *name);

@@ -28,6 +28,8 @@ use std::sync::Arc;
 
 use slots::{Slot, Slots};
 
+use crate::literal::Literal;
+
 /// The number of a terminal in its table's list.
 pub(crate) type TerminalId = u32;
 
@@ -46,18 +48,15 @@ pub(crate) enum Choice {
     Node(Arc<Node>),
 }
 
+/// Cells of one parameter that are replaced before anything else: old and new.
+pub(crate) type Substitutions = Vec<(Literal<'static>, Literal<'static>)>;
+
 /// What the compilation of one table needs and collects.
 pub(crate) struct Compiler<'c> {
     pub(crate) slots: &'c mut Slots,
     /// The parameters of each level.
     pub(crate) parameters: &'c [Vec<Box<str>>],
-    pub(crate) substitutions: &'c [(
-        Box<str>,
-        Vec<(
-            crate::literal::Literal<'static>,
-            crate::literal::Literal<'static>,
-        )>,
-    )],
+    pub(crate) substitutions: &'c [(Box<str>, Substitutions)],
     pub(crate) merges: bool,
     /// The combinations of keys that make up a date, shared by the instrument's tables.
     pub(crate) date_keys: &'c mut Vec<Arc<[Slot]>>,

@@ -48,9 +48,15 @@ impl Selector {
     /// All names the selector can give, special values included, in tree order with repeats.
     pub(crate) fn each_name<'s>(&'s self, visit: &mut impl FnMut(&'s str)) {
         match self {
-            Self::Match(rows) => rows.iter().for_each(|(_, c)| c.each_name(visit)),
+            Self::Match(rows) => {
+                for (_, choice) in rows {
+                    choice.each_name(visit);
+                }
+            }
             Self::UseAfter(entries) | Self::VersionAfter(entries) => {
-                entries.iter().for_each(|(_, c)| c.each_name(visit));
+                for (_, choice) in entries {
+                    choice.each_name(visit);
+                }
             }
         }
     }
@@ -79,7 +85,11 @@ impl Choice {
     fn each_name<'s>(&'s self, visit: &mut impl FnMut(&'s str)) {
         match self {
             Self::File(name) => visit(name),
-            Self::Several(names) => names.iter().for_each(|name| visit(name)),
+            Self::Several(names) => {
+                for name in names {
+                    visit(name);
+                }
+            }
             Self::Nested(selector) => selector.each_name(visit),
         }
     }

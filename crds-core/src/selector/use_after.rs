@@ -1,4 +1,4 @@
-//! UseAfter and VersionAfter: the latest entry that is not later than the dataset.
+//! `UseAfter` and `VersionAfter`: the latest entry that is not later than the dataset.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -65,12 +65,12 @@ impl UseAfter {
             compiler.date_keys.push(slots.into());
             compiler.date_keys.len() - 1
         });
-        let mut compiled = entries
+        let mut dated = entries
             .iter()
             .map(|(key, choice)| Ok((DateKey::new(key), compiler.choice(choice, level)?)))
             .collect::<Result<Vec<_>, String>>()?;
-        compiled.sort_by(|a, b| a.0.compare(&b.0));
-        Ok(Self::of_sorted(date_keys, compiled.into_iter()))
+        dated.sort_by(|a, b| a.0.compare(&b.0));
+        Ok(Self::of_sorted(date_keys, dated.into_iter()))
     }
 
     fn of_sorted(date_keys: usize, entries: impl Iterator<Item = (DateKey, Choice)>) -> Self {
@@ -148,14 +148,14 @@ impl VersionAfter {
         entries: &[(Box<str>, tree::Choice)],
         level: usize,
     ) -> Result<Self, String> {
-        let mut compiled = Vec::with_capacity(entries.len());
+        let mut versions = Vec::with_capacity(entries.len());
         for (key, choice) in entries {
             let version =
                 version::parse(key).ok_or_else(|| format!("the key {key:?} is not a version"))?;
-            compiled.push((version, compiler.choice(choice, level)?));
+            versions.push((version, compiler.choice(choice, level)?));
         }
-        compiled.sort_by_key(|(version, _)| *version);
-        if let Some(pair) = compiled.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        versions.sort_by_key(|(version, _)| *version);
+        if let Some(pair) = versions.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(format!("two of its keys mean the version {:?}", pair[0].0));
         }
         Ok(Self {
@@ -164,7 +164,7 @@ impl VersionAfter {
                 .iter()
                 .map(|slot| Arc::clone(compiler.slots.name(*slot)))
                 .collect(),
-            entries: compiled,
+            entries: versions,
         })
     }
 

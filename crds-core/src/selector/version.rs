@@ -1,4 +1,4 @@
-//! Versions as JWST's VersionAfter compares them: up to three leading integers.
+//! Versions as JWST's `VersionAfter` compares them: up to three leading integers.
 
 /// A version's leading numbers, missing ones 0.
 pub(crate) type Version = [u32; 3];

@@ -1,151 +1,10 @@
 //! The stack machine: opcodes in, a graph of values out.
 
 use super::PickleError;
+use super::values::{Class, EMPTY, Id, Link, NOTHING, Object, Pickled, Value};
 
 /// How many values a pickle may make. That of a whole HST context makes 0.7 million.
 const MAX_VALUES: usize = 4_000_000;
-
-/// The number of a value.
-pub(super) type Id = u32;
-
-/// No value.
-pub(super) const NOTHING: Id = Id::MAX;
-
-/// One value; containers refer to their content by number.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'p> {
-    None,
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(&'p str),
-    /// A stretch of `Pickled::items`.
-    Tuple {
-        start: u32,
-        len: u32,
-    },
-    /// A chain of `Pickled::links`; the keys are `NOTHING`.
-    List(Chain),
-    Dict(Chain),
-    Class(Class),
-    Object(u32),
-    /// The result of a call that is not made, such as a compiled regular expression.
-    NotMade,
-}
-
-/// The first and last link of a container that grows.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Chain {
-    first: u32,
-    last: u32,
-}
-
-const EMPTY: Chain = Chain {
-    first: NOTHING,
-    last: NOTHING,
-};
-
-#[derive(Debug, Clone, Copy)]
-struct Link {
-    key: Id,
-    value: Id,
-    next: u32,
-}
-
-/// An instance: what it was made with, what its state is, and what was put into it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Object {
-    pub(super) class: Class,
-    pub(super) arguments: Id,
-    pub(super) state: Id,
-    pub(super) content: Chain,
-}
-
-/// The names a CRDS pickle may mention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
-    Pipeline,
-    Instrument,
-    Reference,
-    LowerCaseDict,
-    Selections,
-    Match,
-    UseAfter,
-    VersionAfter,
-    Selection,
-    /// Compiled cells, which are compiled anew from the rows.
-    Derived,
-    /// Functions that are referred to, or called for something that is compiled anew.
-    Function,
-}
-
-impl Class {
-    fn new(module: &str, name: &str) -> Option<Self> {
-        Some(match (module, name) {
-            ("crds.core.rmap" | "crds.rmap", name) => match name {
-                "PipelineContext" => Self::Pipeline,
-                "InstrumentContext" => Self::Instrument,
-                "ReferenceMapping" => Self::Reference,
-                "LowerCaseDict" => Self::LowerCaseDict,
-                "MappingSelectionsDict" => Self::Selections,
-                "get_cached_mapping" | "load_mapping" => Self::Function,
-                _ => return None,
-            },
-            ("crds.core.selectors" | "crds.selectors", name) => match name {
-                "MatchSelector" => Self::Match,
-                "UseAfterSelector" => Self::UseAfter,
-                "VersionAfterSelector" => Self::VersionAfter,
-                "Selection" => Self::Selection,
-                "MatchSelection" | "Matcher" | "NaMatcher" | "GlobMatcher"
-                | "InequalityMatcher" | "BinaryMatcher" | "RegexMatcher" | "NotMatcher" => {
-                    Self::Derived
-                }
-                _ => return None,
-            },
-            ("re", "_compile") => Self::Function,
-            _ => return None,
-        })
-    }
-}
-
-/// Everything a pickle made.
-#[derive(Debug)]
-pub(super) struct Pickled<'p> {
-    values: Vec<Value<'p>>,
-    items: Vec<Id>,
-    links: Vec<Link>,
-    objects: Vec<Object>,
-    /// The value the pickle is about.
-    pub(super) root: Id,
-}
-
-impl<'p> Pickled<'p> {
-    pub(super) fn value(&self, id: Id) -> Value<'p> {
-        self.values.get(id as usize).copied().unwrap_or(Value::None)
-    }
-
-    pub(super) fn object(&self, id: Id) -> Option<Object> {
-        match self.value(id) {
-            Value::Object(number) => self.objects.get(number as usize).copied(),
-            _ => None,
-        }
-    }
-
-    pub(super) fn tuple(&self, start: u32, len: u32) -> &[Id] {
-        let end = start as usize + len as usize;
-        self.items.get(start as usize..end).unwrap_or_default()
-    }
-
-    /// The pairs of a container, in the order in which they were put in.
-    pub(super) fn pairs(&self, chain: Chain) -> impl Iterator<Item = (Id, Id)> {
-        let mut next = chain.first;
-        std::iter::from_fn(move || {
-            let link = self.links.get(next as usize)?;
-            next = link.next;
-            Some((link.key, link.value))
-        })
-    }
-}
 
 /// Runs a pickle.
 pub(super) fn read(bytes: &[u8]) -> Result<Pickled<'_>, PickleError> {
@@ -188,6 +47,7 @@ impl<'p> Machine<'p> {
     }
 
     /// Takes the next opcode; true at the end.
+    #[allow(clippy::too_many_lines, reason = "one arm for each opcode")]
     fn step(&mut self) -> Step<bool> {
         let [opcode] = self.array()?;
         match opcode {
@@ -420,7 +280,7 @@ impl<'p> Machine<'p> {
     fn put_all(&mut self, width: usize) -> Step<()> {
         let mark = self.mark()?;
         let values = self.stack.split_off(mark);
-        if values.len() % width != 0 {
+        if !values.len().is_multiple_of(width) {
             return self.error("a dictionary has a key without a value");
         }
         let container = self.top()?;

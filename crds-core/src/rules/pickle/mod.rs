@@ -7,6 +7,7 @@
 
 mod machine;
 mod objects;
+mod values;
 
 use std::collections::HashMap;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::Cell;
 
 use super::PickleError;
-use super::machine::{self, Class, Id, NOTHING, Object, Value};
+use super::values::{self, Class, Id, NOTHING, Object, Value};
 use crate::literal::{Literal, MAX_DEPTH};
 use crate::rules::mapping::{Body, Mapping, targets};
 use crate::rules::{MappingKind, MappingName, RuleHeader};
@@ -21,7 +21,7 @@ pub(super) struct Pickled {
 }
 
 pub(super) struct Reader<'r, 'p> {
-    made: &'r machine::Pickled<'p>,
+    made: &'r values::Pickled<'p>,
     copied: Cell<usize>,
 }
 
@@ -34,8 +34,19 @@ fn error<T>(problem: impl Into<String>) -> Read<T> {
     })
 }
 
+/// Rows whose keys are texts.
+fn keyed(
+    rows: impl Iterator<Item = Read<(Literal<'static>, Choice)>>,
+) -> Read<Vec<(Box<str>, Choice)>> {
+    rows.map(|row| match row? {
+        (Literal::Str(key), choice) => Ok((Box::from(&*key), choice)),
+        (key, _) => error(format!("the key {key} is not a text")),
+    })
+    .collect()
+}
+
 impl<'r, 'p> Reader<'r, 'p> {
-    pub(super) fn new(made: &'r machine::Pickled<'p>) -> Self {
+    pub(super) fn new(made: &'r values::Pickled<'p>) -> Self {
         Self {
             made,
             copied: Cell::new(0),
@@ -123,21 +134,10 @@ impl<'r, 'p> Reader<'r, 'p> {
         let rows = self.made.pairs(rows).map(|(_, row)| self.row(row, depth));
         match object.class {
             Class::Match => rows.collect::<Read<_>>().map(Selector::Match),
-            Class::UseAfter => self.keyed(rows).map(Selector::UseAfter),
-            Class::VersionAfter => self.keyed(rows).map(Selector::VersionAfter),
+            Class::UseAfter => keyed(rows).map(Selector::UseAfter),
+            Class::VersionAfter => keyed(rows).map(Selector::VersionAfter),
             _ => error("a selector is something else"),
         }
-    }
-
-    fn keyed(
-        &self,
-        rows: impl Iterator<Item = Read<(Literal<'static>, Choice)>>,
-    ) -> Read<Vec<(Box<str>, Choice)>> {
-        rows.map(|row| match row? {
-            (Literal::Str(key), choice) => Ok((Box::from(&*key), choice)),
-            (key, _) => error(format!("the key {key} is not a text")),
-        })
-        .collect()
     }
 
     fn row(&self, id: Id, depth: usize) -> Read<(Literal<'static>, Choice)> {
@@ -231,7 +231,7 @@ impl<'r, 'p> Reader<'r, 'p> {
         })
     }
 
-    fn dict(&self, chain: machine::Chain, depth: usize) -> Read<Literal<'static>> {
+    fn dict(&self, chain: values::Chain, depth: usize) -> Read<Literal<'static>> {
         let pairs = self.made.pairs(chain);
         pairs
             .map(|(key, value)| {

@@ -46,13 +46,12 @@ fn hostile_sizes_are_refused_quickly() {
     assert!(refusal(b"\x80\x04X\xff\xff\xff\xffx.").contains("too early"));
     assert!(refusal(b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffx.").contains("too early"));
     assert!(refusal(b"\x80\x04Nr\xff\xff\xff\xff.").contains("out of order"));
-    assert!(refusal(&[b'N'; 5_000_000]).contains("values"));
+    assert!(refusal(&vec![b'N'; 5_000_000]).contains("values"));
     assert!(refusal(&vec![b'N'; MAX_BYTES + 1]).contains("bytes"));
     // A list that holds itself, and tuples that double thirty times.
     assert!(!refusal(b"\x80\x04]\x94h\x00a.").is_empty());
     let mut doubling = b"\x80\x04N\x94".to_vec();
     for number in 0..30 {
-        doubling.extend([b'0'; 0]);
         doubling.extend([b'h', number, b'h', number, 0x86, 0x94]);
     }
     doubling.push(b'.');
