@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use caldp_tests::{MastServer, calcos_directory, fixtures, unpack_fixture};
+use caldp_tests::{MastServer, S3Server, calcos_directory, fixtures, unpack_fixture};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -101,6 +101,29 @@ fn inputs_come_from_mast() {
             .join(format!("{DATASET}_x1d.fits"))
             .is_file()
     );
+}
+
+#[test]
+fn inputs_come_from_the_public_bucket_without_credentials() {
+    let home = tempfile::tempdir().unwrap();
+    let raw = home.path().join("raw");
+    fs::create_dir(&raw).unwrap();
+    unpack_fixture(DATASET, &raw);
+    let bucket = S3Server::start(&["stpubdata"]);
+    bucket.make_public("stpubdata");
+    bucket.put_directory("stpubdata", &format!("hst/public/lbgu/{DATASET}"), &raw);
+    let mast = MastServer::start();
+    let mut command = caldp_process(home.path(), &[DATASET, "stpubdata:", "file:out"]);
+    command
+        .env("AWS_ENDPOINT_URL", bucket.endpoint())
+        .env("CALDP_MAST_URL", mast.url());
+    succeed(command);
+    assert!(
+        products(&home.path().join("out"))
+            .join(format!("{DATASET}_x1d.fits"))
+            .is_file()
+    );
+    assert_eq!(mast.seen(), [], "MAST was asked for what the bucket has");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::archive::{self, ArchiveError, Limits};
 use super::belonging::{association_name, belonging};
 use super::mast::{self, MastClient, MastError};
 use super::poller::{Poller, PollerError};
+use super::public_bucket::{self, Found};
 use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::exit_code::ExitCode;
 use caldp_core::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
@@ -56,11 +57,6 @@ pub enum InputError {
     /// The list of a mosaic's exposures cannot be used.
     #[error(transparent)]
     Poller(#[from] PollerError),
-    /// This source is not available.
-    #[error(
-        "inputs from {0} are not supported yet\nhint: use file:<directory> or s3://bucket/prefix"
-    )]
-    Unsupported(Source),
 }
 
 impl InputError {
@@ -105,8 +101,10 @@ pub async fn gather(
             blocking(move || from_directory(&directory, &dataset, &folder, limits)).await?
         }
         Source::S3(place) => from_s3(place, dataset, folder, tools.s3.get().await, limits).await?,
-        Source::Mast(pollers) => from_mast(pollers.as_ref(), dataset, folder, tools).await?,
-        Source::PublicBucket => return Err(InputError::Unsupported(source.clone())),
+        Source::Mast(pollers) => {
+            Box::pin(from_mast(pollers.as_ref(), dataset, folder, tools)).await?
+        }
+        Source::PublicBucket => Box::pin(from_public_bucket(dataset, folder, tools)).await?,
     };
     if found.is_empty() {
         return Err(InputError::Nothing {
@@ -226,6 +224,23 @@ async fn from_mast(
     let mut names = list(folder)?;
     names.sort_unstable();
     Ok(names)
+}
+
+/// What the public bucket has, and from MAST what it does not have.
+async fn from_public_bucket(
+    dataset: &Dataset,
+    folder: &Path,
+    tools: &Tools<'_>,
+) -> Result<Vec<String>, InputError> {
+    if dataset.kind() == Kind::Ipppssoot {
+        let s3 = S3::anonymous().await;
+        if public_bucket::bring(&s3, dataset, folder).await == Found::Everything {
+            let mut names = list(folder)?;
+            names.sort_unstable();
+            return Ok(names);
+        }
+    }
+    from_mast(None, dataset, folder, tools).await
 }
 
 async fn loose_objects(

@@ -8,6 +8,7 @@ mod belonging;
 pub mod gather;
 pub mod mast;
 pub mod poller;
+pub mod public_bucket;
 
 use caldp_core::uri::{Location, S3Uri, UriError};
 use std::fmt;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod mosaics;
+mod public;
 mod token;
 mod transfers;
 

@@ -1,0 +1,122 @@
+//! Raw files from MAST's public bucket (`stpubdata:`), which needs no credentials.
+//!
+//! Where files lie is planned in [`super::mast::public`]; here objects are listed and fetched.
+//! The bucket is never the last word: whatever goes wrong is logged and leaves the files to MAST,
+//! which brings only what is not there yet.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use caldp_core::dataset::Dataset;
+use caldp_core::s3::{Delimiter, Expected, S3, S3Error};
+use caldp_core::uri::S3Uri;
+use futures_util::{StreamExt, stream};
+
+use super::mast::FileName;
+use super::mast::public::{self, BUCKET};
+use crate::calibrate::association::Association;
+
+/// How many objects are fetched at a time.
+const FILES_IN_FLIGHT: usize = 4;
+
+/// Whether the bucket had everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Every input is in the directory, the raw files of every member included.
+    Everything,
+    /// Something has to come from elsewhere.
+    Part,
+}
+
+/// An input in the bucket.
+struct Input {
+    key: String,
+    file: FileName,
+    size: u64,
+}
+
+/// Brings what the bucket has of a dataset's inputs into `folder`.
+pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path) -> Found {
+    match bring_all(s3, dataset, folder).await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::warn!("the public bucket cannot be used, MAST is asked instead: {error}");
+            Found::Part
+        }
+    }
+}
+
+/// As [`bring`]; an error is of the bucket as a whole.
+async fn bring_all(s3: &S3, dataset: &Dataset, folder: &Path) -> Result<Found, S3Error> {
+    let inputs = inputs_of(s3, dataset, dataset.name()).await?;
+    let mut have = get(s3, &inputs, folder).await;
+    let table = format!("{dataset}_asn.fits");
+    let listed = inputs.iter().any(|input| input.file.as_str() == table);
+    let complete = if listed {
+        let Ok(association) = Association::read(&folder.join(&table)) else {
+            // Not fetched, or damaged; MAST's copy will tell.
+            return Ok(Found::Part);
+        };
+        let members: Vec<&str> = association.exposures().map(|m| &*m.name).collect();
+        for member in missing(&members, &have) {
+            let inputs = inputs_of(s3, dataset, member).await?;
+            have.extend(get(s3, &inputs, folder).await);
+        }
+        missing(&members, &have).is_empty()
+    } else {
+        let names: Vec<&str> = have.iter().map(FileName::as_str).collect();
+        public::has_exposure(dataset, &names)
+    };
+    let all_came = inputs.iter().all(|input| have.contains(&input.file));
+    Ok(if complete && all_came {
+        Found::Everything
+    } else {
+        Found::Part
+    })
+}
+
+fn missing<'a>(members: &[&'a str], have: &BTreeSet<FileName>) -> Vec<&'a str> {
+    let names: Vec<&str> = have.iter().map(FileName::as_str).collect();
+    public::missing_members(members.iter().copied(), &names)
+}
+
+/// The inputs of `dataset` that are kept under the name of `owner`.
+async fn inputs_of(s3: &S3, dataset: &Dataset, owner: &str) -> Result<Vec<Input>, S3Error> {
+    let Some(prefix) = public::prefix(owner) else {
+        return Ok(Vec::new());
+    };
+    let page = s3.list(BUCKET, &prefix, Delimiter::Slash).collect().await?;
+    let input = |object: &caldp_core::s3::Object| {
+        let mut inputs = public::inputs(dataset, [object.key.as_str()]);
+        let (key, file) = inputs.pop()?;
+        let (key, size) = (key.to_owned(), object.size);
+        Some(Input { key, file, size })
+    };
+    Ok(page.objects.iter().filter_map(input).collect())
+}
+
+/// Fetches inputs; those that do not come are logged and left out.
+async fn get(s3: &S3, inputs: &[Input], folder: &Path) -> BTreeSet<FileName> {
+    let pending: Vec<_> = inputs
+        .iter()
+        .map(async |input| {
+            let uri = S3Uri::new(BUCKET, &input.key).ok()?;
+            let expected = Expected {
+                size: Some(input.size),
+                ..Expected::default()
+            };
+            match s3
+                .get_to_file(&uri, &folder.join(&input.file), &expected)
+                .await
+            {
+                Ok(_) => Some(input.file.clone()),
+                Err(error) => {
+                    tracing::warn!("{} is left to MAST: {error}", input.file);
+                    None
+                }
+            }
+        })
+        .collect();
+    let fetched = stream::iter(pending).buffer_unordered(FILES_IN_FLIGHT);
+    fetched.filter_map(async |file| file).collect().await
+}
