@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
             .map_err(RunError::at(Step::Messages, ExitCode::S3Upload))?;
 
         let delivery = Delivery::new(&store, self.request.layout, dataset);
-        let outcome = self.process(&workspace, &delivery).await;
+        let outcome = Box::pin(self.process(&workspace, &delivery)).await;
         if let Err(error) = &outcome {
             self.record_failure(error);
             // The failure that is reported is the first one; what is added to it is only said.
@@ -245,6 +245,7 @@ impl<'a> Run<'a> {
             workspace,
             "process_metrics.txt",
             &calibration.metrics,
+            calibration.exit_code(),
             started,
         )?;
         let programs = calibration.metrics.iter().map(ProgramRecord::from);
@@ -302,7 +303,8 @@ impl<'a> Run<'a> {
             cancel: self.cancel,
         })
         .await;
-        keep_metrics(workspace, "preview_metrics.txt", &made.metrics, started)?;
+        let (name, code) = ("preview_metrics.txt", ExitCode::Ok);
+        keep_metrics(workspace, name, &made.metrics, code, started)?;
         for warning in made.warnings {
             tracing::warn!("{warning}");
             self.record.warnings.push(warning.to_string());
@@ -436,14 +438,15 @@ fn keep_metrics(
     workspace: &Workspace,
     name: &str,
     ran: &[Metrics],
+    code: ExitCode,
     started: Instant,
 ) -> Result<(), RunError> {
-    let metrics = match ran.last() {
-        Some(last) => {
+    let metrics = match ran {
+        [_, ..] => {
             let commands: Vec<&str> = ran.iter().map(|m| m.command.as_str()).collect();
-            Metrics::total(&commands.join("; "), last.status, ran)
+            Metrics::total(&commands.join("; "), code, ran)
         }
-        None => Metrics::of_own_work("caldp", started.elapsed(), peak_memory_kib()),
+        [] => Metrics::of_own_work("caldp", started.elapsed(), peak_memory_kib()),
     };
     fs::write(workspace.logs().join(name), metrics.render())
         .map_err(RunError::at(Step::Setup, ExitCode::Generic))

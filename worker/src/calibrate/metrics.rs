@@ -3,6 +3,7 @@
 //! (elapsed time on the fifth line, peak memory on the tenth, status on the last), so a report
 //! of a successful run is exactly those 23 lines.
 
+use caldp_core::exit_code::ExitCode;
 use std::fmt::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -47,17 +48,18 @@ pub struct Metrics {
 
 impl Metrics {
     /// The costs of programs that ran one after another, under one name: times and counts add
-    /// up, peak memory is the largest.
+    /// up, peak memory is the largest. The status is the step's, not the last program's: readers
+    /// take anything but 0 for a failed dataset, and some statuses are none.
     pub fn total<'a>(
         command: &str,
-        status: ExitStatus,
+        code: ExitCode,
         parts: impl IntoIterator<Item = &'a Metrics>,
     ) -> Metrics {
         let mut sum = Metrics {
             command: command.to_owned(),
             elapsed: Duration::ZERO,
             usage: Usage::default(),
-            status,
+            status: ExitStatus::from_raw(i32::from(code.number()) << 8),
         };
         for part in parts {
             sum.elapsed = sum.elapsed.saturating_add(part.elapsed);
@@ -258,7 +260,12 @@ mod tests {
     fn totals_add_times_and_keep_the_largest_memory() {
         let mut small = example(0);
         small.usage.peak_kib = 10;
-        let total = Metrics::total("all", ExitStatus::from_raw(0), [&example(0), &small]);
+        let tolerated = example(5 << 8);
+        let total = Metrics::total("all", ExitCode::Ok, [&tolerated, &small]);
+        assert!(total.render().ends_with("\tExit status: 0\n"));
+        assert!(total.render().starts_with("\tCommand being timed"));
+        let failed = Metrics::total("all", ExitCode::Stage1, [&small]);
+        assert!(failed.render().ends_with("\tExit status: 23\n"));
         assert_eq!(total.elapsed, Duration::from_millis(185_580));
         assert_eq!(total.usage.peak_kib, 423_876);
         assert_eq!(total.usage.minor_faults, 4);

@@ -144,6 +144,14 @@ pub async fn calibrate(dataset: &Dataset, place: Workplace<'_>) -> Calibration {
 }
 
 impl Calibration {
+    /// What the run exits with if calibration was its last step.
+    pub fn exit_code(&self) -> ExitCode {
+        match &self.result {
+            Ok(()) => ExitCode::Ok,
+            Err(error) => error.exit_code(),
+        }
+    }
+
     async fn run(
         &mut self,
         dataset: &Dataset,
