@@ -8,6 +8,7 @@ mod atomic;
 pub mod bestrefs;
 pub mod cache;
 mod client;
+pub mod command;
 pub mod config;
 pub mod dataset;
 mod expression;

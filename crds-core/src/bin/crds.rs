@@ -1,2 +1,7 @@
-//! The entry point.
-fn main() {}
+//! The `crds` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    crds_core::command::run(std::env::args_os())
+}

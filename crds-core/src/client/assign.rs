@@ -2,7 +2,7 @@
 //!
 //! The work is done by [`Client::assign`]; nothing is changed until [`Assignments::write`].
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -184,6 +184,10 @@ pub struct AssignError {
     errors: usize,
 }
 
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the form thiserror passes fields in"
+)]
 fn more(errors: &usize) -> String {
     match errors {
         0 | 1 => String::new(),
@@ -200,8 +204,9 @@ pub struct Written {
     pub outcome: Option<Result<UpdateOutcome, FitsError>>,
 }
 
-/// What is read of one file before any rules are.
-struct Dataset {
+/// What is read of one file before any rules are. A header from elsewhere has its id for a path.
+#[derive(Debug)]
+pub(crate) struct Dataset {
     path: PathBuf,
     instrument: String,
     header: Header,
@@ -216,16 +221,28 @@ impl Client {
         files: &[PathBuf],
         options: &AssignOptions,
     ) -> Result<Assignments, ClientError> {
+        let files: BTreeSet<&PathBuf> = files.iter().collect();
+        let datasets = files.into_iter().map(|path| Dataset::read(path)).collect();
+        self.assign_datasets(datasets, options).await
+    }
+
+    /// Like [`Client::assign`], for what has been read already.
+    pub(crate) async fn assign_datasets(
+        &self,
+        datasets: Vec<Result<Dataset, Box<Unreadable>>>,
+        options: &AssignOptions,
+    ) -> Result<Assignments, ClientError> {
+        self.refuse_remote()?;
         let context = self.context_file(options.context.as_ref()).await?;
         let bad = self.server_config().await?;
-        let files: BTreeSet<&PathBuf> = files.iter().collect();
         let mut rules: BTreeMap<String, Result<Arc<Context>, Arc<ClientError>>> = BTreeMap::new();
-        let mut answers = Vec::with_capacity(files.len());
-        for path in files {
-            let dataset = match read(path) {
+        let mut answers = Vec::with_capacity(datasets.len());
+        for dataset in datasets {
+            let dataset = match dataset {
                 Ok(dataset) => dataset,
-                Err(problem) => {
-                    answers.push(FileAssignment::failed(path, String::new(), problem));
+                Err(unreadable) => {
+                    let Unreadable { path, problem } = *unreadable;
+                    answers.push(FileAssignment::failed(&path, String::new(), problem));
                     continue;
                 }
             };
@@ -333,18 +350,41 @@ impl TypeChoice {
     }
 }
 
-fn read(path: &Path) -> Result<Dataset, Problem> {
-    let header = dataset::read(path)?;
-    let named = header.get("INSTRUME").map(str::to_lowercase);
-    let instrument = named.filter(|name| !name.is_empty() && name != "undefined");
-    Ok(Dataset {
-        path: path.to_owned(),
-        instrument: instrument.ok_or_else(|| Problem::NoInstrument(path.to_owned()))?,
-        header,
-    })
+/// A dataset whose header is of no use.
+#[derive(Debug)]
+pub(crate) struct Unreadable {
+    path: PathBuf,
+    problem: Problem,
 }
 
 impl Dataset {
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Self, Box<Unreadable>> {
+        match dataset::read(path) {
+            Ok(header) => Self::new(path, header),
+            Err(error) => Err(Box::new(Unreadable {
+                path: path.to_owned(),
+                problem: error.into(),
+            })),
+        }
+    }
+
+    /// Takes a header that names its instrument as `INSTRUME`.
+    pub(crate) fn new(path: &Path, header: Header) -> Result<Self, Box<Unreadable>> {
+        let named = header.get("INSTRUME").map(str::to_lowercase);
+        match named.filter(|name| !name.is_empty() && name != "undefined") {
+            Some(instrument) => Ok(Self {
+                path: path.to_owned(),
+                instrument,
+                header,
+            }),
+            None => Err(Box::new(Unreadable {
+                path: path.to_owned(),
+                problem: Problem::NoInstrument(path.to_owned()),
+            })),
+        }
+    }
+
     fn failed(&self, error: Arc<ClientError>) -> FileAssignment {
         let problem = Problem::Rules {
             path: self.path.clone(),
@@ -463,18 +503,45 @@ impl Assignments {
     /// rest. Files that could not be evaluated, or are to have withdrawn references, are left as
     /// they are.
     pub fn write(&self) -> Result<Vec<Written>, ClientError> {
+        self.write_only(None)
+    }
+
+    /// Like [`Assignments::write`], for these keywords of these files only.
+    pub(crate) fn write_only(
+        &self,
+        only: Option<&HashMap<&Path, Vec<String>>>,
+    ) -> Result<Vec<Written>, ClientError> {
         let observatory = Observatory::of_name(self.context.as_str());
         if let Some(other) = observatory.filter(|o| *o != Observatory::Hst) {
             return Err(ClientError::NoUpdates(other));
         }
         let write = |file: &FileAssignment| {
-            let update = || fits::update_primary(&file.path, &file.updates);
-            let wanted = file.writable && !file.updates.is_empty();
+            let none = Vec::new();
+            let keywords = only.map(|only| only.get(&*file.path).unwrap_or(&none));
+            let updates = file.updates_of(keywords);
+            let update = || fits::update_primary(&file.path, &updates);
             Written {
                 path: file.path.clone(),
-                outcome: wanted.then(update),
+                outcome: (!updates.is_empty()).then(update),
             }
         };
         Ok(self.files.iter().map(write).collect())
+    }
+}
+
+impl FileAssignment {
+    /// What is to be written: all, or the keywords that were asked for and what goes with them.
+    fn updates_of(&self, only: Option<&Vec<String>>) -> Vec<CardUpdate> {
+        match only {
+            _ if !self.writable => Vec::new(),
+            None => self.updates.clone(),
+            Some(keywords) if keywords.is_empty() => Vec::new(),
+            Some(keywords) => {
+                let asked = |card: &&CardUpdate| {
+                    card.keyword.starts_with("CRDS_") || keywords.contains(&card.keyword)
+                };
+                self.updates.iter().filter(asked).cloned().collect()
+            }
+        }
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::bestrefs::LookupError;
 use crate::cache::FileNameError;
-use crate::cache::context::ContextName;
 use crate::cache::layout::ReferenceError;
 use crate::cache::lock::LockTimeout;
 use crate::cache::place::PlaceError;
@@ -121,6 +120,11 @@ pub enum ClientError {
         /// Why not.
         source: io::Error,
     },
+    /// The server was to do what is done here.
+    #[error(
+        "best references are not asked of the server: they are computed here, with the same rules\n  hint: leave out --remote-bestrefs, or set CRDS_MODE=auto"
+    )]
+    Remote,
     /// Only the server can do this, and it answered something else.
     #[error("the CRDS server answered something unexpected to {method}: {reason}")]
     Answer {
@@ -129,9 +133,6 @@ pub enum ClientError {
         /// What is wrong.
         reason: String,
     },
-    /// A context that only a server could name.
-    #[error("{0} needs a CRDS server that names it")]
-    Unnamed(ContextName),
 }
 
 impl From<LoadError> for ClientError {

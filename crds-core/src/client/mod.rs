@@ -33,12 +33,14 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
 use tokio::sync::OnceCell;
 
 pub use assign::{
     AssignError, AssignOptions, Assigned, Assignments, BadFiles, FileAssignment, Problem,
     TypeChoice, Written,
 };
+pub(crate) use assign::{Dataset, Unreadable};
 pub use error::ClientError;
 pub use references::{FetchedReference, Progress, ReferenceOrigin};
 pub use version::VERSION_TEXT;
@@ -51,7 +53,7 @@ use crate::config::{CacheMode, Config, FileUri};
 use crate::observatory::Observatory;
 use crate::rules::{Context, MappingName};
 use crate::source::server::Server;
-use crate::source::{self, Connections, Source};
+use crate::source::{self, Connections, Source, SourceError};
 
 /// Answers questions about one observatory's references with one set of settings.
 ///
@@ -64,8 +66,11 @@ pub struct Client {
     connections: Arc<Connections>,
     server: Option<Server>,
     server_config: OnceCell<ServerConfig>,
-    rules: Mutex<HashMap<(MappingName, Option<String>), Arc<Context>>>,
+    rules: Mutex<KnownRules>,
 }
+
+/// Rules by their name, and the instrument if they are of one only.
+type KnownRules = HashMap<(MappingName, Option<String>), Arc<Context>>;
 
 /// The kinds of files that sources have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,20 +145,23 @@ impl Client {
         })
     }
 
-    /// The server, unless the settings say that there is none.
-    pub(crate) fn server(&self) -> Option<&Server> {
-        self.server.as_ref()
+    /// Asks the server.
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Result<Value, ClientError> {
+        let server = self
+            .server
+            .as_ref()
+            .ok_or_else(|| SourceError::Serverless {
+                what: method.replace('_', " "),
+            })?;
+        Ok(server.call(method, params).await?)
     }
 
-    /// Whether best references are to be computed by the server.
-    pub(crate) async fn is_remote(&self) -> Result<bool, ClientError> {
-        Ok(match self.config.mode {
-            CacheMode::Remote => true,
-            CacheMode::Local | CacheMode::S3 => false,
-            CacheMode::Auto => {
-                self.server.is_some() && self.server_config().await?.server_insists()
-            }
-        })
+    /// Fails if best references are to be computed by the server.
+    pub(crate) fn refuse_remote(&self) -> Result<(), ClientError> {
+        match self.config.mode {
+            CacheMode::Remote => Err(ClientError::Remote),
+            CacheMode::Local | CacheMode::Auto | CacheMode::S3 => Ok(()),
+        }
     }
 
     /// Where files of a kind come from: the URI of the settings, else the server.

@@ -252,7 +252,9 @@ impl Client {
 impl Wanted {
     /// The reference, if it is there and not of another size than it should be.
     fn cached(&self) -> Option<FetchedReference> {
-        let metadata = std::fs::metadata(&self.path).ok().filter(|m| m.is_file())?;
+        let metadata = std::fs::metadata(&self.path)
+            .ok()
+            .filter(std::fs::Metadata::is_file)?;
         let size = metadata.len();
         if self.expected.size.is_some_and(|expected| expected != size) {
             return None;

@@ -20,6 +20,13 @@ use crate::source::Source;
 /// How many rule files are fetched at once.
 const RULES_AT_ONCE: usize = 16;
 
+/// Whether what was fetched goes into the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Yes,
+    No,
+}
+
 /// Rule files at hand.
 type Files = HashMap<MappingName, Bytes>;
 
@@ -81,6 +88,62 @@ impl Client {
         Ok(context)
     }
 
+    /// The rules in `file`, all of them, from rule files; those the cache lacks are put into it
+    /// (not if `dry`).
+    pub(crate) async fn stored_rules(
+        &self,
+        file: &str,
+        dry: bool,
+    ) -> Result<Arc<Context>, ClientError> {
+        let name: MappingName = file.parse()?;
+        let in_cache = MappingDirectory::new(&self.layout.mappings);
+        if let Ok(context) = Context::load(&in_cache, &name, Scope::All, self.checksums())
+            && context.broken().next().is_none()
+        {
+            return Ok(Arc::new(context));
+        }
+        let source = self.mapping_source(&name)?;
+        self.server_config().await?;
+        let keep = if dry { Keep::No } else { Keep::Yes };
+        let files = self
+            .gather(source.as_ref(), &name, Scope::All, keep)
+            .await?;
+        let context = Context::load(&files, &name, Scope::All, self.checksums())?;
+        Ok(Arc::new(context))
+    }
+
+    /// Puts rule files into the cache that it lacks, these alone.
+    pub(crate) async fn store_mappings<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(), ClientError> {
+        let mut missing = Vec::new();
+        for name in names {
+            let name: MappingName = name.parse()?;
+            if !self.layout.mapping(name.as_str()).exists() {
+                missing.push(name);
+            }
+        }
+        let Some(first) = missing.first() else {
+            return Ok(());
+        };
+        let source = self.mapping_source(first)?;
+        self.server_config().await?;
+        stream::iter(missing)
+            .map(|name| self.rule_file(source.as_ref(), name, Keep::Yes))
+            .buffer_unordered(RULES_AT_ONCE)
+            .try_for_each(|_| async { Ok(()) })
+            .await
+    }
+
+    fn mapping_source(&self, name: &MappingName) -> Result<Arc<dyn Source>, ClientError> {
+        self.source(FileKind::Mapping)
+            .ok_or_else(|| ClientError::NoRules {
+                name: name.clone(),
+                folder: self.layout.mappings.display().to_string(),
+            })
+    }
+
     /// The name of an instrument's map in a pipeline map.
     pub(super) async fn instrument_map(
         &self,
@@ -133,13 +196,10 @@ impl Client {
         {
             return Ok(context);
         }
-        let Some(source) = self.source(FileKind::Mapping) else {
-            return Err(ClientError::NoRules {
-                name: name.clone(),
-                folder: self.layout.mappings.display().to_string(),
-            });
-        };
-        let files = self.gather(source.as_ref(), name, scope).await?;
+        let source = self.mapping_source(name)?;
+        let streamed = self.config.s3_enabled || self.config.mode == CacheMode::S3;
+        let keep = if streamed { Keep::No } else { Keep::Yes };
+        let files = self.gather(source.as_ref(), name, scope, keep).await?;
         Ok(Context::load(&files, name, scope, self.checksums())?)
     }
 
@@ -195,12 +255,13 @@ impl Client {
         source: &dyn Source,
         name: &MappingName,
         scope: Scope<'_>,
+        keep: Keep,
     ) -> Result<Files, ClientError> {
         let mut files = Files::new();
         let mut wanted = vec![name.clone()];
         while !wanted.is_empty() {
             let fetched: Vec<(MappingName, Bytes)> = stream::iter(wanted.drain(..))
-                .map(|name| self.rule_file(source, name))
+                .map(|name| self.rule_file(source, name, keep))
                 .buffer_unordered(RULES_AT_ONCE)
                 .try_collect()
                 .await?;
@@ -224,6 +285,7 @@ impl Client {
         &self,
         source: &dyn Source,
         name: MappingName,
+        keep: Keep,
     ) -> Result<(MappingName, Bytes), ClientError> {
         let path = self.layout.mapping(name.as_str());
         match std::fs::read(&path) {
@@ -232,8 +294,7 @@ impl Client {
             Err(source) => return Err(ClientError::Io { path, source }),
         }
         let bytes = source.read(&file_name(name.as_str())?).await?;
-        let streamed = self.config.s3_enabled || self.config.mode == CacheMode::S3;
-        if !streamed && !self.config.readonly_cache {
+        if keep == Keep::Yes && !self.config.readonly_cache {
             self.keep(&path, &bytes);
         }
         Ok((name, bytes))

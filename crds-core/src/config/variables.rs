@@ -227,7 +227,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         name: "CRDS_MODE",
         default: "auto",
         allowed: "`local`, `auto`, `s3`, `remote`",
-        meaning: "Where best references are computed: here (`local`), by the server (`remote`), here unless the server insists (`auto`), here with rules from object storage (`s3`).",
+        meaning: "Where best references are computed: here (`local`, `auto`), or here with rules from object storage (`s3`). `remote`, by the server, is refused: the answers are the same and no header leaves this machine.",
         apply: |config, text| {
             config.mode = match text {
                 "local" => CacheMode::Local,

@@ -89,7 +89,7 @@ pub(super) fn transfer(location: &str, error: &reqwest::Error) -> Failure<Source
         cause = inner.source();
     }
     if error.is_timeout() {
-        reason = "it took too long".to_owned();
+        "it took too long".clone_into(&mut reason);
     }
     let error = SourceError::Transfer {
         location: location.to_owned(),

@@ -62,3 +62,6 @@ pub(crate) fn open(uri: &FileUri, connections: &Arc<Connections>) -> Arc<dyn Sou
         FileUri::S3(uri) => Arc::new(s3::S3::new(uri.clone(), connections)),
     }
 }
+
+#[cfg(test)]
+mod conformance;

@@ -24,6 +24,15 @@ pub(super) struct Clients {
 }
 
 impl Clients {
+    /// One that is there already, for everything that is signed.
+    #[cfg(test)]
+    pub(super) fn with(client: caldp_core::s3::S3) -> Self {
+        Self {
+            signed: OnceCell::new_with(Some(client)),
+            public: OnceCell::new(),
+        }
+    }
+
     async fn of(&self, bucket: &str) -> &caldp_core::s3::S3 {
         let (cell, access) = if bucket == PUBLIC_BUCKET {
             (&self.public, Access::Anonymous)

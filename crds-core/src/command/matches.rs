@@ -1,0 +1,115 @@
+//! `crds matches`: which rows of the rules choose a reference.
+
+use std::io::Write as _;
+
+use serde_json::json;
+
+use super::{Failure, log, options, print_json};
+use crate::cache::context::ContextName;
+use crate::config::Config;
+use crate::rules::RuleRow;
+
+/// Prints the rows of the rules that choose references: context, file, and what the row asks for
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The rules to search [default: `CRDS_CONTEXT`, else those in use]
+    #[arg(long, visible_alias = "context", num_args = 1.., value_name = "CONTEXT")]
+    contexts: Vec<ContextName>,
+    /// The references, by name; @LIST reads names from a file
+    #[arg(short, long, num_args = 1.., value_name = "FILE")]
+    files: Vec<String>,
+    /// All references of the rules
+    #[arg(long)]
+    files_from_contexts: bool,
+    /// Only rows that ask for this, as the rules write it; several must all hold
+    #[arg(long, num_args = 1.., value_name = "KEY=VALUE", value_parser = filter)]
+    filters: Vec<(String, String)>,
+    /// Leave out the instrument and type
+    #[arg(short, long)]
+    brief_paths: bool,
+    /// Leave out the names of keys
+    #[arg(short, long)]
+    omit_parameter_names: bool,
+}
+
+fn filter(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_uppercase(), value.to_owned()))
+}
+
+pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
+    if args.files.is_empty() && !args.files_from_contexts {
+        return Err(Failure::usage(
+            "name references with --files, or give --files-from-contexts",
+        ));
+    }
+    let files = options::expanded(&args.files)?;
+    let names = files.iter().map(String::as_str);
+    let client = options::client(config, args.contexts.first(), names);
+    let several = args.contexts.len() > 1;
+    let contexts: Vec<Option<&ContextName>> = match args.contexts.as_slice() {
+        [] => vec![None],
+        contexts => contexts.iter().map(Some).collect(),
+    };
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut found = Vec::new();
+    for context in contexts {
+        let file = client.context_file(context).await?;
+        let rules = client.rules(&file, None).await?;
+        let shown = if several { file.as_str() } else { "" };
+        let all = args.files_from_contexts.then(|| rules.references());
+        let listed = files.iter().map(String::as_str);
+        for name in listed.chain(all.into_iter().flatten()) {
+            for row in rules.rows_choosing(name) {
+                if !args
+                    .filters
+                    .iter()
+                    .all(|(key, value)| asks(&row, key, value))
+                {
+                    continue;
+                }
+                if json {
+                    let parameters = row
+                        .parameters
+                        .iter()
+                        .map(|(k, v)| ((*k).to_owned(), v.as_str().into()));
+                    found.push(json!({
+                        "context": file, "file": name, "instrument": row.instrument,
+                        "type": row.reference_type,
+                        "parameters": parameters.collect::<serde_json::Map<_, _>>(),
+                    }));
+                } else {
+                    writeln!(out, "{shown} {name} : {}", args.text(&row))?;
+                }
+            }
+        }
+    }
+    out.flush()?;
+    if json {
+        print_json(&json!(found))?;
+    }
+    Ok(u8::from(log::errors() > 0))
+}
+
+fn asks(row: &RuleRow<'_>, key: &str, value: &str) -> bool {
+    let mut parameters = row.parameters.iter();
+    parameters.any(|(k, v)| k.eq_ignore_ascii_case(key) && v == value)
+}
+
+impl Args {
+    fn text(&self, row: &RuleRow<'_>) -> String {
+        let mut words = Vec::new();
+        if !self.brief_paths {
+            words.push(row.instrument.to_uppercase());
+            words.push(row.reference_type.to_uppercase());
+        }
+        words.extend(row.parameters.iter().map(|(key, value)| {
+            if self.omit_parameter_names {
+                format!("'{value}'")
+            } else {
+                format!("{key}='{value}'")
+            }
+        }));
+        words.join(" ")
+    }
+}

@@ -1,0 +1,230 @@
+//! The `crds` commands. Options become settings, settings a client; what users see is made here:
+//! results on stdout, everything else on stderr.
+//!
+//! The program also answers to `crds_s3_get` and `crds_s3_set`, by the name it is called by.
+
+mod bestrefs;
+mod env;
+mod list;
+mod log;
+mod matches;
+mod options;
+mod progress;
+mod s3_get;
+mod s3_set;
+mod sync;
+
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::client::ClientError;
+use crate::config::ConfigError;
+
+/// Calibration references: which a dataset should have, and where they are.
+///
+/// Settings are environment variables; `crds env` shows them. Results go to stdout, everything
+/// else to stderr.
+#[derive(Debug, Parser)]
+#[command(name = "crds", version, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    shared: options::Shared,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Bestrefs(Box<bestrefs::Args>),
+    Sync(Box<sync::Args>),
+    List(Box<list::Args>),
+    Matches(matches::Args),
+    Env(env::Args),
+    S3Get(s3_get::Args),
+    S3Set(s3_set::Args),
+    /// Prints completions for a shell
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Prints the manual page of crds, or of one of its commands
+    Man {
+        /// The command
+        command: Option<String>,
+    },
+}
+
+/// Why a command ends early.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    text: String,
+}
+
+impl Failure {
+    /// The exit status of what cannot be done at all.
+    const FATAL: u8 = 255;
+
+    fn fatal(text: impl Into<String>) -> Self {
+        Self {
+            code: Self::FATAL,
+            text: text.into(),
+        }
+    }
+
+    fn usage(text: impl Into<String>) -> Self {
+        Self {
+            code: 2,
+            text: text.into(),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::fatal(error.to_string())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::fatal(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            // Whoever read the results has seen enough.
+            return Self {
+                code: 0,
+                text: String::new(),
+            };
+        }
+        Self::fatal(format!("the results cannot be written: {error}"))
+    }
+}
+
+/// Runs the command that the arguments ask for; the first is the name of the program.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = as_subcommand(arguments.into_iter().collect());
+    if let [_, command] = arguments.as_slice()
+        && command == "bestrefs"
+    {
+        let help = Cli::command()
+            .find_subcommand_mut("bestrefs")
+            .map(clap::Command::render_help);
+        let _ = writeln!(std::io::stdout(), "{}", help.unwrap_or_default());
+        return ExitCode::SUCCESS;
+    }
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nobody to tell if that fails.
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+        }
+    };
+    let begun = Instant::now();
+    let stats = cli.shared.stats;
+    let code = match dispatch(cli) {
+        Ok(code) => code,
+        Err(failure) => {
+            if !failure.text.is_empty() {
+                tracing::error!("{}", failure.text);
+            }
+            failure.code
+        }
+    };
+    if stats {
+        tracing::info!(
+            "STARTED to FINISHED in {:.3} s",
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    ExitCode::from(code)
+}
+
+/// `crds_s3_get ...` is `crds s3-get ...`.
+fn as_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let program = arguments.first().map(Path::new).and_then(Path::file_name);
+    let command = match program.and_then(std::ffi::OsStr::to_str) {
+        Some("crds_s3_get") => "s3-get",
+        Some("crds_s3_set") => "s3-set",
+        _ => return arguments,
+    };
+    arguments.insert(1, command.into());
+    arguments
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let Cli { shared, command } = cli;
+    // What needs no settings works with bad ones.
+    match &command {
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "crds", &mut std::io::stdout());
+            return Ok(0);
+        }
+        Command::Man { command } => return manual(command.as_deref()),
+        Command::S3Set(args) => return s3_set::run(args),
+        _ => {}
+    }
+    let config = shared.config();
+    let style = config.as_ref().map_or(
+        log::Style {
+            verbosity: 0,
+            time: false,
+        },
+        |config| log::Style {
+            verbosity: config.verbosity,
+            time: config.log_time,
+        },
+    );
+    log::begin(style);
+    let config = config?;
+    for unknown in config.unknown() {
+        tracing::warn!("{unknown} is set but means nothing; `crds env` lists what does");
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::fatal(format!("no asynchronous I/O: {error}")))?;
+    let json = shared.json;
+    runtime.block_on(async {
+        match command {
+            Command::Bestrefs(args) => bestrefs::run(&args, config, json).await,
+            Command::Sync(args) => sync::run(&args, config, json).await,
+            Command::List(args) => list::run(&args, config, json).await,
+            Command::Matches(args) => matches::run(&args, config, json).await,
+            Command::Env(args) => env::run(&args, &config, json),
+            Command::S3Get(args) => s3_get::run(&args, config).await,
+            Command::S3Set(_) | Command::Completions { .. } | Command::Man { .. } => Ok(0),
+        }
+    })
+}
+
+fn manual(command: Option<&str>) -> Result<u8, Failure> {
+    let mut all = Cli::command();
+    all.build();
+    let page = match command {
+        None => &all,
+        Some(name) => all
+            .find_subcommand(name)
+            .ok_or_else(|| Failure::usage(format!("there is no command {name}")))?,
+    };
+    clap_mangen::Man::new(page.clone()).render(&mut std::io::stdout())?;
+    Ok(0)
+}
+
+/// Writes one JSON value as a line of stdout.
+fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
+    writeln!(out)?;
+    Ok(())
+}
