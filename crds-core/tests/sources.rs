@@ -1,6 +1,6 @@
 //! The library's client against every set-up the documentation describes: a cache alone, object
 //! storage with pickles, object storage with rules, a CRDS server, a plugin.
-#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+#![allow(clippy::panic, clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -417,7 +417,7 @@ impl Dataset {
                 path,
                 instrument,
                 reference_type,
-                failure: failure.clone(),
+                failure: LookupFailure::clone(failure),
             }),
             Outcome::Ambiguous(names) => Some(Problem::Ambiguous {
                 path,
