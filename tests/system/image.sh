@@ -61,7 +61,7 @@ look_into_image() {
     inside sh -c 'test -z "$(find / -xdev -type f -perm /6000)"' 2>/dev/null || fail "the image has programs that change the user"
     [ "$(inside sh -c 'echo "$(id -un) $HOME $PWD"')" = "developer /home/developer /home/developer" ] || fail "user, home or directory"
     inside sh -c 'test -s "$SSL_CERT_FILE"' || fail "there are no certificate authorities"
-    for program in caldp caldp-process caldp-process-aws caldp-sync caldp-doctor calcos calacs.e fitscut; do
+    for program in caldp caldp-process caldp-process-aws calcos calacs.e fitscut; do
         inside sh -c "command -v $program" >/dev/null || fail "there is no $program in the image"
     done
     for label in title version revision created licenses; do
