@@ -52,6 +52,8 @@ stop_engine() {
     engine_pid=""
     # An engine that was killed does not unmount its own directory.
     umount "$engine_dir/data" 2>/dev/null || true
+    # Nor does any engine take away the name of the host's network that its containers used.
+    umount "$engine_dir/exec/netns/default" 2>/dev/null || true
     left=$(awk -v dir="$engine_dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts)
     if [ -n "$left" ]; then
         printf 'engine: it left these mounts behind:\n%s\n' "$left" >&2
