@@ -76,7 +76,7 @@ base_image() {
         [ "$(id -u)" -eq 0 ] || { echo "engine: making a base image needs root" >&2; return 1; }
         mkdir -p target/system
         root=$(mktemp -d "${TMPDIR:-/tmp}/caldp-debian.XXXXXX")
-        debootstrap --variant=minbase bookworm "$root" "${DEBIAN_MIRROR:-http://deb.debian.org/debian}" >"$root.log" 2>&1 ||
+        debootstrap --variant=minbase bookworm "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$root.log" 2>&1 ||
             { tail -n 20 "$root.log" >&2; rm -rf "$root"; return 1; }
         tar --directory "$root" --create --file "$archive.new" .
         mv "$archive.new" "$archive"

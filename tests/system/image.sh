@@ -56,7 +56,7 @@ look_into_image() {
     for tool in cc gcc g++ c++ clang ld as make cmake cargo rustc gfortran pip pip3 conda mamba micromamba git curl wget; do
         ! inside sh -c "command -v $tool" >&2 || fail "the image has $tool"
     done
-    inside sh -c '! ls /var/lib/apt/lists/*Packages* /var/cache/apt/archives/*.deb /root/.cache /home/developer/.cache 2>/dev/null' >&2 ||
+    inside sh -c '! ls /var/lib/apt/lists/*Packages* /var/cache/apt/archives/*.deb ~root/.cache /home/developer/.cache 2>/dev/null' >&2 ||
         fail "the image has package caches"
     inside sh -c 'test -z "$(find / -xdev -type f -perm /6000)"' 2>/dev/null || fail "the image has programs that change the user"
     [ "$(inside sh -c 'echo "$(id -un) $HOME $PWD"')" = "developer /home/developer /home/developer" ] || fail "user, home or directory"
