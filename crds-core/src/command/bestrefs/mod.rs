@@ -386,7 +386,7 @@ fn as_json(new: &Assignments, fetched: &[crate::client::FetchedReference]) -> se
         Outcome::File(name) => json!({"file": name.as_str()}),
         Outcome::NotApplicable => json!({"na": true}),
         Outcome::NoMatch => json!({"no_match": true}),
-        Outcome::Ambiguous(names) => json!({"ambiguous": names}),
+        Outcome::Ambiguous(names) => json!({"ambiguous": &**names}),
         Outcome::Error(failure) => json!({"error": failure.to_string()}),
     };
     let file = |file: &FileAssignment| {
