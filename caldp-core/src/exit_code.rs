@@ -154,7 +154,7 @@ impl ExitCode {
                 "check that the inputs exist and that the job role may read them, then rescue the dataset"
             }
             Self::BestRefs => {
-                "run caldp doctor with the dataset; check CRDS_CONTEXT and access to the reference files"
+                "check CRDS_CONTEXT, the CRDS cache and the access to the reference files"
             }
             Self::Previews => "read preview.txt; the products themselves are stored",
             Self::ProgramMemory | Self::OwnMemory | Self::ContainerMemory | Self::OsMemory => {

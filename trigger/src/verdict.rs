@@ -223,7 +223,7 @@ mod tests {
             "{}",
             verdict.explanation
         );
-        assert!(verdict.explanation.contains("hint: run caldp doctor"));
+        assert!(verdict.explanation.contains("hint: check CRDS_CONTEXT"));
         let timeout = Evidence {
             exit_code: Some(137),
             status_reasons: vec!["Job attempt duration exceeded timeout".to_owned()],
