@@ -77,12 +77,6 @@ pub enum TriggerError {
         /// The dataset.
         dataset: caldp_core::dataset::Dataset,
     },
-    /// The batch's name is in use for something else.
-    #[error("the batch name {name} is in use for other datasets\nhint: choose another batch_name")]
-    NameTaken {
-        /// The name.
-        name: String,
-    },
     /// A part of the work failed; the rest was done.
     #[error("{failed} of {all} parts failed, the first: {first}")]
     Partly {

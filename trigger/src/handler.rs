@@ -50,7 +50,10 @@ impl<B: Batch> Desk<B> {
                 .await
                 .map(Value::String),
             Event::Schedule => self.scheduled().await,
-            Event::Test => Ok(json!("S3 tried out a notification: nothing to do")),
+            Event::Test => {
+                tracing::info!("S3 tried out a notification: nothing to do");
+                Ok(json!("S3 tried out a notification: nothing to do"))
+            }
             Event::Queue(_) => Err(EventError::Malformed {
                 kind: "SQS",
                 reason: "a message wraps another queue's messages".to_owned(),
