@@ -7,6 +7,7 @@ pub mod calibrate;
 pub mod cli;
 pub mod config;
 pub mod deliver;
+pub mod doctor;
 pub mod error;
 pub mod fits;
 pub mod input;

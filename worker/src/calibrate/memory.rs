@@ -133,6 +133,57 @@ fn risen(before: Option<&(PathBuf, u64)>) -> Option<(PathBuf, u64)> {
     (kills > 0).then(|| (path.clone(), kills))
 }
 
+/// How much memory there is, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MemoryLimit {
+    /// Bytes.
+    pub(crate) bytes: u64,
+    /// The limit of the control group, or the machine.
+    pub(crate) said_by: &'static str,
+}
+
+/// The memory that this process and its children may use: the limit of its control group if there
+/// is one, else what the machine has.
+pub(crate) fn memory_limit() -> Option<MemoryLimit> {
+    let groups = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let machine = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    memory_limit_in(&groups, Path::new("/sys/fs/cgroup"), &machine)
+}
+
+fn memory_limit_in(groups: &str, cgroup_root: &Path, meminfo: &str) -> Option<MemoryLimit> {
+    let machine = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))
+        .and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok())
+        .map(|kib| kib.saturating_mul(1024));
+    // A group is bounded by those above it as well. `max`, and version 1's nearly 2^63, are none.
+    let group = counter_files(groups, cgroup_root)
+        .iter()
+        .flat_map(|file| {
+            let above = file.ancestors().skip(1);
+            above.take_while(|folder| folder.starts_with(cgroup_root))
+        })
+        .flat_map(|folder| {
+            [
+                folder.join("memory.max"),
+                folder.join("memory.limit_in_bytes"),
+            ]
+        })
+        .filter_map(|file| {
+            std::fs::read_to_string(file)
+                .ok()?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
+        .min()
+        .filter(|bytes| machine.is_none_or(|machine| *bytes < machine));
+    let limit = |said_by| move |bytes| MemoryLimit { bytes, said_by };
+    group
+        .map(limit("the limit of the control group"))
+        .or(machine.map(limit("of the machine")))
+}
+
 /// Candidates for this process's counter, best first: version 2 `memory.events`, version 1
 /// `memory.oom_control`; inside a container the group's own path may not be visible, its root is.
 fn counter_files(groups: &str, root: &Path) -> Vec<PathBuf> {
@@ -226,6 +277,30 @@ mod tests {
         fn read(&self, groups: &str) -> KillCounters {
             KillCounters::read_in(groups, self.0.path(), &self.0.path().join("vmstat"))
         }
+    }
+
+    #[test]
+    fn the_smallest_limit_above_this_process_counts() {
+        let kernel = Kernel::new("a/b/memory.events");
+        let limit = |groups: &str| {
+            let limit = memory_limit_in(groups, kernel.0.path(), "MemTotal:  4096 kB\n").unwrap();
+            (limit.bytes, limit.said_by)
+        };
+        let machine = (4096 * 1024, "of the machine");
+        assert_eq!(limit("0::/a/b\n"), machine);
+        std::fs::write(kernel.0.path().join("a/b/memory.max"), "max\n").unwrap();
+        assert_eq!(limit("0::/a/b\n"), machine);
+        std::fs::write(kernel.0.path().join("a/memory.max"), "1048576\n").unwrap();
+        let group = (1 << 20, "the limit of the control group");
+        assert_eq!(limit("0::/a/b\n"), group);
+        std::fs::write(kernel.0.path().join("a/b/memory.max"), "2097152\n").unwrap();
+        assert_eq!(limit("0::/a/b\n"), group);
+        assert_eq!(limit("0::/elsewhere\n"), machine);
+        let old = kernel.0.path().join("memory");
+        std::fs::create_dir(&old).unwrap();
+        std::fs::write(old.join("memory.limit_in_bytes"), "9223372036854771712\n").unwrap();
+        assert_eq!(limit("4:memory:/x\n"), machine);
+        assert_eq!(memory_limit_in("", kernel.0.path(), ""), None);
     }
 
     #[test]

@@ -214,6 +214,16 @@ impl Recipe {
         }
     }
 
+    /// Every recipe with the name of what it is for.
+    pub(crate) const ALL: [(&'static str, &'static Recipe); 6] = [
+        ("acs", &ACS),
+        ("wfc3", &WFC3),
+        ("stis", &STIS),
+        ("cos", &COS),
+        ("svm mosaics", &SVM),
+        ("mvm mosaics", &MVM),
+    ];
+
     /// The programs that datasets of this recipe need, in order.
     pub fn programs(&self) -> impl Iterator<Item = &'static str> {
         [Some(self.stage1), self.stage2]

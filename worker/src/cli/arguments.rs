@@ -1,5 +1,6 @@
 //! What can be said on the command line, and what it means where something is left out.
 
+use super::doctor::{self, Doctor};
 use crate::config::ConfigName;
 use crate::input::Source;
 use crate::run::Request;
@@ -25,6 +26,9 @@ pub(super) enum Command {
     /// Calibrate one dataset on AWS Batch: inputs from MAST, references from S3
     #[command(after_help = PROCESS_AWS_HELP)]
     ProcessAws(ProcessAws),
+    /// Check programs, cache, access and machine: what a run needs and what is missing
+    #[command(after_help = doctor::HELP)]
+    Doctor(Doctor),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -4,6 +4,7 @@
 //! know keep working from one file. Arguments become types here and go no further as text.
 
 mod arguments;
+mod doctor;
 mod process;
 
 use arguments::{Caldp, Command};
@@ -26,6 +27,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match cli.command {
         Command::Process(arguments) => process::run(&arguments.into()),
         Command::ProcessAws(arguments) => process::run(&arguments.into()),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

@@ -57,11 +57,11 @@ pub(super) fn run(asked: &Run) -> ExitCode {
 }
 
 /// The process environment; what is not UTF-8 can be no setting of ours.
-fn environment() -> impl Iterator<Item = (String, String)> {
+pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
 }
 
-fn refuse(error: &dyn std::error::Error) -> ExitCode {
+pub(super) fn refuse(error: &dyn std::error::Error) -> ExitCode {
     eprintln!("caldp: {error}");
     ExitCode::from(Code::CommandLine.number())
 }

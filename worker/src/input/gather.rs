@@ -131,8 +131,40 @@ fn archive_name(dataset: &Dataset) -> String {
     format!("{dataset}.tar.gz")
 }
 
-/// The archive of the dataset if there is one, else every archive of its program, and the loose
-/// files that belong to it.
+/// What a directory has of a dataset.
+#[derive(Debug, Default)]
+pub(crate) struct Offer {
+    /// The archives that would be unpacked.
+    pub(crate) archives: Vec<String>,
+    /// The loose files, which count where no archive holds any.
+    pub(crate) loose: Vec<String>,
+}
+
+/// Looks at what [`gather`] would bring from a directory, and brings nothing.
+///
+/// # Errors
+/// When the directory cannot be listed.
+pub(crate) fn offer(directory: &Path, dataset: &Dataset) -> Result<Offer, InputError> {
+    let names = list(directory)?;
+    Ok(Offer {
+        archives: archives(dataset, &names).into_iter().cloned().collect(),
+        loose: belonging(dataset, &names, directory),
+    })
+}
+
+/// The archive of the dataset if there is one among `names`, else every archive of its program.
+fn archives<'n>(dataset: &Dataset, names: &'n [String]) -> Vec<&'n String> {
+    let own = archive_name(dataset);
+    let of_program = |name: &&String| {
+        name.ends_with(".tar.gz") && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
+    };
+    match names.iter().find(|name| **name == own) {
+        Some(own) => vec![own],
+        None => names.iter().filter(of_program).collect(),
+    }
+}
+
+/// The dataset's archives, unpacked, or the loose files that belong to it.
 fn from_directory(
     directory: &Path,
     dataset: &Dataset,
@@ -140,16 +172,7 @@ fn from_directory(
     limits: Limits,
 ) -> Result<Vec<String>, InputError> {
     let names = list(directory)?;
-    let own = archive_name(dataset);
-    let of_program = |name: &&String| {
-        name.ends_with(".tar.gz") && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
-    };
-    let archives: Vec<&String> = if names.contains(&own) {
-        vec![&own]
-    } else {
-        names.iter().filter(of_program).collect()
-    };
-    for archive in archives {
+    for archive in archives(dataset, &names) {
         archive::unpack(&directory.join(archive), folder, &limits)?;
     }
     let unpacked = belonging(dataset, &list(folder)?, folder);

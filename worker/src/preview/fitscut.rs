@@ -18,11 +18,38 @@ const TIMEOUT: Duration = Duration::from_mins(15);
 
 /// What `fitscut` understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Dialect {
+pub(crate) enum Dialect {
     /// `--output-size` and `--badpix`; extensions.
     Sized,
     /// `--zoom`; primary images.
     Zooming,
+}
+
+impl Dialect {
+    /// The dialect of a program with this help text.
+    pub(crate) fn of_help(text: &str) -> Self {
+        if text.contains("--output-size") {
+            Self::Sized
+        } else {
+            Self::Zooming
+        }
+    }
+
+    /// A word for programs.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Sized => "sized",
+            Self::Zooming => "zooming",
+        }
+    }
+
+    /// A phrase for people.
+    pub(crate) const fn description(self) -> &'static str {
+        match self {
+            Self::Sized => "the dialect of STScI (--output-size, extensions)",
+            Self::Zooming => "the dialect of Debian (--zoom, primary images)",
+        }
+    }
 }
 
 /// An installed `fitscut` and the run it works for.
@@ -61,11 +88,7 @@ impl<'a> Fitscut<'a> {
         })?;
         program.run(&quiet, job.cancel).await?;
         let text = std::fs::read(&help).unwrap_or_default();
-        let dialect = if String::from_utf8_lossy(&text).contains("--output-size") {
-            Dialect::Sized
-        } else {
-            Dialect::Zooming
-        };
+        let dialect = Dialect::of_help(&String::from_utf8_lossy(&text));
         Ok(Self {
             job,
             dialect,

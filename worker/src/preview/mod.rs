@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
 pub use canvas::DrawError;
+pub(crate) use fitscut::Dialect;
 
 /// What previews are made of and where they go.
 #[derive(Debug)]
@@ -107,6 +108,11 @@ struct Kinds {
 enum Pictures {
     Images,
     Spectra,
+}
+
+/// Whether a dataset's previews are pictures of images, which need `fitscut`.
+pub(crate) fn draws_images(dataset: &Dataset) -> bool {
+    kinds(dataset).pictures == Pictures::Images
 }
 
 fn kinds(dataset: &Dataset) -> Kinds {

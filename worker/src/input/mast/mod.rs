@@ -27,6 +27,7 @@ pub use client::{MastClient, Progress};
 pub use error::{MastError, Trouble};
 pub use name::{FileName, FileNameError};
 pub use select::{Product, SelectError, Warning};
+pub(crate) use settings::is_loopback;
 pub use settings::{DEFAULT_URL, Settings, TOKEN_VARIABLE, URL_VARIABLE};
 
 use super::poller::Poller;

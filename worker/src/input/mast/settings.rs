@@ -24,7 +24,7 @@ const READ_TIMEOUT: Duration = Duration::from_mins(2);
 #[derive(Clone)]
 pub struct Settings {
     /// The server's address; a path in it is kept.
-    pub(super) url: Url,
+    pub(crate) url: Url,
     /// The value of the `Authorization` header.
     pub(super) token: Option<HeaderValue>,
     /// How often and how long a request is tried.
@@ -63,6 +63,13 @@ impl Settings {
             },
             read_timeout: READ_TIMEOUT,
         })
+    }
+}
+
+impl Settings {
+    /// Whether an account's token is sent.
+    pub(crate) fn has_token(&self) -> bool {
+        self.token.is_some()
     }
 }
 
@@ -119,7 +126,7 @@ fn parse_token(text: &str, url: &Url) -> Result<HeaderValue, MastError> {
 }
 
 /// Whether the address is this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"

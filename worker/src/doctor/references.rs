@@ -1,0 +1,373 @@
+//! CRDS: the cache, the context and where it comes from, the rules, and the reference files that
+//! the inputs at hand would be given.
+//!
+//! Everything is looked at through a client that may not write, so that the cache is afterwards
+//! what it was. What that client would have to fetch is what a run would.
+
+use super::finding::{Area, Finding, Level};
+use super::place::Place;
+use super::{PATIENCE, Situation};
+use crate::calibrate::recipe::Recipe;
+use crate::config::Setting;
+use crate::input::archive::{self, Limits};
+use caldp_core::dataset::{Dataset, Instrument};
+use crds_core::cache::layout::Layout;
+use crds_core::config::{Config, FileUri, Part};
+use crds_core::{AssignOptions, Client, ClientError, Observatory};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a server may take for one answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// Archives larger than this are not unpacked only to look into them.
+const LARGEST_ARCHIVES: u64 = 512 << 20;
+
+fn finding(subject: &str, level: Level, text: impl Display) -> Finding {
+    Finding::new(Area::References, subject, level, text)
+}
+
+pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
+    let config = match Config::from_vars(situation.settings.variables()) {
+        Ok(config) => config,
+        Err(error) => return vec![finding("settings", Level::Problem, error)],
+    };
+    let mut findings: Vec<Finding> = config
+        .unknown()
+        .iter()
+        .map(|name| {
+            finding(name, Level::Warning, "is set but means nothing")
+                .hint("check its spelling; `crds env` lists what does")
+        })
+        .collect();
+    let layout = Layout::new(&config.locations, Observatory::Hst);
+    let (cache, usable) = cache(&config, &layout);
+    findings.extend(cache);
+    if !usable {
+        return findings;
+    }
+    let found = tokio::time::timeout(PATIENCE, rules(&situation, &config)).await;
+    findings.extend(found.unwrap_or_else(|_| {
+        let text = format!("no answer within {} s", PATIENCE.as_secs());
+        vec![
+            finding("rules", Level::Problem, text)
+                .hint("check the network, and where the configuration says the rules are"),
+        ]
+    }));
+    findings
+}
+
+/// The folders of the cache; whether they can be used as they are.
+fn cache(config: &Config, layout: &Layout) -> (Vec<Finding>, bool) {
+    let readonly = config.readonly_cache;
+    let mut findings = Vec::new();
+    let folders = [
+        ("cache: references", &layout.references),
+        ("cache: configuration", &layout.config),
+    ];
+    for (subject, folder) in folders {
+        let (level, text) = judged(&Place::of(folder), folder, readonly);
+        let finding = finding(subject, level, text).detail("path", folder.display().to_string());
+        findings.push(match level {
+            Level::Ok => finding,
+            _ => finding.hint(CACHE_HINT),
+        });
+    }
+    let usable = findings.iter().all(|found| found.level == Level::Ok);
+    (findings, usable)
+}
+
+const CACHE_HINT: &str = "set CRDS_PATH to a filled cache, or to a directory that can be written \
+    with CRDS_READONLY_CACHE=0; caldp-config-offsite keeps one in ~/crds_cache";
+
+fn judged(place: &Place, folder: &Path, readonly: bool) -> (Level, String) {
+    let shown = folder.display();
+    match (place, readonly) {
+        (Place::Writable, false) => (Level::Ok, format!("{shown} can be written")),
+        (Place::Writable | Place::ReadOnly, true) => {
+            (Level::Ok, format!("{shown} is read, never written"))
+        }
+        (Place::Creatable(_), false) => (Level::Ok, format!("{shown} will be made")),
+        (Place::ReadOnly, false) => (
+            Level::Problem,
+            format!("{shown} cannot be written, and CRDS_READONLY_CACHE is not set"),
+        ),
+        (Place::Creatable(_), true) => (
+            Level::Problem,
+            format!("{shown} is not there, and is not to be made: CRDS_READONLY_CACHE is set"),
+        ),
+        (Place::Absent(above), _) => (
+            Level::Problem,
+            format!(
+                "{shown} is not there, and {} cannot be written",
+                above.display()
+            ),
+        ),
+        (Place::NoDirectory, _) => (Level::Problem, format!("{shown} is no directory")),
+        (Place::Unreadable(why), _) => (Level::Problem, format!("{shown} cannot be read: {why}")),
+    }
+}
+
+/// The settings of a client that looks and does not touch.
+fn looking(config: &Config) -> Config {
+    let mut config = config.clone();
+    config.readonly_cache = true;
+    config.retry_count = 1;
+    config.timeout = ANSWER.min(config.timeout);
+    config
+}
+
+async fn rules(situation: &Situation, config: &Config) -> Vec<Finding> {
+    let client = Client::new(looking(config), Observatory::Hst);
+    let mut findings = vec![match client.references() {
+        Ok(places) => finding(
+            "cache: layout",
+            Level::Ok,
+            format!("references are sorted: {}", places.mode().name()),
+        ),
+        Err(error) => finding("cache: layout", Level::Problem, error),
+    }];
+    let (server, context) = context(situation, config, &client).await;
+    findings.extend(server);
+    let context = match context {
+        // Who should have said it is known to be silent.
+        None => return findings,
+        Some(Ok((name, origin))) => {
+            let text = format!("{name}, {origin}");
+            let found = finding("context", Level::Ok, text);
+            findings.push(found.detail("context", &name).detail("origin", origin));
+            name
+        }
+        Some(Err(error)) => {
+            findings
+                .push(finding("context", Level::Problem, error).hint(
+                    "set CRDS_CONTEXT=hst_<number>.pmap, or fill the cache with `crds sync`",
+                ));
+            return findings;
+        }
+    };
+    let dataset = situation.request.dataset.as_ref();
+    let instruments = match dataset.and_then(Dataset::instrument) {
+        Some(instrument) => vec![instrument],
+        None => Instrument::ALL.to_vec(),
+    };
+    let (found, complete) = loaded(&client, &context, &instruments).await;
+    findings.push(found);
+    if complete && let Some(dataset) = dataset {
+        findings.extend(chosen(situation, dataset, config, &context).await);
+    }
+    findings
+}
+
+/// What is known of the server, and the context a run would use with where it comes from; no
+/// context when who should have named it is silent.
+async fn context(
+    situation: &Situation,
+    config: &Config,
+    cached: &Client,
+) -> (
+    Option<Finding>,
+    Option<Result<(String, String), ClientError>>,
+) {
+    let from = async |client: &Client, place: String| {
+        let name = client.context_name(None).await?.to_string();
+        Ok((name, named_by(situation).unwrap_or(place)))
+    };
+    if let Some(uri) = &config.config_uri {
+        let place = format!("as {} says", uri.file("server_config"));
+        return (None, Some(from(cached, place).await));
+    }
+    let file = cached.layout().server_config();
+    let in_cache = format!("as {} says", file.display());
+    if config.is_serverless() || (config.readonly_cache && file.exists()) {
+        let text = "none is asked: the cache says everything";
+        let found = finding("server", Level::Ok, text);
+        return (Some(found), Some(from(cached, in_cache).await));
+    }
+    let url = config.server_url.clone().unwrap_or_default();
+    match asking(config).await {
+        Ok((_, client)) => {
+            let found = finding("server", Level::Ok, format!("{url} answers"));
+            let place = format!("as {url} says");
+            (Some(found), Some(from(&client, place).await))
+        }
+        Err(error) => {
+            let kept = file.exists();
+            let level = if kept { Level::Warning } else { Level::Problem };
+            let found = finding("server", level, format!("{url} cannot be asked: {error}"))
+                .hint("check the network and CRDS_SERVER_URL");
+            let context = if kept {
+                Some(from(cached, in_cache).await)
+            } else {
+                None
+            };
+            (Some(found), context)
+        }
+    }
+}
+
+/// Where the name of the context is from, if it was given.
+fn named_by(situation: &Situation) -> Option<String> {
+    let mut settings = situation.settings.iter();
+    let (_, setting) = settings.find(|(name, _)| *name == "CRDS_CONTEXT")?;
+    let Setting { value, origin } = setting;
+    (!value.is_empty()).then(|| format!("as CRDS_CONTEXT={value} ({origin}) says"))
+}
+
+/// A client that has asked the server, because it has no configuration in its cache, which is a
+/// directory that goes with what is returned.
+async fn asking(config: &Config) -> Result<(tempfile::TempDir, Client), String> {
+    let empty = tempfile::tempdir()
+        .map_err(|error| format!("no temporary directory can be made: {error}"))?;
+    let mut config = looking(config);
+    config.locations.config = Part {
+        all: None,
+        single: Some(empty.path().join("config")),
+    };
+    let client = Client::new(config, Observatory::Hst);
+    match client.server_config().await {
+        Ok(_) => Ok((empty, client)),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Whether the rules can be had; those of each instrument are loaded on their own, as runs do.
+async fn loaded(client: &Client, context: &str, wanted: &[Instrument]) -> (Finding, bool) {
+    for instrument in wanted {
+        let loaded = client.rules(context, Some(instrument.name())).await;
+        if let Err(error) = loaded {
+            return (finding("rules", Level::Problem, error), false);
+        }
+    }
+    let names: Vec<&str> = wanted.iter().map(|instrument| instrument.name()).collect();
+    let layout = client.layout();
+    let kept = layout.mapping(context).exists() || layout.pickle(context).exists();
+    let place = if kept {
+        "are in the cache"
+    } else {
+        "can be fetched"
+    };
+    let text = format!("those of {context} for {} {place}", names.join(", "));
+    (finding("rules", Level::Ok, text), true)
+}
+
+/// Which references the inputs at hand would get, and which of them the cache lacks.
+async fn chosen(
+    situation: &Situation,
+    dataset: &Dataset,
+    config: &Config,
+    context: &str,
+) -> Option<Finding> {
+    let (_scratch, raw) = match raw_files(situation, dataset).await? {
+        Ok(found) => found,
+        Err(why) => return Some(finding("references", Level::Problem, why)),
+    };
+    let client = Client::new(looking(config), Observatory::Hst);
+    let options = AssignOptions {
+        context: context.parse().ok(),
+        ..AssignOptions::default()
+    };
+    let assignments = match client.assign(&raw, &options).await {
+        Ok(assignments) => assignments,
+        Err(error) => return Some(finding("references", Level::Problem, error)),
+    };
+    if let Err(error) = assignments.check() {
+        return Some(finding("references", Level::Problem, error));
+    }
+    let wanted = assignments.references().len();
+    let missing = match client.fetch_references(assignments.references(), &()).await {
+        Ok(_) => Vec::new(),
+        Err(ClientError::ReadOnly { names }) => names,
+        Err(error) => return Some(finding("references", Level::Problem, error)),
+    };
+    let found = finding(
+        "references",
+        Level::Ok,
+        format!(
+            "all {wanted} of the inputs ({} raw) are in the cache",
+            raw.len()
+        ),
+    );
+    if missing.is_empty() {
+        return Some(found);
+    }
+    let names = missing.join(", ");
+    let count = missing.len();
+    let (level, text, hint) = match (config.readonly_cache, origin_of_references(config)) {
+        (true, _) => (
+            Level::Problem,
+            format!(
+                "{count} of {wanted} are not in the cache, which is not to be written: {names}"
+            ),
+            "fill the cache with `crds sync`, or set CRDS_READONLY_CACHE=0",
+        ),
+        (false, None) => (
+            Level::Problem,
+            format!(
+                "{count} of {wanted} are not in the cache, and nothing says where they are: {names}"
+            ),
+            "set CRDS_REFERENCE_URI or CRDS_SERVER_URL, or fill the cache with `crds sync`",
+        ),
+        (false, Some(origin)) => {
+            let text = format!("{count} of {wanted} will be fetched from {origin}: {names}");
+            return Some(finding("references", Level::Ok, text).detail("missing", names));
+        }
+    };
+    let found = finding("references", level, text).hint(hint);
+    Some(found.detail("missing", names))
+}
+
+/// Where references that are missing would come from.
+fn origin_of_references(config: &Config) -> Option<String> {
+    match &config.reference_uri {
+        Some(FileUri::Dir(folder)) => Some(folder.display().to_string()),
+        Some(uri) => Some(uri.file("").trim_end_matches('/').to_owned()),
+        None if config.is_serverless() => None,
+        None => config.server_url.clone(),
+    }
+}
+
+/// The raw files of the dataset, if they are on this machine; unpacked, if need be, into a
+/// directory that goes with what is returned.
+async fn raw_files(
+    situation: &Situation,
+    dataset: &Dataset,
+) -> Option<Result<(Option<tempfile::TempDir>, Vec<PathBuf>), String>> {
+    let (directory, offer) = situation.inputs.local.as_ref()?;
+    let (scratch, folder) = if offer.archives.is_empty() {
+        (None, directory.clone())
+    } else if situation.inputs.bytes > LARGEST_ARCHIVES {
+        return None;
+    } else {
+        let archives: Vec<PathBuf> = offer.archives.iter().map(|a| directory.join(a)).collect();
+        match tokio::task::spawn_blocking(move || unpacked(&archives)).await {
+            Ok(Ok(scratch)) => {
+                let folder = scratch.path().to_owned();
+                (Some(scratch), folder)
+            }
+            Ok(Err(why)) => return Some(Err(why)),
+            Err(error) => return Some(Err(error.to_string())),
+        }
+    };
+    let names = match crate::input::gather::offer(&folder, dataset) {
+        Ok(offer) => offer.loose,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let recipe = Recipe::of(dataset);
+    let raw: Vec<PathBuf> = names
+        .iter()
+        .filter(|name| recipe.raw_files.includes(name))
+        .map(|name| folder.join(name))
+        .collect();
+    (!raw.is_empty()).then_some(Ok((scratch, raw)))
+}
+
+fn unpacked(archives: &[PathBuf]) -> Result<tempfile::TempDir, String> {
+    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+    for archive in archives {
+        archive::unpack(archive, scratch.path(), &Limits::default())
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(scratch)
+}
