@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-tests/setup.sh calcos fitscut
+tests/setup.sh calcos fitscut shellcheck
 export CALDP_TEST_PROGRAMS="$PWD/.venv/calcos/bin"
 
 # The real CRDS rules and the recorded answers of Python CRDS are not part of the project.
@@ -13,8 +13,14 @@ if [ -z "${CALDP_TEST_DATA:-}" ]; then
 fi
 
 cargo fmt --all --check
+git ls-files -z | xargs -0 grep -lZE '^#!/(bin/sh|usr/bin/env (ba)?sh)|^# shellcheck shell=' -- | xargs -0 shellcheck
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
+
+# Features that one package turns on hide that another forgot to: each has to build alone as well.
+for package in caldp-core crds-core caldp-worker caldp-trigger caldp-tests; do
+    cargo check --quiet --package "$package"
+done
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
@@ -22,6 +28,9 @@ status=0
 # A pipe would hide the status of cargo, so it is written down.
 { cargo test --workspace --no-fail-fast 2>&1 || echo "cargo-test-failed"; } | tee "$log"
 grep -qx cargo-test-failed "$log" && status=1
+
+# What people type to run the image.
+tests/wrappers.sh || status=1
 
 count() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) } END { print n + 0 }' "$log"; }
 real="without the real CRDS rules"

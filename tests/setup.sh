@@ -6,6 +6,7 @@
 #   tests/setup.sh calcos        the COS pipeline: enough for the demo
 #   tests/setup.sh calibration   drizzlepac as well
 #   tests/setup.sh fitscut       the preview program for images
+#   tests/setup.sh shellcheck    the lints of shell scripts
 #   tests/setup.sh engine        a container engine and what its base image is made with
 #   tests/setup.sh system        moto and boto3, for the system test; checkov and localstack likewise
 set -eu
@@ -26,6 +27,7 @@ install_packages() {
     [ -n "$packages" ] || return 0
     echo "setup: installing $packages" >&2
     as_root apt-get update -q >&2
+    # shellcheck disable=SC2086  # a list of packages is meant
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $packages >&2
 }
 
@@ -61,8 +63,8 @@ environment() {
 missing=""
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 for want in "$@"; do
-    if [ "$want" = fitscut ]; then
-        command -v fitscut >/dev/null || missing="$missing fitscut"
+    if [ "$want" = fitscut ] || [ "$want" = shellcheck ]; then
+        command -v "$want" >/dev/null || missing="$missing $want"
     fi
     if [ "$want" = engine ]; then
         docker info >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$missing docker.io iptables"
@@ -70,12 +72,13 @@ for want in "$@"; do
         command -v zip >/dev/null || missing="$missing zip"
     fi
 done
+# shellcheck disable=SC2086  # a list of packages is meant
 install_packages $missing
 for want in "$@"; do
     case $want in
         calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
         system | checkov | localstack) environment "$want" "tests/system/$want.txt" ;;
-        fitscut | engine) ;;
+        fitscut | shellcheck | engine) ;;
         *) echo "setup: unknown part '$want'" >&2; exit 2 ;;
     esac
 done
