@@ -31,8 +31,8 @@ impl fmt::Display for ReferenceType {
 pub struct ReferenceName(Arc<str>);
 
 impl ReferenceName {
-    pub(crate) fn new(name: &str) -> Self {
-        Self(name.into())
+    pub(crate) fn new(name: Arc<str>) -> Self {
+        Self(name)
     }
 
     /// The name as text.

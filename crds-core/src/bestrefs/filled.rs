@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::lookup::LookupPath;
+use super::question::LookupPath;
 use crate::header::{Header, condition, trim};
 use crate::rules::Instrument;
 use crate::selector::date::{self, Moment};
@@ -126,20 +126,27 @@ fn read_date<'v>(
         .get(date_keys)
         .map_or(&[][..], |keys| keys);
     let name = |slot: Slot| Arc::clone(instrument.slots.name(slot));
-    let mut parts = Vec::with_capacity(keys.len());
-    for &slot in keys {
+    let mut text = String::with_capacity(32);
+    let mut undefined = None;
+    for (index, &slot) in keys.iter().enumerate() {
         let value = get(slot).ok_or_else(|| LookupFailure::MissingParameter {
             selector: "UseAfter",
             parameter: name(slot),
         })?;
-        parts.push(trim(&value).to_owned());
+        let part = trim(&value);
+        if part == "UNDEFINED" {
+            undefined = undefined.or(Some(slot));
+        }
+        if index > 0 {
+            text.push(' ');
+        }
+        text.push_str(part);
     }
-    if let Some(undefined) = parts.iter().position(|part| *part == "UNDEFINED") {
+    if let Some(slot) = undefined {
         return Err(LookupFailure::UndefinedDate {
-            parameter: name(keys[undefined]),
+            parameter: name(slot),
         });
     }
-    let text = parts.join(" ");
     date::parse(trim(&text)).map_err(|reason| LookupFailure::InvalidDate {
         parameters: keys
             .iter()

@@ -6,81 +6,16 @@ use std::sync::Arc;
 
 use super::answer::Name;
 use super::filled::{DatesOf, Filled};
+use super::plan::{Entry, Plan, Plans};
+use super::question::{LookupError, LookupPath, Types};
 use super::remember::{ABSENT, Combination, Known, Numbers, TableMemory, ValueId};
 use super::table::{Steps, unknown_type};
 use super::{BestReferences, Outcome};
 use crate::header::{Header, condition};
 use crate::observatory::hst_rules::Hook;
-use crate::rules::{Context, Found, Instrument, LoadError, MappingName, Root, Table, TypeRule};
+use crate::rules::{Context, Found, Instrument, MappingName, Root, Table, TypeRule};
 use crate::selector::slots::Values;
 use crate::selector::{Dates, Miss, Node, Timeline};
-
-/// In what form the header is put to the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LookupPath {
-    /// Every value conditioned, and only the keys the instrument's rules need, as datasets are
-    /// looked up.
-    Conditioned,
-    /// Exactly as given; a missing key is missing.
-    AsGiven,
-}
-
-/// Which reference types to look up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Types<'t> {
-    /// All types of the instrument, in the order of its rules.
-    All,
-    /// These types, in any case; one the instrument does not have is an error of its own.
-    Only(&'t [&'t str]),
-}
-
-/// A header cannot be looked up at all.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum LookupError {
-    /// No key names the instrument.
-    #[error("the header does not say which instrument it is from: {key} is missing or UNDEFINED")]
-    NoInstrument {
-        /// The key that should.
-        key: Box<str>,
-    },
-    /// The rules do not know the instrument.
-    #[error("{context} has no rules for the instrument {instrument:?}")]
-    UnknownInstrument {
-        /// The instrument, lower-case.
-        instrument: Box<str>,
-        /// The rules that were asked.
-        context: MappingName,
-    },
-    /// The rules were loaded without this instrument.
-    #[error("the rules of {instrument} in {context} were not loaded")]
-    NotLoaded {
-        /// The instrument, lower-case.
-        instrument: Box<str>,
-        /// The rules that were asked.
-        context: MappingName,
-    },
-    /// The instrument's rules could not be loaded.
-    #[error("the rules of {instrument} in {context} cannot be used: {source}")]
-    BrokenRules {
-        /// The instrument, lower-case.
-        instrument: Box<str>,
-        /// The rules that were asked.
-        context: MappingName,
-        /// Why.
-        source: Arc<LoadError>,
-    },
-    /// A single table was asked for a type it is not for.
-    #[error("{context} is a table for {has} and has nothing for {asked:?}")]
-    OtherType {
-        /// The table.
-        context: MappingName,
-        /// The type it is for.
-        has: Box<str>,
-        /// The type that was asked for.
-        asked: Box<str>,
-    },
-}
 
 /// Many lookups in the same rules.
 ///
@@ -90,10 +25,25 @@ pub enum LookupError {
 pub struct Lookups<'c> {
     context: &'c Context,
     numbers: Numbers,
-    /// By the places of the instrument and the type.
-    tables: Vec<Vec<TableMemory>>,
-    /// Space for the values of one header, by slot.
-    ids: Vec<ValueId>,
+    /// By the place of the instrument.
+    memories: Vec<Memory>,
+    ids: Ids,
+}
+
+/// What is remembered about one instrument.
+#[derive(Debug, Default)]
+struct Memory {
+    plans: Plans,
+    /// By the place of the type.
+    tables: Vec<TableMemory>,
+}
+
+/// The numbers of one header's values that decide about tables. Kept to use their space again.
+#[derive(Debug, Default)]
+struct Ids {
+    by_slot: Vec<ValueId>,
+    /// In the order of the instrument's deciding slots.
+    in_order: Vec<ValueId>,
 }
 
 impl<'c> Lookups<'c> {
@@ -101,8 +51,8 @@ impl<'c> Lookups<'c> {
         Self {
             context,
             numbers: Numbers::default(),
-            tables: Vec::new(),
-            ids: Vec::new(),
+            memories: Vec::new(),
+            ids: Ids::default(),
         }
     }
 
@@ -121,20 +71,21 @@ impl<'c> Lookups<'c> {
         }
         self.make_room(index, instrument);
         let filled = Filled::new(instrument, header, path);
-        let is_numbered = self.number_values(&filled);
+        let ids = self.ids.fill(&mut self.numbers, &filled);
         let mut answers = BestReferences::new(Arc::clone(&instrument.type_names));
+        let Some(memory) = self.memories.get_mut(index) else {
+            return Ok(answers);
+        };
         match types {
-            Types::All => {
-                for place in 0..instrument.types.len() {
-                    answers.extend(self.look_up(index, place, &filled, is_numbered));
-                }
-            }
+            Types::All => memory.look_all_up(&filled, ids, &mut answers),
             Types::Only(asked) => {
                 for name in asked {
                     let lower = name.to_lowercase();
                     let mut all = instrument.types.iter();
                     answers.extend(match all.position(|(name, _)| name.as_str() == lower) {
-                        Some(place) => self.look_up(index, place, &filled, is_numbered),
+                        Some(place) => memory
+                            .look_up(place, &filled, ids)
+                            .map(|outcome| (Name::Known(place), outcome)),
                         None => Some(unknown_type(instrument, &lower)),
                     });
                 }
@@ -143,81 +94,18 @@ impl<'c> Lookups<'c> {
         Ok(answers)
     }
 
-    /// The answer for the type at a place of the instrument; nothing if it is omitted.
-    fn look_up(
-        &mut self,
-        index: usize,
-        place: usize,
-        filled: &Filled<'_>,
-        is_numbered: bool,
-    ) -> Option<(Name, Outcome)> {
-        let (_, rule) = filled.instrument.types.get(place)?;
-        let outcome = match rule {
-            TypeRule::NotApplicable => Outcome::NotApplicable,
-            TypeRule::Omitted => return None,
-            TypeRule::Table(table) => {
-                let known = is_numbered.then(|| self.combination(table, filled));
-                let tables = self.tables.get_mut(index);
-                let memory = tables.and_then(|tables| tables.get_mut(place));
-                match (memory, known.flatten()) {
-                    (Some(memory), Some(combination)) => {
-                        remembered(filled, table, memory, combination)?
-                    }
-                    _ => afresh(filled, table)?,
-                }
-            }
-        };
-        Some((Name::Known(place), outcome))
-    }
-
     fn make_room(&mut self, index: usize, instrument: &Instrument) {
         if self.numbers.is_full() {
             self.numbers.clear();
-            self.tables.clear();
+            self.memories.clear();
         }
-        if self.tables.len() <= index {
-            self.tables.resize_with(index + 1, Vec::new);
+        if self.memories.len() <= index {
+            self.memories.resize_with(index + 1, Memory::default);
         }
-        if let Some(tables) = self.tables.get_mut(index) {
-            tables.resize_with(instrument.types.len(), TableMemory::default);
+        if let Some(memory) = self.memories.get_mut(index) {
+            let types = instrument.types.len();
+            memory.tables.resize_with(types, TableMemory::default);
         }
-        self.ids.clear();
-        self.ids.resize(instrument.slots.len(), ABSENT);
-    }
-
-    /// Numbers the values that decide about tables; false if one is too long.
-    fn number_values(&mut self, filled: &Filled<'_>) -> bool {
-        for &slot in &filled.instrument.decisive {
-            let id = match (filled.raw(slot), filled.path) {
-                (Some(text), LookupPath::Conditioned) => self.numbers.conditioned(text),
-                (Some(text), LookupPath::AsGiven) => self.numbers.exact(text),
-                (None, LookupPath::Conditioned) if filled.is_needed(slot) => {
-                    self.numbers.exact("UNDEFINED")
-                }
-                (None, _) => Some(ABSENT),
-            };
-            match (id, self.ids.get_mut(usize::from(slot))) {
-                (Some(id), Some(place)) => *place = id,
-                _ => return false,
-            }
-        }
-        true
-    }
-
-    /// What decides about a table; nothing if there is more to it than values.
-    fn combination(&self, table: &Table, filled: &Filled<'_>) -> Option<Combination> {
-        let decisive = table.decisive.as_ref()?;
-        let mut stretch = 0;
-        if table.precondition.is_some() || table.fallback.is_some() {
-            // Special rules look at the header's date, and at keys in lower case if there are any.
-            if filled.path != LookupPath::Conditioned {
-                return None;
-            }
-            if let Some(keys) = table.stretch_of {
-                stretch = Hook::stretch(filled.date(keys).ok()?);
-            }
-        }
-        Some(Combination::new(decisive, &self.ids, stretch))
     }
 
     fn instrument(
@@ -245,6 +133,113 @@ impl<'c> Lookups<'c> {
                 instrument: name,
                 context: context(),
             }),
+        }
+    }
+}
+
+impl Ids {
+    /// Numbers the values that decide about tables; nothing if one is too long.
+    fn fill(&mut self, numbers: &mut Numbers, filled: &Filled<'_>) -> Option<&Self> {
+        self.by_slot.clear();
+        self.by_slot.resize(filled.instrument.slots.len(), ABSENT);
+        self.in_order.clear();
+        for &slot in &filled.instrument.decisive {
+            let id = match (filled.raw(slot), filled.path) {
+                (Some(text), LookupPath::Conditioned) => numbers.conditioned(text)?,
+                (Some(text), LookupPath::AsGiven) => numbers.exact(text)?,
+                (None, LookupPath::Conditioned) if filled.is_needed(slot) => {
+                    numbers.exact("UNDEFINED")?
+                }
+                (None, _) => ABSENT,
+            };
+            *self.by_slot.get_mut(usize::from(slot))? = id;
+            self.in_order.push(id);
+        }
+        Some(self)
+    }
+
+    /// What decides about a table; nothing if there is more to it than values.
+    fn combination(&self, table: &Table, filled: &Filled<'_>) -> Option<Combination> {
+        let decisive = table.decisive.as_ref()?;
+        let mut stretch = 0;
+        if table.has_hooks() {
+            // Special rules look at the header's date, and at keys in lower case if there are any.
+            if filled.path != LookupPath::Conditioned {
+                return None;
+            }
+            if let Some(keys) = table.stretch_of {
+                stretch = Hook::stretch(filled.date(keys).ok()?);
+            }
+        }
+        Some(Combination::new(decisive, &self.by_slot, stretch))
+    }
+}
+
+impl Memory {
+    /// The answers for all types that are not omitted.
+    fn look_all_up(
+        &mut self,
+        filled: &Filled<'_>,
+        ids: Option<&Ids>,
+        answers: &mut BestReferences,
+    ) {
+        let places = 0..filled.instrument.types.len();
+        let plan: Plan = match ids {
+            None => places.map(|_| Entry::Ask).collect(),
+            Some(ids) => self.plans.find(&ids.in_order).unwrap_or_else(|| {
+                let plan = places.map(|place| self.entry(place, filled, ids)).collect();
+                self.plans.insert(&ids.in_order, &plan);
+                plan
+            }),
+        };
+        for (place, (entry, (_, rule))) in plan.iter().zip(&filled.instrument.types).enumerate() {
+            let outcome = match (entry, rule) {
+                (Entry::Settled(outcome), _) => outcome.clone(),
+                (Entry::Dated(steps), TypeRule::Table(table)) => by_date(filled, table, steps),
+                _ => self.look_up(place, filled, ids),
+            };
+            answers.extend(outcome.map(|outcome| (Name::Known(place), outcome)));
+        }
+    }
+
+    /// What is left to do for a type once the numbers of the values are known.
+    fn entry(&mut self, place: usize, filled: &Filled<'_>, ids: &Ids) -> Entry {
+        match filled.instrument.types.get(place) {
+            Some((_, TypeRule::NotApplicable)) => Entry::Settled(Some(Outcome::NotApplicable)),
+            Some((_, TypeRule::Table(table))) if !table.has_hooks() => {
+                let memory = self.tables.get_mut(place);
+                match (memory, ids.combination(table, filled)) {
+                    (Some(memory), Some(combination)) => {
+                        let steps = remembered(filled, table, memory, combination);
+                        if steps.is_dated() {
+                            Entry::Dated(steps)
+                        } else {
+                            Entry::Settled(by_date(filled, table, &steps))
+                        }
+                    }
+                    _ => Entry::Ask,
+                }
+            }
+            Some((_, TypeRule::Table(_))) => Entry::Ask,
+            Some((_, TypeRule::Omitted)) | None => Entry::Settled(None),
+        }
+    }
+
+    /// The answer for the type at a place of the instrument; nothing if it is omitted.
+    fn look_up(&mut self, place: usize, filled: &Filled<'_>, ids: Option<&Ids>) -> Option<Outcome> {
+        match &filled.instrument.types.get(place)?.1 {
+            TypeRule::NotApplicable => Some(Outcome::NotApplicable),
+            TypeRule::Omitted => None,
+            TypeRule::Table(table) => {
+                let known = ids.and_then(|ids| ids.combination(table, filled));
+                match (self.tables.get_mut(place), known) {
+                    (Some(memory), Some(combination)) => {
+                        let steps = remembered(filled, table, memory, combination);
+                        by_date(filled, table, &steps)
+                    }
+                    _ => afresh(filled, table),
+                }
+            }
         }
     }
 }
@@ -319,22 +314,23 @@ fn last<'h>(header: &'h Header, key: &str) -> Option<&'h str> {
 
 /// Whether `upper` is the upper-case form of `key`.
 fn is_upper_of(upper: &str, key: &str) -> bool {
-    if key.is_ascii() {
-        key.eq_ignore_ascii_case(upper)
-    } else {
-        key.to_uppercase() == upper
+    match (upper.as_bytes().first(), key.as_bytes().first()) {
+        // An ASCII letter alone decides about the first letter of the upper-case form.
+        (Some(a), Some(b)) if b.is_ascii() && *a != b.to_ascii_uppercase() => false,
+        _ if key.is_ascii() => key.eq_ignore_ascii_case(upper),
+        _ => key.to_uppercase() == upper,
     }
 }
 
-/// Looks a type up by what its table said about the same values.
+/// What a table says about the values, from memory if it was asked before.
 fn remembered(
     filled: &Filled<'_>,
     table: &Table,
     memory: &mut TableMemory,
     combination: Combination,
-) -> Option<Outcome> {
+) -> Arc<Steps<Known>> {
     if let Some(steps) = memory.find(&combination) {
-        return by_date(filled, table, steps);
+        return Arc::clone(steps);
     }
     let steps = table.steps(filled.instrument, filled.values(), |values| {
         let Node::Match(rows) = &table.root else {
@@ -346,13 +342,18 @@ fn remembered(
         let timeline = memory.timeline(&candidates, make);
         timeline.map(Known::Rows).ok_or(Miss::NoMatch)
     });
-    let outcome = by_date(filled, table, &steps);
-    memory.insert(combination, steps);
-    outcome
+    let steps = Arc::new(steps);
+    memory.insert(combination, Arc::clone(&steps));
+    steps
 }
 
 /// What is left to do once the rows that fit are known.
 fn by_date(filled: &Filled<'_>, table: &Table, steps: &Steps<Known>) -> Option<Outcome> {
+    if let Steps::Asked(Ok(Known::Rows(timeline)), _) = steps
+        && let Some(terminal) = timeline.terminal(filled)
+    {
+        return table.outcomes.get(terminal as usize).cloned().flatten();
+    }
     table.outcome(steps, |known| match known {
         Known::Rows(timeline) => timeline.choose(filled),
         Known::Dates => {

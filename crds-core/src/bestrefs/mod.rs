@@ -7,13 +7,16 @@
 mod answer;
 mod filled;
 mod lookup;
+mod plan;
+mod question;
 mod remember;
 mod table;
 
 pub use answer::{
     BestReferences, ListedValues, LookupFailure, Outcome, ReferenceName, ReferenceType,
 };
-pub use lookup::{LookupError, LookupPath, Lookups, Types};
+pub use lookup::Lookups;
+pub use question::{LookupError, LookupPath, Types};
 
 use crate::header::Header;
 use crate::rules::Context;

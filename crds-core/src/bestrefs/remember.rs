@@ -124,13 +124,13 @@ pub(super) struct TableMemory {
     narrow: FxHashMap<[u64; 2], u32>,
     wide: FxHashMap<[u64; 6], u32>,
     any: FxHashMap<Box<[ValueId]>, u32>,
-    steps: Vec<Steps<Known>>,
+    steps: Vec<Arc<Steps<Known>>>,
     /// The same rows fit for many combinations.
     timelines: FxHashMap<Box<[u32]>, Arc<Timeline>>,
 }
 
 impl TableMemory {
-    pub(super) fn find(&self, combination: &Combination) -> Option<&Steps<Known>> {
+    pub(super) fn find(&self, combination: &Combination) -> Option<&Arc<Steps<Known>>> {
         let place = match combination {
             Combination::Narrow(words) => self.narrow.get(words),
             Combination::Wide(words) => self.wide.get(words),
@@ -139,7 +139,7 @@ impl TableMemory {
         self.steps.get(*place? as usize)
     }
 
-    pub(super) fn insert(&mut self, combination: Combination, steps: Steps<Known>) {
+    pub(super) fn insert(&mut self, combination: Combination, steps: Arc<Steps<Known>>) {
         let Some(place) = u32::try_from(self.steps.len())
             .ok()
             .filter(|_| self.steps.len() < MAX_COMBINATIONS)

@@ -173,6 +173,12 @@ fn microseconds(second: f64) -> u32 {
 
 /// Reads a date in any form Python CRDS accepts, or says why not.
 pub(crate) fn parse(text: &str) -> Result<Moment, String> {
+    // Nearly every header has its date in this form.
+    if let (19, Some((date, time))) = (text.len(), text.split_at_checked(10))
+        && let Some(moment) = time.strip_prefix(' ').and_then(|time| plain(date, time))
+    {
+        return Ok(moment);
+    }
     if text.contains("UNDEFINED") {
         return Err("One or more required date/time values is UNDEFINED".into());
     }

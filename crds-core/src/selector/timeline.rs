@@ -3,9 +3,11 @@
 //! Once it is known which rows fit, the candidates from best to worst leave nothing but the date
 //! to decide. That is worked out once, into one list of moments from which each answer holds.
 
+use std::sync::Arc;
+
 use super::choose::{Chosen, Dates, Merged};
 use super::date::Moment;
-use super::failure::Miss;
+use super::failure::{LookupFailure, Miss};
 use super::match_table::MatchTable;
 use super::tree;
 use super::{Choice, Node, TerminalId};
@@ -24,7 +26,7 @@ pub(crate) struct Timeline {
 enum Answer {
     Terminal(TerminalId),
     /// One of the `others`.
-    Other(usize),
+    Other(u32),
 }
 
 impl Timeline {
@@ -72,7 +74,10 @@ impl Timeline {
                 Ok(Merged::Several(names)) => Ok(Chosen::Several(names)),
                 Err(failure) => Err(Miss::Final(failure.into())),
             };
-            timeline = vec![(Moment::FIRST, Answer::Other(others.len()))];
+            timeline = vec![(
+                Moment::FIRST,
+                Answer::Other(u32::try_from(others.len()).unwrap_or(u32::MAX)),
+            )];
             others.push(other);
         }
         let (from, answers): (Vec<_>, Vec<_>) = timeline.into_iter().unzip();
@@ -84,20 +89,38 @@ impl Timeline {
         })
     }
 
+    /// Whether the date decides anything.
+    pub(crate) fn is_dated(&self) -> bool {
+        self.date_keys.is_some()
+    }
+
+    /// The answer for a date, if it is one entry of the table.
+    pub(crate) fn terminal(&self, dates: &dyn Dates) -> Option<TerminalId> {
+        match self.answer(dates) {
+            Ok(Some(Answer::Terminal(id))) => Some(id),
+            _ => None,
+        }
+    }
+
     /// The answer for a date.
     pub(crate) fn choose(&self, dates: &dyn Dates) -> Result<Chosen, Miss> {
-        let date = match self.date_keys {
-            Some(keys) => dates.date(keys).map_err(Miss::Final)?,
-            None => Moment::FIRST,
-        };
-        let after = self.from.partition_point(|from| *from <= date);
-        match after.checked_sub(1).and_then(|at| self.answers.get(at)) {
-            Some(Answer::Terminal(id)) => Ok(Chosen::Terminal(*id)),
+        match self.answer(dates).map_err(Miss::Final)? {
+            Some(Answer::Terminal(id)) => Ok(Chosen::Terminal(id)),
             Some(Answer::Other(number)) => {
-                let other = self.others.get(*number).cloned();
+                let other = self.others.get(number as usize).cloned();
                 other.unwrap_or(Err(Miss::NoMatch))
             }
             None => Err(Miss::NoMatch),
         }
+    }
+
+    fn answer(&self, dates: &dyn Dates) -> Result<Option<Answer>, Arc<LookupFailure>> {
+        let date = match self.date_keys {
+            Some(keys) => dates.date(keys)?,
+            None => Moment::FIRST,
+        };
+        let after = self.from.partition_point(|from| *from <= date);
+        let at = after.checked_sub(1);
+        Ok(at.and_then(|at| self.answers.get(at)).copied())
     }
 }

@@ -1,0 +1,72 @@
+//! What is asked: a header in one of two forms, for some types, and why that may make no sense.
+
+use std::sync::Arc;
+
+use crate::rules::{LoadError, MappingName};
+
+/// In what form the header is put to the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupPath {
+    /// Every value conditioned, and only the keys the instrument's rules need, as datasets are
+    /// looked up.
+    Conditioned,
+    /// Exactly as given; a missing key is missing.
+    AsGiven,
+}
+
+/// Which reference types to look up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Types<'t> {
+    /// All types of the instrument, in the order of its rules.
+    All,
+    /// These types, in any case; one the instrument does not have is an error of its own.
+    Only(&'t [&'t str]),
+}
+
+/// A header cannot be looked up at all.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum LookupError {
+    /// No key names the instrument.
+    #[error("the header does not say which instrument it is from: {key} is missing or UNDEFINED")]
+    NoInstrument {
+        /// The key that should.
+        key: Box<str>,
+    },
+    /// The rules do not know the instrument.
+    #[error("{context} has no rules for the instrument {instrument:?}")]
+    UnknownInstrument {
+        /// The instrument, lower-case.
+        instrument: Box<str>,
+        /// The rules that were asked.
+        context: MappingName,
+    },
+    /// The rules were loaded without this instrument.
+    #[error("the rules of {instrument} in {context} were not loaded")]
+    NotLoaded {
+        /// The instrument, lower-case.
+        instrument: Box<str>,
+        /// The rules that were asked.
+        context: MappingName,
+    },
+    /// The instrument's rules could not be loaded.
+    #[error("the rules of {instrument} in {context} cannot be used: {source}")]
+    BrokenRules {
+        /// The instrument, lower-case.
+        instrument: Box<str>,
+        /// The rules that were asked.
+        context: MappingName,
+        /// Why.
+        source: Arc<LoadError>,
+    },
+    /// A single table was asked for a type it is not for.
+    #[error("{context} is a table for {has} and has nothing for {asked:?}")]
+    OtherType {
+        /// The table.
+        context: MappingName,
+        /// The type it is for.
+        has: Box<str>,
+        /// The type that was asked for.
+        asked: Box<str>,
+    },
+}
