@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use super::catalogue::Catalogue;
 use super::layout::Layout;
 use super::place::{self, Expected, PlaceError};
-use super::server_config::ServerConfig;
 use crate::observatory::hst;
 
 /// Unfinished files older than this belong to nobody any more.
@@ -121,7 +121,7 @@ pub struct Finding {
 /// `files`; `each` is called as each file is done, in no order, for showing progress.
 pub fn check(
     files: Vec<CachedFile>,
-    catalogue: &ServerConfig,
+    catalogue: &Catalogue,
     depth: Depth,
     each: impl Fn(&CachedFile) + Sync,
 ) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::cache::server_config::ServerConfig;
 use crate::config::Config;
 use crate::observatory::Observatory;
 
@@ -15,7 +16,8 @@ pub(in crate::cache) fn layout_at(path: &Path) -> Layout {
 fn the_bundled_cache_is_as_it_should_be() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/crds");
     let layout = layout_at(&path);
-    let catalogue = ServerConfig::load(&layout).unwrap();
+    let config = ServerConfig::load(&layout).unwrap();
+    let catalogue = config.catalogue().unwrap();
     let mut files = mappings(&layout).unwrap();
     assert_eq!(files.first().unwrap().name, "hst_9000.pmap");
     files.extend(references(&layout).unwrap());
@@ -24,7 +26,7 @@ fn the_bundled_cache_is_as_it_should_be() {
     let count = |_: &CachedFile| {
         seen.fetch_add(1, Ordering::Relaxed);
     };
-    assert!(check(files.clone(), &catalogue, Depth::Sums, count).is_empty());
+    assert!(check(files.clone(), catalogue, Depth::Sums, count).is_empty());
     assert_eq!(seen.into_inner(), files.len());
 }
 
@@ -42,7 +44,7 @@ fn damage_and_strangers_are_found() {
     fs::write(layout.references.join("dj_drk.fits"), "").unwrap();
     fs::write(acs.join(".ej_drk.fits.x.tmp"), "").unwrap();
     let catalogue =
-        ServerConfig::of_files(["aj_drk.fits", "bj_drk.fits", "cj_drk.fits"].map(|name| {
+        Catalogue::of_files(["aj_drk.fits", "bj_drk.fits", "cj_drk.fits"].map(|name| {
             let sum = "a9993e364706816aba3e25717850c26c9cd0d89d";
             let expected = Expected {
                 size: Some(3),

@@ -2,6 +2,7 @@
 //! CRDS clients share. Where missing files come from is left to others; this module says what
 //! should be where, and puts files there complete and checked.
 
+pub mod catalogue;
 pub mod context;
 pub mod inventory;
 pub mod layout;

@@ -1,33 +1,27 @@
 //! `server_config`: what the server said last, as a file. Which rules are in use, which files are
 //! bad, and the size and sum of every file there is.
 //!
-//! It is the text of one Python dictionary; the catalogue inside is JSON, compressed and encoded.
-//! Both are foreign and bounded. Getting the text, from the cache, a URI or a server, is for
-//! others.
+//! It is the text of one Python dictionary, foreign and bounded; so is the catalogue inside. Getting
+//! the text, from the cache, a URI or a server, is for others.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
-use serde::Deserialize;
-
+use super::catalogue::{Catalogue, Encoded};
 use super::context::{ContextName, ContextTag};
 use super::layout::Layout;
-use super::place::Expected;
 use crate::atomic::Pending;
 use crate::literal::{self, Literal};
 use crate::observatory::Observatory;
 
-/// The largest real catalogue takes 6 MB.
-const MAX_CATALOGUE_BYTES: u64 = 256 << 20;
-
 /// What the server said.
 #[derive(Debug, Clone, Default)]
 pub struct ServerConfig {
+    /// What errors call it.
+    source_name: String,
     operational: Option<String>,
     edit: Option<String>,
     versions: Option<String>,
@@ -35,7 +29,8 @@ pub struct ServerConfig {
     /// Newest first.
     history: Vec<HistoryEntry>,
     mappings: Vec<Box<str>>,
-    catalogue: HashMap<Box<str>, Expected>,
+    encoded: Encoded,
+    catalogue: OnceLock<Result<Catalogue, String>>,
     server_insists: bool,
     synchronised: Option<String>,
 }
@@ -175,35 +170,27 @@ impl ServerConfig {
                 .map(Into::into)
                 .collect()
         };
-        let catalogue = match dict.get("download_metadata") {
-            Some(encoded) => catalogue(encoded)
+        let encoded = match dict.get("download_metadata") {
+            Some(encoded) => Encoded::new(encoded)
                 .map_err(|problem| damaged(format!("download_metadata: {problem}")))?,
-            None => HashMap::new(),
+            None => Encoded::default(),
         };
         Ok(Self {
+            source_name: source_name.to_owned(),
             operational: name("latest_context").or_else(|| name("operational_context")),
             edit: name("edit_context"),
             versions: name("versions_context"),
             bad_files: names("bad_files_list").into_iter().collect(),
             history: history(dict.get("context_history")),
             mappings: names("mappings"),
-            catalogue,
+            encoded,
+            catalogue: OnceLock::new(),
             server_insists: matches!(
                 dict.get("force_remote_mode"),
                 Some(Literal::Bool(true) | Literal::Int(1..))
             ),
             synchronised: name("last_synced"),
         })
-    }
-
-    /// A configuration that only has a catalogue.
-    #[cfg(test)]
-    pub(super) fn of_files<'f>(files: impl IntoIterator<Item = (&'f str, Expected)>) -> Self {
-        let own = |(name, expected): (&str, Expected)| (name.into(), expected);
-        Self {
-            catalogue: files.into_iter().map(own).collect(),
-            ..Self::default()
-        }
     }
 
     /// What a context's name stands for. `None` asks for the one in use.
@@ -255,14 +242,15 @@ impl ServerConfig {
         })
     }
 
-    /// The size and sum a file should have; `None` if the server does not know the file.
-    pub fn expected(&self, name: &str) -> Option<Expected> {
-        self.catalogue.get(name).copied()
-    }
-
-    /// The names of all files the server knows, rules and references, in no order.
-    pub fn files(&self) -> impl Iterator<Item = &str> {
-        self.catalogue.keys().map(AsRef::as_ref)
+    /// What the server knows about every file; it is decoded when it is first asked for.
+    pub fn catalogue(&self) -> Result<&Catalogue, ServerConfigError> {
+        let decoded = self.catalogue.get_or_init(|| self.encoded.decode());
+        decoded
+            .as_ref()
+            .map_err(|problem| ServerConfigError::Damaged {
+                source_name: self.source_name.clone(),
+                problem: format!("download_metadata: {problem}"),
+            })
     }
 
     /// Whether a rules or reference file was found to be scientifically wrong.
@@ -330,60 +318,6 @@ fn history(entries: Option<&Literal<'_>>) -> Vec<HistoryEntry> {
     // It is newest first already; the search relies on it, so it is not taken on trust.
     history.sort_by(|a, b| b.date.cmp(&a.date));
     history
-}
-
-/// One file of the catalogue.
-#[derive(Deserialize)]
-struct Entry {
-    size: Size,
-    #[serde(default)]
-    sha1sum: String,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Size {
-    Text(String),
-    Number(u64),
-}
-
-/// `{'crds_encoded': '1.0', 'crds_payload': base64 of gzip of JSON}`.
-fn catalogue(encoded: &Literal<'_>) -> Result<HashMap<Box<str>, Expected>, String> {
-    let text = |key| encoded.get(key).and_then(Literal::as_str);
-    match (text("crds_encoded"), text("crds_payload")) {
-        (Some("1.0"), Some(payload)) => {
-            let packed = STANDARD
-                .decode(payload)
-                .map_err(|error| error.to_string())?;
-            let mut json = Vec::new();
-            GzDecoder::new(packed.as_slice())
-                .take(MAX_CATALOGUE_BYTES)
-                .read_to_end(&mut json)
-                .map_err(|error| error.to_string())?;
-            let entries: HashMap<Box<str>, Entry> =
-                serde_json::from_slice(&json).map_err(|error| error.to_string())?;
-            entries
-                .into_iter()
-                .map(|(name, entry)| {
-                    let size = match entry.size {
-                        Size::Number(size) => size,
-                        Size::Text(text) => {
-                            let problem = || format!("the size of {name} is {text:?}");
-                            text.trim().parse().map_err(|_| problem())?
-                        }
-                    };
-                    let expected = Expected {
-                        size: Some(size),
-                        // `none` for files older than the sums.
-                        sha1: entry.sha1sum.parse().ok(),
-                    };
-                    Ok((name, expected))
-                })
-                .collect()
-        }
-        (Some(other), _) if other != "1.0" => Err(format!("encoded in an unknown way, {other:?}")),
-        _ => Err("it is not encoded as it should be".into()),
-    }
 }
 
 #[cfg(test)]

@@ -51,13 +51,13 @@ fn the_catalogue_agrees_with_the_bundled_files() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            let expected = config.expected(name).unwrap();
+            let expected = config.catalogue().unwrap().expected(name).unwrap();
             assert!(expected.size.is_some() && expected.sha1.is_some());
             super::super::place::check(&path, &expected).unwrap();
             checked += 1;
         }
     }
-    assert_eq!(checked, config.files().count());
+    assert_eq!(checked, config.catalogue().unwrap().files().count());
 }
 
 #[test]
@@ -76,7 +76,10 @@ fn the_real_configurations_are_read() {
         let layout = Layout::new(&config.locations, observatory);
         let config = ServerConfig::load(&layout).unwrap();
         assert_eq!(config.resolve(None).unwrap().file, context);
-        assert!(config.files().count() >= files, "{observatory}");
+        assert!(
+            config.catalogue().unwrap().files().count() >= files,
+            "{observatory}"
+        );
     }
 }
 
@@ -99,14 +102,17 @@ fn other_texts_are_refused_with_the_reason() {
             "{'observatory': 'hst', 'download_metadata': {'crds_encoded': '2.0'}}",
             "unknown way",
         ),
-        (
-            "{'observatory': 'hst', 'download_metadata': {'crds_encoded': '1.0', 'crds_payload': '%'}}",
-            "download_metadata",
-        ),
     ] {
         let error = parse(text).unwrap_err().to_string();
         assert!(error.contains(part), "{text}: {error}");
     }
+    let text =
+        "{'observatory': 'hst', 'download_metadata': {'crds_encoded': '1.0', 'crds_payload': '%'}}";
+    let error = parse(text).unwrap().catalogue().unwrap_err().to_string();
+    assert!(
+        error.contains("here is damaged: download_metadata"),
+        "{error}"
+    );
     let bare = parse("{'observatory': 'hst', 'edit_context': ''}").unwrap();
     let error = bare.resolve(None).unwrap_err().to_string();
     assert_eq!(

@@ -126,7 +126,7 @@ impl Client {
         if names.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
-        let catalogue = self.server_config().await?;
+        let catalogue = self.server_config().await?.catalogue()?;
         let (mut present, mut missing) = (Vec::new(), Vec::new());
         for name in &names {
             let name: FileName = name.parse()?;

@@ -10,7 +10,7 @@ use crate::cache::context::ContextName;
 use crate::cache::inventory::{self, CachedFile, Depth, Finding};
 use crate::cache::lock::Locks;
 use crate::cache::organize::organize;
-use crate::client::{AssignOptions, Client};
+use crate::client::{AssignOptions, Client, ClientError};
 use crate::config::{Config, SubdirMode};
 
 /// Brings rules and references into the cache; checks, repairs, sorts and clears it
@@ -234,7 +234,8 @@ async fn fetch(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Fail
         return Ok(());
     }
     if args.dry_run {
-        let server = client.server_config().await?;
+        let catalogue = client.server_config().await?.catalogue();
+        let catalogue = catalogue.map_err(ClientError::from)?;
         let places = client.references()?;
         let mut bytes = 0;
         let mut out = std::io::stdout().lock();
@@ -246,7 +247,7 @@ async fn fetch(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Fail
                 _ => client.layout().mapping(name).exists(),
             };
             if !there {
-                bytes += server.expected(name).and_then(|e| e.size).unwrap_or(0);
+                bytes += catalogue.expected(name).and_then(|e| e.size).unwrap_or(0);
                 writeln!(out, "{name}")?;
             }
         }
@@ -347,7 +348,9 @@ async fn check(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Fail
         Depth::Sizes
     };
     let count = files.len();
-    let findings = inventory::check(files, client.server_config().await?, depth, |_| {});
+    let catalogue = client.server_config().await?.catalogue();
+    let catalogue = catalogue.map_err(ClientError::from)?;
+    let findings = inventory::check(files, catalogue, depth, |_| {});
     tracing::info!("{count} files checked");
     for Finding { file, problem } in findings {
         let Some(problem) = problem else {
