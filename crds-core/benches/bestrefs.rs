@@ -90,7 +90,7 @@ fn measure(criterion: &mut Criterion) {
             group.bench_function("load from the pickle", |b| {
                 b.iter(|| {
                     let bytes = std::fs::read(path).unwrap();
-                    black_box(Context::from_pickle(&data.name, &bytes).unwrap())
+                    black_box(Context::from_pickle(&data.name, &bytes, Scope::All).unwrap())
                 });
             });
         }

@@ -34,7 +34,12 @@ fn load(name: &str) -> Context {
 
 fn pickled(name: &str) -> Context {
     let path = fixtures().join(format!("crds/pickles/hst/{name}.pkl"));
-    Context::from_pickle(&name.parse().unwrap(), &std::fs::read(path).unwrap()).unwrap()
+    Context::from_pickle(
+        &name.parse().unwrap(),
+        &std::fs::read(path).unwrap(),
+        Scope::All,
+    )
+    .unwrap()
 }
 
 #[test]

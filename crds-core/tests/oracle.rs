@@ -185,7 +185,7 @@ fn pickled_rules_give_the_same_answers() {
                 .unwrap();
             assert!(status.success());
             let pickle = std::fs::read(pickles.path().join(format!("{name}.pkl"))).unwrap();
-            Context::from_pickle(&name.parse().unwrap(), &pickle).unwrap()
+            Context::from_pickle(&name.parse().unwrap(), &pickle, Scope::All).unwrap()
         })
     });
     println!("{} values agree with pickled rules", values.sum::<usize>());

@@ -178,7 +178,7 @@ impl Client {
         let pickled = name.kind() == MappingKind::Pipeline;
         if pickled
             && self.config.use_pickled_contexts
-            && let Some(context) = self.pickled(name).await?
+            && let Some(context) = self.pickled(name, scope).await?
         {
             return Ok(context);
         }
@@ -192,7 +192,7 @@ impl Client {
         }
         if pickled
             && !self.config.use_pickled_contexts
-            && let Some(context) = self.pickled(name).await?
+            && let Some(context) = self.pickled(name, scope).await?
         {
             return Ok(context);
         }
@@ -204,10 +204,14 @@ impl Client {
     }
 
     /// The context's pickle, if there is one that can be had.
-    async fn pickled(&self, name: &MappingName) -> Result<Option<Context>, ClientError> {
+    async fn pickled(
+        &self,
+        name: &MappingName,
+        scope: Scope<'_>,
+    ) -> Result<Option<Context>, ClientError> {
         let path = self.layout.pickle(name.as_str());
         match std::fs::read(&path) {
-            Ok(bytes) => return Ok(Some(Context::from_pickle(name, &bytes)?)),
+            Ok(bytes) => return Ok(Some(Context::from_pickle(name, &bytes, scope)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(ClientError::Io { path, source }),
         }
@@ -226,7 +230,7 @@ impl Client {
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let context = Context::from_pickle(name, &bytes)?;
+        let context = Context::from_pickle(name, &bytes, scope)?;
         if !self.config.readonly_cache {
             self.keep(&path, &bytes);
         }
@@ -237,7 +241,7 @@ impl Client {
     fn keep(&self, path: &std::path::Path, bytes: &[u8]) {
         let known = path.file_name().and_then(std::ffi::OsStr::to_str);
         let expected = known
-            .and_then(|name| self.server_config.get()?.expected(name))
+            .and_then(|name| self.server_config.get()?.catalogue().ok()?.expected(name))
             .unwrap_or_default()
             .as_configured(&self.config);
         let placed = Placement::begin(path, expected).and_then(|mut placement| {

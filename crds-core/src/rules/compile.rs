@@ -355,7 +355,7 @@ fn outcome(terminal: &tree::Choice) -> Option<Outcome> {
         tree::Choice::File(name) => match super::mapping::special(name) {
             Some(Target::NotApplicable) => Some(Outcome::NotApplicable),
             Some(_) => None,
-            None => Some(Outcome::File(ReferenceName::new(name))),
+            None => Some(Outcome::File(ReferenceName::new(Arc::clone(name)))),
         },
         tree::Choice::Several(names) => Some(Outcome::Ambiguous(names.as_slice().into())),
         tree::Choice::Nested(_) => Some(Outcome::NoMatch),

@@ -1,11 +1,8 @@
 //! One instrument's rules, compiled for lookups.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::compile::Builder;
-use super::mapping::{Mapping, Target};
-use super::{LoadError, MappingName};
+use super::mapping::Mapping;
 use crate::bestrefs::{Outcome, ReferenceType};
 use crate::expression::Expression;
 use crate::observatory::hst_rules::Hook;
@@ -80,58 +77,14 @@ pub(crate) struct Table {
     pub(crate) stretch_of: Option<usize>,
 }
 
+impl Table {
+    /// Whether special rules change headers before they are looked up.
+    pub(crate) fn has_hooks(&self) -> bool {
+        self.precondition.is_some() || self.fallback.is_some()
+    }
+}
+
 impl Instrument {
-    /// Compiles an instrument map and its tables, given in the order of the map's types.
-    pub(crate) fn new(
-        imap: Mapping,
-        mut tables: HashMap<MappingName, Mapping>,
-    ) -> Result<Self, LoadError> {
-        let mut builder = Builder::new(&imap)?;
-        let invalid = |problem| LoadError::Invalid {
-            name: imap.name.clone(),
-            problem,
-        };
-        let mut needed = imap.header.parameters().map_err(invalid)?.concat();
-        needed.extend(imap.header.names("extra_keys").map_err(invalid)?);
-        let mut types = Vec::with_capacity(imap.targets().len());
-        for (name, target) in imap.targets() {
-            let rule = match target {
-                Target::NotApplicable => TypeRule::NotApplicable,
-                Target::Omitted => TypeRule::Omitted,
-                Target::Mapping(file) => {
-                    let is_shared = imap.targets().iter().filter(|(_, t)| t == target).count() > 1;
-                    let mapping = if is_shared {
-                        tables.get(file).cloned()
-                    } else {
-                        tables.remove(file)
-                    };
-                    let mapping =
-                        mapping.ok_or_else(|| invalid(format!("its table {file} is missing")))?;
-                    let table = builder.table(mapping)?;
-                    needed.extend(builder.names_of(&table));
-                    TypeRule::Table(Box::new(table))
-                }
-            };
-            types.push((ReferenceType::new(name), rule));
-        }
-        let instrument = builder.finish(types, &needed, &imap.name)?;
-        Ok(Self {
-            imap: Some(imap),
-            ..instrument
-        })
-    }
-
-    /// A single table used as a context.
-    pub(crate) fn of_table(mapping: Mapping) -> Result<Self, LoadError> {
-        let mut builder = Builder::new(&mapping)?;
-        let name = mapping.name.clone();
-        let kind = mapping.header.text("filekind").unwrap_or_default();
-        let table = builder.table(mapping)?;
-        let needed = builder.names_of(&table);
-        let types = vec![(ReferenceType::new(&kind), TypeRule::Table(Box::new(table)))];
-        builder.finish(types, &needed, &name)
-    }
-
     /// Adds keys that a header is reduced to besides those of the tables.
     pub(crate) fn need(&mut self, name: &str) -> Result<Slot, String> {
         let slot = self.slots.number(name)?;

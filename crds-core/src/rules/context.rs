@@ -17,6 +17,13 @@ pub enum Scope<'s> {
     Instrument(&'s str),
 }
 
+impl Scope<'_> {
+    /// Whether the rules of an instrument, given in lower case, are not to be loaded.
+    pub(super) fn leaves_out(self, instrument: &str) -> bool {
+        matches!(self, Self::Instrument(wanted) if wanted.to_lowercase() != instrument)
+    }
+}
+
 /// Rules, loaded and compiled.
 ///
 /// ```
@@ -97,9 +104,8 @@ impl Context {
     ) -> Result<Self, LoadError> {
         let loader = Loader { source, checksums };
         let mapping = loader.mapping(name)?;
-        Self::assemble(mapping, |imap, key| match scope {
-            Scope::Instrument(wanted) if wanted.to_lowercase() != *key => None,
-            _ => Some(loader.instrument(imap)),
+        Self::assemble(mapping, |imap, key| {
+            (!scope.leaves_out(key)).then(|| loader.instrument(imap))
         })
     }
 

@@ -10,6 +10,7 @@ mod compiled;
 mod context;
 mod header;
 mod inspect;
+mod instrument;
 mod mapping;
 mod name;
 mod pickle;

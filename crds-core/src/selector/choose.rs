@@ -171,7 +171,7 @@ fn shown(choice: &Choice, terminals: &[tree::Choice]) -> Box<str> {
     match choice {
         Choice::Node(_) => "<selector>".into(),
         Choice::Terminal(id) => match terminals.get(*id as usize) {
-            Some(tree::Choice::File(name)) => name.clone(),
+            Some(tree::Choice::File(name)) => Box::from(&**name),
             Some(tree::Choice::Several(names)) => names.join(" ").into(),
             _ => "<selector>".into(),
         },

@@ -1,5 +1,7 @@
 //! A selector as its rule file wrote it: raw cells, file order, nothing compiled.
 
+use std::sync::Arc;
+
 use crate::literal::Literal;
 
 /// One selector call.
@@ -16,8 +18,8 @@ pub(crate) enum Selector {
 /// What a selector gives.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Choice {
-    /// A file name or a special value.
-    File(Box<str>),
+    /// A file name or a special value; answers share its text.
+    File(Arc<str>),
     /// Several names in one value. No real rule has any.
     Several(Vec<Box<str>>),
     /// Another selector decides.
@@ -74,7 +76,7 @@ impl Choice {
                 .collect::<Result<Vec<Box<str>>, String>>()
         };
         match literal {
-            Literal::Str(name) => Ok(Self::File(Box::from(&**name))),
+            Literal::Str(name) => Ok(Self::File(Arc::from(&**name))),
             Literal::Tuple(items) => texts(&mut items.iter()).map(Self::Several),
             Literal::Dict(pairs) => texts(&mut pairs.iter().map(|(_, v)| v)).map(Self::Several),
             Literal::Call(..) => Selector::new(literal).map(Self::Nested),

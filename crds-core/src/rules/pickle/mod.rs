@@ -12,7 +12,7 @@ mod values;
 use std::collections::HashMap;
 
 use super::compiled::Instrument;
-use super::context::Context;
+use super::context::{Context, Scope};
 use super::{LoadError, MappingKind, MappingName};
 
 /// The longest pickle that is read, in bytes. That of a whole HST context has 4 MB.
@@ -33,7 +33,11 @@ impl Context {
     /// The rules in a pickle carry no checksum that could still be verified. Rows of a table are in
     /// sorted, not in file order; that changes an answer only where substitutions make two rows
     /// equal.
-    pub fn from_pickle(name: &MappingName, bytes: &[u8]) -> Result<Self, LoadError> {
+    pub fn from_pickle(
+        name: &MappingName,
+        bytes: &[u8],
+        scope: Scope<'_>,
+    ) -> Result<Self, LoadError> {
         let broken = |error: PickleError| LoadError::Pickle {
             name: name.clone(),
             problem: error.to_string(),
@@ -75,6 +79,9 @@ impl Context {
             });
         }
         Self::assemble(root.mapping, |_, key| {
+            if scope.leaves_out(key) {
+                return None;
+            }
             let child = root.children.iter().find(|(name, _)| **name == *key);
             Some(match child {
                 Some((_, child)) => reader.mapping(*child).map_err(broken).and_then(instrument),

@@ -39,7 +39,7 @@ fn keyed(
     rows: impl Iterator<Item = Read<(Literal<'static>, Choice)>>,
 ) -> Read<Vec<(Box<str>, Choice)>> {
     rows.map(|row| match row? {
-        (Literal::Str(key), choice) => Ok((Box::from(&*key), choice)),
+        (Literal::Str(key), choice) => Ok((key.into_owned().into_boxed_str(), choice)),
         (key, _) => error(format!("the key {key} is not a text")),
     })
     .collect()
@@ -163,6 +163,7 @@ impl<'r, 'p> Reader<'r, 'p> {
         let key = self.literal(*key, 0)?;
         let choice = match self.made.value(*choice) {
             Value::Object(_) => Choice::Nested(self.selector(*choice, depth + 1)?),
+            Value::Text(name) => Choice::File(name.into()),
             _ => match Choice::new(&self.literal(*choice, 0)?) {
                 Ok(choice) => choice,
                 Err(problem) => return error(problem),

@@ -9,7 +9,7 @@ fn name() -> MappingName {
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    Context::from_pickle(&name(), bytes)
+    Context::from_pickle(&name(), bytes, Scope::All)
         .unwrap_err()
         .to_string()
 }
@@ -24,10 +24,10 @@ fn fixture() -> Vec<u8> {
 
 #[test]
 fn reads_what_python_crds_wrote() {
-    let context = Context::from_pickle(&name(), &fixture()).unwrap();
+    let context = Context::from_pickle(&name(), &fixture(), Scope::All).unwrap();
     assert_eq!(context.name(), &name());
     let other = "hst_9001.pmap".parse().unwrap();
-    assert!(Context::from_pickle(&other, &fixture()).is_err());
+    assert!(Context::from_pickle(&other, &fixture(), Scope::All).is_err());
 }
 
 #[test]
@@ -66,13 +66,13 @@ proptest! {
             let place = place.index(bytes.len());
             bytes[place] = byte;
         }
-        let _ = Context::from_pickle(&name(), &bytes);
+        let _ = Context::from_pickle(&name(), &bytes, Scope::All);
         bytes.truncate(cut.index(bytes.len()));
-        prop_assert!(Context::from_pickle(&name(), &bytes).is_err());
+        prop_assert!(Context::from_pickle(&name(), &bytes, Scope::All).is_err());
     }
 
     #[test]
     fn any_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(Context::from_pickle(&name(), &bytes).is_err());
+        prop_assert!(Context::from_pickle(&name(), &bytes, Scope::All).is_err());
     }
 }
