@@ -1,14 +1,5 @@
-# AWS Batch: for each rung of memory a queue, a job definition, and instances: spot first, on demand
-# when there are none.
-
-resource "aws_cloudwatch_log_group" "jobs" {
-  #checkov:skip=CKV_AWS_338:log_days decides; every job's log is also delivered with its products
-  #checkov:skip=CKV_AWS_158:a customer's KMS key is used when kms_key_arn names one
-  name              = "/${var.name}/jobs"
-  retention_in_days = var.log_days
-  kms_key_id        = var.kms_key_arn == "" ? null : var.kms_key_arn
-  tags              = local.tags
-}
+# Where jobs run: for each rung of memory a queue and instances, spot first, on demand when there are none.
+# What runs there is job.tf's.
 
 # --- Instances ---------------------------------------------------------------------------------------
 
@@ -93,19 +84,23 @@ resource "aws_launch_template" "worker" {
 }
 
 locals {
+  # The rungs by what their queue and definition are called, and those names in the ladder's order.
+  rung_names = [for rung in var.ladder : "${var.name}-${rung.memory_gib}g"]
+  rungs      = zipmap(local.rung_names, var.ladder)
+
   # One compute environment for each rung and each way to buy instances, in order of preference.
   purchases = var.spot ? ["SPOT", "EC2"] : ["EC2"]
 
   environments = {
-    for pair in setproduct(range(length(var.ladder)), local.purchases) :
-    "${pair[0]}-${lower(pair[1])}" => { rung = pair[0], type = pair[1] }
+    for pair in setproduct(local.rung_names, local.purchases) :
+    "${pair[0]}-${lower(pair[1])}" => { rung = local.rungs[pair[0]], type = pair[1] }
   }
 }
 
 resource "aws_batch_compute_environment" "worker" {
   for_each = local.environments
 
-  compute_environment_name_prefix = "${var.name}-${var.ladder[each.value.rung].memory_gib}g-${lower(each.value.type)}-"
+  compute_environment_name_prefix = "${each.key}-"
   type                            = "MANAGED"
   service_role                    = var.batch_service_role_arn == "" ? null : var.batch_service_role_arn
   tags                            = local.tags
@@ -113,9 +108,9 @@ resource "aws_batch_compute_environment" "worker" {
   compute_resources {
     type                = each.value.type
     allocation_strategy = each.value.type == "SPOT" ? "SPOT_PRICE_CAPACITY_OPTIMIZED" : "BEST_FIT_PROGRESSIVE"
-    instance_type       = var.ladder[each.value.rung].instance_types
+    instance_type       = each.value.rung.instance_types
     min_vcpus           = 0
-    max_vcpus           = var.ladder[each.value.rung].max_vcpus
+    max_vcpus           = each.value.rung.max_vcpus
     subnets             = var.subnet_ids
     security_group_ids  = length(var.security_group_ids) > 0 ? var.security_group_ids : aws_security_group.worker[*].id
     instance_role       = aws_iam_instance_profile.instance.arn
@@ -149,8 +144,8 @@ resource "aws_batch_compute_environment" "worker" {
 # --- Queues ------------------------------------------------------------------------------------------
 
 resource "aws_batch_job_queue" "rung" {
-  count    = length(var.ladder)
-  name     = "${var.name}-${var.ladder[count.index].memory_gib}g"
+  for_each = local.rungs
+  name     = each.key
   state    = "ENABLED"
   priority = 1
   tags     = local.tags
@@ -160,7 +155,7 @@ resource "aws_batch_job_queue" "rung" {
 
     content {
       order               = compute_environment_order.key + 1
-      compute_environment = aws_batch_compute_environment.worker["${count.index}-${lower(compute_environment_order.value)}"].arn
+      compute_environment = aws_batch_compute_environment.worker["${each.key}-${lower(compute_environment_order.value)}"].arn
     }
   }
 
@@ -179,196 +174,4 @@ resource "aws_batch_job_queue" "rung" {
       max_time_seconds = var.stuck_job_minutes * 60
     }
   }
-}
-
-# --- Jobs --------------------------------------------------------------------------------------------
-
-locals {
-  job_environment = merge(
-    {
-      CALDP_IMAGE  = local.image
-      CALDP_LAYOUT = var.layout
-      CRDSBUCKET   = "s3://${var.crds_bucket}"
-    },
-    var.crds_context == "" ? {} : { CRDS_CONTEXT = var.crds_context },
-    var.job_environment,
-  )
-
-  # Every revision: the trigger names definitions without one and gets the newest.
-  job_definition_arns = [
-    for definition in aws_batch_job_definition.rung : "${definition.arn_prefix}:*"
-  ]
-}
-
-resource "aws_batch_job_definition" "rung" {
-  count = length(var.ladder)
-  name  = "${var.name}-${var.ladder[count.index].memory_gib}g"
-  type  = "container"
-  tags  = local.tags
-
-  platform_capabilities = ["EC2"]
-  propagate_tags        = true
-
-  # Both are always given; a job submitted without them fails at once and says what is missing.
-  parameters = {
-    s3_output_path = "s3://${aws_s3_bucket.main.bucket}/data/none"
-    dataset        = "none"
-  }
-
-  container_properties = jsonencode({
-    image      = local.image
-    command    = ["caldp-process-aws", "Ref::s3_output_path", "Ref::dataset"]
-    jobRoleArn = aws_iam_role.job.arn
-    user       = "developer"
-    privileged = false
-
-    resourceRequirements = [
-      { type = "MEMORY", value = tostring(floor(var.ladder[count.index].memory_gib * 1024 * 7 / 8)) },
-      { type = "VCPU", value = tostring(var.ladder[count.index].vcpus) },
-    ]
-
-    environment = [for name, value in local.job_environment : { name = name, value = value }]
-
-    linuxParameters = { initProcessEnabled = true }
-
-    logConfiguration = {
-      logDriver = "awslogs"
-      options   = { "awslogs-group" = aws_cloudwatch_log_group.jobs.name }
-    }
-
-    mountPoints = []
-    secrets     = []
-    ulimits     = []
-    volumes     = []
-  })
-
-  timeout {
-    attempt_duration_seconds = var.ladder[count.index].timeout_hours * 3600
-  }
-
-  # For jobs submitted by hand: the trigger asks for one attempt and decides itself what is tried again.
-  # The first condition that holds decides, so the last one ends everything else.
-  retry_strategy {
-    attempts = 4
-
-    evaluate_on_exit {
-      action           = "retry"
-      on_status_reason = "Host EC2*"
-    }
-
-    dynamic "evaluate_on_exit" {
-      for_each = ["CannotPullContainerError*", "CannotInspectContainerError*", "DockerTimeoutError*"]
-
-      content {
-        action    = "retry"
-        on_reason = evaluate_on_exit.value
-      }
-    }
-
-    evaluate_on_exit {
-      action    = "exit"
-      on_reason = "*"
-    }
-  }
-}
-
-# --- Roles -------------------------------------------------------------------------------------------
-
-data "aws_iam_policy_document" "assume_ec2" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["ec2.amazonaws.com"]
-    }
-  }
-}
-
-resource "aws_iam_role" "instance" {
-  name               = "${var.name}-instance"
-  assume_role_policy = data.aws_iam_policy_document.assume_ec2.json
-  tags               = local.tags
-}
-
-# What an ECS instance needs: to join its cluster, pull images, write logs.
-resource "aws_iam_role_policy_attachment" "instance" {
-  role       = aws_iam_role.instance.name
-  policy_arn = "arn:${local.partition}:iam::aws:policy/service-role/AmazonEC2ContainerServiceforEC2Role"
-}
-
-resource "aws_iam_instance_profile" "instance" {
-  name = "${var.name}-instance"
-  role = aws_iam_role.instance.name
-  tags = local.tags
-}
-
-data "aws_iam_policy_document" "assume_job" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
-}
-
-resource "aws_iam_role" "job" {
-  name               = "${var.name}-job"
-  assume_role_policy = data.aws_iam_policy_document.assume_job.json
-  tags               = local.tags
-}
-
-data "aws_iam_policy_document" "job" {
-  # Results and messages; not batch lists, which would make a job able to start others.
-  statement {
-    sid       = "Results"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-    resources = [for prefix in ["data", "outputs", "messages"] : "${aws_s3_bucket.main.arn}/${prefix}/*"]
-  }
-
-  # The list of an array job, and what an earlier attempt left behind.
-  statement {
-    sid       = "Lists"
-    actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.main.arn}/*"]
-  }
-
-  statement {
-    sid       = "ListResults"
-    actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.main.arn]
-  }
-
-  statement {
-    sid     = "ReferencesAndInputs"
-    actions = ["s3:GetObject", "s3:ListBucket"]
-    resources = flatten([
-      for bucket in concat([var.crds_bucket, "stpubdata"], var.input_buckets) :
-      ["arn:${local.partition}:s3:::${bucket}", "arn:${local.partition}:s3:::${bucket}/*"]
-    ])
-  }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn == "" ? [] : [1]
-
-    content {
-      sid       = "Key"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.kms_key_arn]
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "job" {
-  name   = "job"
-  role   = aws_iam_role.job.id
-  policy = data.aws_iam_policy_document.job.json
 }

@@ -195,7 +195,7 @@ resource "aws_s3_bucket_notification" "main" {
 
     content {
       id            = replace(trimsuffix(queue.value, "/"), "/", "-")
-      queue_arn     = aws_sqs_queue.events.arn
+      queue_arn     = aws_sqs_queue.all["events"].arn
       events        = ["s3:ObjectCreated:*"]
       filter_prefix = queue.value
     }

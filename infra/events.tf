@@ -1,57 +1,58 @@
 # What EventBridge tells: jobs that ended, requests inside a batch's own tree, and the time.
 
-resource "aws_cloudwatch_event_rule" "job" {
-  name        = "${var.name}-job-ended"
-  description = "A job of this deployment succeeded or failed"
-  tags        = local.tags
-
-  event_pattern = jsonencode({
-    source        = ["aws.batch"]
-    "detail-type" = ["Batch Job State Change"]
-    detail = {
-      jobQueue = aws_batch_job_queue.rung[*].arn
-      status   = ["SUCCEEDED", "FAILED"]
-    }
-  })
+locals {
+  rules = {
+    for name, rule in {
+      job-ended = {
+        says     = "A job of this deployment succeeded or failed"
+        schedule = null
+        pattern = jsonencode({
+          source        = ["aws.batch"]
+          "detail-type" = ["Batch Job State Change"]
+          detail = {
+            jobQueue = values(aws_batch_job_queue.rung)[*].arn
+            status   = ["SUCCEEDED", "FAILED"]
+          }
+        })
+      }
+      request = {
+        says     = "Somebody asks for something about a dataset of a batch"
+        schedule = null
+        pattern = jsonencode({
+          source        = ["aws.s3"]
+          "detail-type" = ["Object Created"]
+          detail = {
+            bucket = { name = [aws_s3_bucket.main.bucket] }
+            object = { key = [{ wildcard = "data/*/messages/request-*" }] }
+          }
+        })
+      }
+      overview = {
+        says     = "Time to write the state overview"
+        schedule = var.overview_rate
+        pattern  = null
+      }
+    } : name => rule if rule.schedule != ""
+  }
 }
 
-resource "aws_cloudwatch_event_rule" "request" {
-  name        = "${var.name}-request"
-  description = "Somebody asks for something about a dataset of a batch"
-  tags        = local.tags
+resource "aws_cloudwatch_event_rule" "all" {
+  for_each = local.rules
 
-  event_pattern = jsonencode({
-    source        = ["aws.s3"]
-    "detail-type" = ["Object Created"]
-    detail = {
-      bucket = { name = [aws_s3_bucket.main.bucket] }
-      object = { key = [{ wildcard = "data/*/messages/request-*" }] }
-    }
-  })
-}
-
-resource "aws_cloudwatch_event_rule" "overview" {
-  count               = var.overview_rate == "" ? 0 : 1
-  name                = "${var.name}-overview"
-  description         = "Time to write the state overview"
-  schedule_expression = var.overview_rate
+  name                = "${var.name}-${each.key}"
+  description         = each.value.says
+  event_pattern       = each.value.pattern
+  schedule_expression = each.value.schedule
   tags                = local.tags
 }
 
-locals {
-  rules = merge(
-    { job = aws_cloudwatch_event_rule.job.name, request = aws_cloudwatch_event_rule.request.name },
-    var.overview_rate == "" ? {} : { overview = one(aws_cloudwatch_event_rule.overview[*].name) },
-  )
-}
-
 resource "aws_cloudwatch_event_target" "queue" {
-  for_each = local.rules
-  rule     = each.value
-  arn      = aws_sqs_queue.events.arn
+  for_each = aws_cloudwatch_event_rule.all
+  rule     = each.value.name
+  arn      = aws_sqs_queue.all["events"].arn
 
   dead_letter_config {
-    arn = aws_sqs_queue.dead.arn
+    arn = aws_sqs_queue.all["dead-letters"].arn
   }
 
   depends_on = [aws_sqs_queue_policy.all]

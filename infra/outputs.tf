@@ -15,25 +15,25 @@ output "trigger_function" {
 
 output "job_queues" {
   description = "The queues, smallest memory first."
-  value       = aws_batch_job_queue.rung[*].name
+  value       = [for name in local.rung_names : aws_batch_job_queue.rung[name].name]
 }
 
 output "job_definitions" {
   description = "The job definitions, in the order of the queues."
-  value       = aws_batch_job_definition.rung[*].name
+  value       = [for name in local.rung_names : aws_batch_job_definition.rung[name].name]
 }
 
 output "event_queue_url" {
   description = "Where events wait for the Lambda."
-  value       = aws_sqs_queue.events.url
+  value       = aws_sqs_queue.all["events"].url
 }
 
 output "dead_letter_queue_url" {
   description = "Where events end that could not be dealt with."
-  value       = aws_sqs_queue.dead.url
+  value       = aws_sqs_queue.all["dead-letters"].url
 }
 
 output "job_log_group" {
   description = "Where the logs of jobs are, besides their copy with the products."
-  value       = aws_cloudwatch_log_group.jobs.name
+  value       = aws_cloudwatch_log_group.all["jobs"].name
 }

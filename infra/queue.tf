@@ -1,41 +1,36 @@
 # Everything that happens reaches the Lambda through one queue; what it cannot deal with ends in a
 # second one, which raises an alarm.
 
-resource "aws_sqs_queue" "events" {
-  name                      = "${var.name}-events"
-  message_retention_seconds = 4 * 24 * 3600
-
-  # AWS asks for six times the Lambda's time, so that no event is handed out twice while it is worked on.
-  visibility_timeout_seconds = 6 * local.trigger_seconds
-
-  sqs_managed_sse_enabled = var.kms_key_arn == "" ? true : null
-  kms_master_key_id       = var.kms_key_arn == "" ? null : var.kms_key_arn
-
-  redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.dead.arn
-    maxReceiveCount     = 5
-  })
-
-  tags = local.tags
-}
-
-resource "aws_sqs_queue" "dead" {
-  name                      = "${var.name}-dead-letters"
-  message_retention_seconds = 14 * 24 * 3600
-  sqs_managed_sse_enabled   = var.kms_key_arn == "" ? true : null
-  kms_master_key_id         = var.kms_key_arn == "" ? null : var.kms_key_arn
-  tags                      = local.tags
-}
-
 locals {
   queues = {
-    events = aws_sqs_queue.events
-    dead   = aws_sqs_queue.dead
+    # AWS asks for six times the Lambda's time, so that no event is handed out twice while it is worked on.
+    events       = { days = 4, invisible_seconds = 6 * local.trigger_seconds }
+    dead-letters = { days = 14, invisible_seconds = 30 }
   }
 }
 
-data "aws_iam_policy_document" "queue" {
+resource "aws_sqs_queue" "all" {
   for_each = local.queues
+
+  name                       = "${var.name}-${each.key}"
+  message_retention_seconds  = each.value.days * 24 * 3600
+  visibility_timeout_seconds = each.value.invisible_seconds
+  sqs_managed_sse_enabled    = var.kms_key_arn == "" ? true : null
+  kms_master_key_id          = var.kms_key_arn == "" ? null : var.kms_key_arn
+  tags                       = local.tags
+}
+
+resource "aws_sqs_queue_redrive_policy" "events" {
+  queue_url = aws_sqs_queue.all["events"].id
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.all["dead-letters"].arn
+    maxReceiveCount     = 5
+  })
+}
+
+data "aws_iam_policy_document" "queue" {
+  for_each = aws_sqs_queue.all
 
   statement {
     sid       = "OnlyTls"
@@ -101,39 +96,39 @@ data "aws_iam_policy_document" "queue" {
 }
 
 resource "aws_sqs_queue_policy" "all" {
-  for_each  = local.queues
+  for_each  = aws_sqs_queue.all
   queue_url = each.value.id
   policy    = data.aws_iam_policy_document.queue[each.key].json
 }
 
-resource "aws_cloudwatch_metric_alarm" "dead_letters" {
-  alarm_name          = "${var.name}-dead-letters"
-  alarm_description   = "An event could not be dealt with. The Lambda's log says why; once that is mended, redrive ${aws_sqs_queue.dead.name}."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = aws_sqs_queue.dead.name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_actions
-  ok_actions          = var.alarm_actions
-  tags                = local.tags
-}
+resource "aws_cloudwatch_metric_alarm" "queue" {
+  for_each = {
+    dead-letters = {
+      queue     = "dead-letters"
+      metric    = "ApproximateNumberOfMessagesVisible"
+      threshold = 0
+      periods   = 1
+      says      = "An event could not be dealt with. The Lambda's log says why; once that is mended, redrive the queue."
+    }
+    events-waiting = {
+      queue     = "events"
+      metric    = "ApproximateAgeOfOldestMessage"
+      threshold = 3600
+      periods   = 3
+      says      = "Events wait for more than an hour: the Lambda fails, or does not keep up."
+    }
+  }
 
-resource "aws_cloudwatch_metric_alarm" "waiting" {
-  alarm_name          = "${var.name}-events-waiting"
-  alarm_description   = "Events wait for more than an hour: the Lambda fails, or does not keep up."
+  alarm_name          = "${var.name}-${each.key}"
+  alarm_description   = each.value.says
   namespace           = "AWS/SQS"
-  metric_name         = "ApproximateAgeOfOldestMessage"
-  dimensions          = { QueueName = aws_sqs_queue.events.name }
+  metric_name         = each.value.metric
+  dimensions          = { QueueName = aws_sqs_queue.all[each.value.queue].name }
   statistic           = "Maximum"
   period              = 300
-  evaluation_periods  = 3
+  evaluation_periods  = each.value.periods
   comparison_operator = "GreaterThanThreshold"
-  threshold           = 3600
+  threshold           = each.value.threshold
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions

@@ -4,15 +4,6 @@ locals {
   trigger_seconds = 900
 }
 
-resource "aws_cloudwatch_log_group" "trigger" {
-  #checkov:skip=CKV_AWS_338:log_days decides; 90 days are longer than any batch is looked at
-  #checkov:skip=CKV_AWS_158:a customer's KMS key is used when kms_key_arn names one
-  name              = "/aws/lambda/${var.name}-trigger"
-  retention_in_days = var.log_days
-  kms_key_id        = var.kms_key_arn == "" ? null : var.kms_key_arn
-  tags              = local.tags
-}
-
 resource "aws_lambda_function" "trigger" {
   #checkov:skip=CKV_AWS_117:it talks to AWS's public endpoints only, and in a VPC would need a gateway for each
   #checkov:skip=CKV_AWS_272:the zip is built and checked in the same place as this configuration
@@ -21,7 +12,7 @@ resource "aws_lambda_function" "trigger" {
   #checkov:skip=CKV_AWS_50:its log has the time of every request it makes
   function_name    = "${var.name}-trigger"
   description      = "Submits batches of datasets, judges failures, answers requests"
-  role             = aws_iam_role.trigger.arn
+  role             = aws_iam_role.all["trigger"].arn
   filename         = var.trigger_zip
   source_code_hash = filebase64sha256(var.trigger_zip)
   handler          = "bootstrap"
@@ -33,8 +24,8 @@ resource "aws_lambda_function" "trigger" {
   environment {
     variables = merge({
       BUCKET              = aws_s3_bucket.main.bucket
-      JOBQUEUES           = join(",", aws_batch_job_queue.rung[*].name)
-      JOBDEFINITIONS      = join(",", aws_batch_job_definition.rung[*].name)
+      JOBQUEUES           = join(",", [for name in local.rung_names : aws_batch_job_queue.rung[name].name])
+      JOBDEFINITIONS      = join(",", [for name in local.rung_names : aws_batch_job_definition.rung[name].name])
       CALDP_LAYOUT        = var.layout
       CALDP_HOURLY_PRICES = join(",", var.ladder[*].hourly_price)
     }, var.trigger_environment)
@@ -42,15 +33,15 @@ resource "aws_lambda_function" "trigger" {
 
   # What is invoked without waiting for the answer and fails is kept as well.
   dead_letter_config {
-    target_arn = aws_sqs_queue.dead.arn
+    target_arn = aws_sqs_queue.all["dead-letters"].arn
   }
 
   tags       = local.tags
-  depends_on = [aws_cloudwatch_log_group.trigger, aws_iam_role_policy.trigger]
+  depends_on = [aws_cloudwatch_log_group.all, aws_iam_role_policy.all]
 }
 
 resource "aws_lambda_event_source_mapping" "events" {
-  event_source_arn        = aws_sqs_queue.events.arn
+  event_source_arn        = aws_sqs_queue.all["events"].arn
   function_name           = aws_lambda_function.trigger.arn
   batch_size              = 10
   function_response_types = ["ReportBatchItemFailures"]
@@ -60,29 +51,14 @@ resource "aws_lambda_event_source_mapping" "events" {
   }
 }
 
-data "aws_iam_policy_document" "assume_lambda" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
-    }
-  }
-}
-
-resource "aws_iam_role" "trigger" {
-  name               = "${var.name}-trigger"
-  assume_role_policy = data.aws_iam_policy_document.assume_lambda.json
-  tags               = local.tags
-}
-
 data "aws_iam_policy_document" "trigger" {
   #checkov:skip=CKV_AWS_356:AWS Batch knows no resource for its list and describe calls
+  source_policy_documents = [data.aws_iam_policy_document.key.json]
+
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.trigger.arn}:*"]
+    resources = ["${aws_cloudwatch_log_group.all["trigger"].arn}:*"]
   }
 
   statement {
@@ -100,7 +76,7 @@ data "aws_iam_policy_document" "trigger" {
   statement {
     sid       = "SubmitJobs"
     actions   = ["batch:SubmitJob"]
-    resources = concat(aws_batch_job_queue.rung[*].arn, local.job_definition_arns)
+    resources = concat(values(aws_batch_job_queue.rung)[*].arn, local.job_definition_arns)
   }
 
   statement {
@@ -118,28 +94,12 @@ data "aws_iam_policy_document" "trigger" {
   statement {
     sid       = "TakeEvents"
     actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
-    resources = [aws_sqs_queue.events.arn]
+    resources = [aws_sqs_queue.all["events"].arn]
   }
 
   statement {
     sid       = "GiveUpEvents"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.dead.arn]
+    resources = [aws_sqs_queue.all["dead-letters"].arn]
   }
-
-  dynamic "statement" {
-    for_each = var.kms_key_arn == "" ? [] : [1]
-
-    content {
-      sid       = "Key"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.kms_key_arn]
-    }
-  }
-}
-
-resource "aws_iam_role_policy" "trigger" {
-  name   = "trigger"
-  role   = aws_iam_role.trigger.id
-  policy = data.aws_iam_policy_document.trigger.json
 }

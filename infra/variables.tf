@@ -102,7 +102,8 @@ variable "ladder" {
   description = <<-EOT
     The four rungs, smallest memory first. memory_gib is an instance's share for one job, of which 7/8 are usable;
     max_vcpus bounds how many jobs run at once (on spot, and as much again on demand); timeout_hours bounds an
-    attempt the trigger gave no time of its own; hourly_price is in US dollars for a job-hour, for estimates only.
+    attempt the trigger gave no time of its own; hourly_price is in US dollars for a job-hour, for estimates only: the
+    defaults are unchecked (see README.md).
   EOT
   type = list(object({
     memory_gib     = number
