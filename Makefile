@@ -2,8 +2,10 @@
 
 HOST   := $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC := target/$(HOST)/release/caldp
+ZIP    := mkdir -p target/lambda && rm -f target/lambda/bootstrap.zip && \
+	zip --quiet --junk-paths target/lambda/bootstrap.zip target/$(HOST)/release/bootstrap
 
-.PHONY: demo test lint unit static setup help lambda image test-image test-infra test-system test-localstack
+.PHONY: demo test deny static help lambda image test-image test-infra test-system test-localstack test-all release
 
 help: ## list the chores
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
@@ -16,14 +18,20 @@ demo: ## set everything up and calibrate a bundled dataset against a loopback S3
 test: ## format, lint and every test; says in its last line what ran
 	tests/run.sh
 
+deny: ## licences, sources and known weaknesses of the crates
+	tests/deny.sh
+
 static: ## the release binary with no shared libraries
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-worker --bin caldp
 
+release: ## both of the above and below in one build
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) \
+		--package caldp-worker --package caldp-trigger --bin caldp --bin bootstrap
+	$(ZIP)
+
 lambda: ## the trigger's zip, for infra/
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-trigger --bin bootstrap
-	mkdir -p target/lambda
-	rm -f target/lambda/bootstrap.zip
-	zip --quiet --junk-paths target/lambda/bootstrap.zip target/$(HOST)/release/bootstrap
+	$(ZIP)
 
 image: ## the worker's image; settings in docker/bin/caldp-image-config
 	docker/bin/caldp-image-build
@@ -37,5 +45,8 @@ test-infra: ## validate, scan and apply the infrastructure
 test-system: ## the whole system as one, against moto with real containers
 	tests/system/run.sh system
 
-test-localstack: ## one run of the image against LocalStack
+test-localstack: ## the worker and the Lambda against LocalStack
 	tests/system/run.sh localstack
+
+test-all: ## test-image, test-infra, test-system and test-localstack, with one build for all
+	tests/system/run.sh all

@@ -3,37 +3,61 @@
 
 base=caldp-test-base:bookworm
 image=caldp:system
+broken=caldp:broken
+lambda_image=caldp-test-lambda:latest
+image_id="" zip=""
 
-# The image, from a local base, with the real calcos and stand-ins for HSTCAL that only refuse.
-build_image() {
+# need_programs: the static worker and the Lambda's zip, in one build of what both are made of.
+need_programs() {
+    worker=${CALDP_WORKER:-$PWD/target/$(rustc -vV | sed -n 's/^host: //p')/release/caldp} zip=${CALDP_TRIGGER_ZIP:-$PWD/target/lambda/bootstrap.zip}
+    if [ -z "${CALDP_WORKER:-}" ] || [ -z "${CALDP_TRIGGER_ZIP:-}" ]; then
+        [ -z "${programs_are_built:-}" ] || return 0
+        step "build the worker and the Lambda"
+        make --no-print-directory release >&2
+        programs_are_built=yes
+    fi
+    [ -x "$worker" ] || fail "$worker is not an executable file"
+    [ -s "$zip" ] || fail "there is no $zip"
+}
+
+# need_image: the image, from a local base, with the real calcos and stand-ins for HSTCAL that only refuse.
+need_image() {
+    [ -z "$image_id" ] || return 0
+    need_programs
+    step "start an engine"
+    start_engine
+    step "a base image"
+    base_image "$base"
+    step "build the image"
     mkdir -p "$scratch/stand-ins"
     for program in calacs.e calwf3.e cs0.e; do
         printf '#!/bin/sh\necho "%s is not in this image" >&2\nexit 1\n' "$program" >"$scratch/stand-ins/$program"
         chmod 755 "$scratch/stand-ins/$program"
     done
-    base_image "$base"
     # What this machine trusts beyond Debian's authorities, the build has to trust as well.
     cat /usr/local/share/ca-certificates/*.crt >"$scratch/extra-ca.crt" 2>/dev/null || true
     extra=""
     [ ! -s "$scratch/extra-ca.crt" ] || extra=$scratch/extra-ca.crt
     CALDP_ENGINE=$ENGINE CALDP_DOCKER_IMAGE=$image CALDP_EXTRA_CA=$extra CALDP_TEST_PROGRAMS=$scratch/stand-ins \
-        CALDP_REQUIREMENTS=calcos DEBIAN_IMAGE=$base CAL_BASE_IMAGE="" CSYS_VER="" CALDP_WORKER=${CALDP_WORKER:-} \
+        CALDP_REQUIREMENTS=calcos DEBIAN_IMAGE=$base CAL_BASE_IMAGE="" CSYS_VER="" CALDP_WORKER=$worker \
         docker/bin/caldp-image-build --network host --quiet >"$scratch/build.log" 2>&1 ||
         { tail -n 40 "$scratch/build.log" >&2; fail "the image does not build"; }
+    image_id=$("$ENGINE" image inspect --format '{{ .Id }}' "$image")
     say "the image is built"
 }
 
-# broken_image TAG: the image with a worker that does nothing and says it went well.
+# broken_image: under the image's name one with a worker that does nothing and says it went well.
 broken_image() {
     mkdir -p "$scratch/broken"
     printf '#!/bin/sh\nexit 0\n' >"$scratch/broken/caldp"
     printf 'FROM %s\nCOPY --chmod=755 caldp /usr/local/bin/caldp\n' "$image" >"$scratch/broken/Dockerfile"
-    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --tag "$1" "$scratch/broken" >/dev/null
+    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --tag "$broken" "$scratch/broken" >/dev/null
+    "$ENGINE" tag "$broken" "$image"
 }
 
 # What moto runs Lambda functions in, and what it copies their code with.
 lambda_images() {
-    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --build-arg "BASE=$image" --tag caldp-test-lambda:latest \
+    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --build-arg "BASE=$image" --tag "$lambda_image" \
         --file "$here/lambda.Dockerfile" "$here" >/dev/null
     if ! "$ENGINE" image inspect busybox >/dev/null 2>&1; then
         "$ENGINE" tag "$base" busybox
@@ -69,8 +93,8 @@ look_into_image() {
             fail "the label $label is missing"
     done
     CALDP_ENGINE=$ENGINE CALDP_DOCKER_IMAGE=$image docker/bin/caldp-image-sbom >"$scratch/sbom.json"
-    for part in pkg:deb/debian/fitscut pkg:pypi/calcos pkg:cargo/caldp-worker; do
-        grep -q "\"$part@" "$scratch/sbom.json" || fail "the list of the image's parts lacks $part"
+    for listed in pkg:deb/debian/fitscut pkg:pypi/calcos pkg:cargo/caldp-worker; do
+        grep -q "\"$listed@" "$scratch/sbom.json" || fail "the list of the image's parts lacks $listed"
     done
     say "nothing is in the image that should not be; $(grep -c bom-ref "$scratch/sbom.json") parts are listed"
     "$ENGINE" image inspect --format '{{ .Size }}' "$image" | awk '{ printf "image: %.0f MB, of which\n", $1 / 1e6 }'

@@ -1,8 +1,8 @@
 """One invocation of a Lambda function, as AWS runs it: the Runtime API on loopback, the function's own
 `bootstrap` beside it.
 
-Used as the entry point of the image in which moto runs Lambda functions: the arguments are the handler
-and the event, the function's log goes to standard error, and its answer is the last line of standard
+Used as the entry point of the image in which moto runs Lambda functions, and by itself with the function's
+directory in LAMBDA_TASK_ROOT: the arguments are the handler and the event, the function's log goes to standard error, and its answer is the last line of standard
 output. The exit status is 1 when the function failed.
 """
 
@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 EVENT = sys.argv[2] if len(sys.argv) > 2 else "{}"
 SECONDS = int(os.environ.get("AWS_LAMBDA_FUNCTION_TIMEOUT", "60"))
+BOOTSTRAP = os.path.join(os.environ.get("LAMBDA_TASK_ROOT") or "/var/task", "bootstrap")
 REQUEST = str(uuid.uuid4())
 PREFIX = "/2018-06-01/runtime/"
 
@@ -81,7 +82,7 @@ def main():
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = os.environ | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}
-    function = subprocess.Popen(["/var/task/bootstrap"], env=environment, stdout=sys.stderr)
+    function = subprocess.Popen([BOOTSTRAP], env=environment, stdout=sys.stderr)
     deadline = time.monotonic() + SECONDS
     while not done.is_set() and function.poll() is None and time.monotonic() < deadline:
         done.wait(0.05)

@@ -2,41 +2,69 @@
 # The whole system as one: the image built, the infrastructure applied, a list dropped into the bucket,
 # the Lambda really invoked, the jobs really run in containers, their products looked at.
 #
-#   tests/system/run.sh system       all of it, against moto
-#   tests/system/run.sh image        the image alone: what is in it, and how people run it
-#   tests/system/run.sh infra        validate, scan and apply the infrastructure
-#   tests/system/run.sh localstack   the S3 side of a run against LocalStack
+#   tests/system/run.sh image        what is in the image, and how people run it
+#   tests/system/run.sh infra        the infrastructure validated, scanned, applied, destroyed
+#   tests/system/run.sh system       all of it together, against moto
+#   tests/system/run.sh localstack   the worker and the Lambda against a second emulator
+#   tests/system/run.sh all          these four, with one build, one image and one engine for all
 #
 # CALDP_WORKER and CALDP_TRIGGER_ZIP name binaries that are built already. TF_PLUGIN_DIR holds a
-# Terraform provider where none can be downloaded; without one, what needs it is left out, loudly.
+# Terraform provider where none can be downloaded. What cannot run here is left out loudly.
 set -eu
 cd "$(dirname "$0")/../.."
 here=tests/system
 
-say() { printf '%s: %s\n' "$what" "$*" >&2; }
+what=${1:-system}
+case $what in
+    all) parts="image infra system localstack" ;;
+    image | infra | system | localstack) parts=$what ;;
+    *) echo "run.sh: unknown test '$what'" >&2; exit 2 ;;
+esac
+
+say() { printf '%s: %s\n' "${part:-$what}" "$*" >&2; }
 fail() { say "FAILED: $*"; exit 1; }
 
-what=${1:-system}
 started=$(date +%s)
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/caldp-system.XXXXXX")
-moto_pid="" skipped=""
+moto_pid="" localstack_pid="" skipped="" part="" step="" step_started=$started
+
+# step NAME: what takes time from here on; the summary at the end says how much.
+step() {
+    now=$(date +%s)
+    [ -z "$step" ] || printf '%5d s  %s\n' "$((now - step_started))" "$step" >>"$scratch/times"
+    step=${1:+${part:+$part: }$1} step_started=$now
+}
+
+# stop PID: ends a server that was started here.
+stop() {
+    [ -n "$1" ] || return 0
+    kill "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}
 
 clean_up() {
     status=$?
     trap - EXIT
-    [ -z "$moto_pid" ] || { kill "$moto_pid" 2>/dev/null; wait "$moto_pid" 2>/dev/null; } || true
+    step ""
+    stop "$moto_pid"
+    stop "$localstack_pid"
     if [ -n "${ENGINE:-}" ]; then
         # Only what this test made: containers of its images, and the images themselves.
-        for image in caldp:system caldp:broken caldp-test-lambda:latest; do
-            for container in $("$ENGINE" ps --all --quiet --filter "ancestor=$image" 2>/dev/null); do
+        for name in $image $broken $lambda_image; do
+            for container in $("$ENGINE" ps --all --quiet --filter "ancestor=$name" 2>/dev/null); do
                 say "a container was left behind and is removed: $container"
                 "$ENGINE" rm --force "$container" >/dev/null 2>&1 || true
                 status=1
             done
-            [ -n "${engine_pid:-}" ] || "$ENGINE" image rm "$image" >/dev/null 2>&1 || true
+            [ -n "${engine_pid:-}" ] || "$ENGINE" image rm "$name" >/dev/null 2>&1 || true
         done
         [ -z "${busybox_is_ours:-}" ] || [ -n "${engine_pid:-}" ] || "$ENGINE" image rm busybox >/dev/null 2>&1 || true
         stop_engine || status=1
+    fi
+    part=""
+    if [ -s "$scratch/times" ]; then
+        say "time by step:"
+        cat "$scratch/times" >&2
     fi
     rm -rf "$scratch"
     if [ "$status" -eq 0 ]; then
@@ -56,35 +84,19 @@ trap 'exit 130' HUP INT TERM
 # shellcheck source-path=SCRIPTDIR source=aws.sh
 . "$here/aws.sh"
 
-system_test() {
-    tests/setup.sh engine
-    need_python
-    terraform_ready || { loudly_skip "the whole system test"; return; }
-    trigger_zip
-    start_engine
-    build_image
-    lambda_images
-    start_moto
-    role=$("$python" "$here/scenario.py" prepare)
-    apply
-    "$python" "$here/scenario.py" run || { tail -n 60 "$scratch/moto.log" | grep -v '" 200 ' >&2; fail "the scenario"; }
-
-    # The test is worth something only if it fails with a worker that is broken.
-    broken_image caldp:broken
-    "$ENGINE" tag caldp:broken "$image"
-    if "$python" "$here/scenario.py" broken 2>"$scratch/broken.log"; then
-        fail "a broken worker went unnoticed"
-    fi
-    grep -q 'is not in the bucket' "$scratch/broken.log" || { cat "$scratch/broken.log" >&2; fail "the broken worker was noticed for another reason"; }
-    say "a broken worker is noticed: $(tail -n 1 "$scratch/broken.log")"
-    destroy
+image_test() {
+    need_image
+    step "look into it"
+    look_into_image
+    step "run it"
+    run_image
 }
 
 infra_test() {
-    need_python
-    terraform_ready || return 0
+    need_terraform || return 0
+    step "validate and scan"
     terraform -chdir="$scratch/tf/infra/example" validate -no-color >/dev/null || fail "terraform validate"
-    terraform fmt -check -recursive infra "$here" >/dev/null || fail "terraform fmt"
+    terraform fmt -check -recursive infra >/dev/null && terraform fmt -check "$here" >/dev/null || fail "terraform fmt"
     say "the example is valid"
     tests/setup.sh checkov
     # Its guidelines are looked up on the network for links only; the checks are all in the package.
@@ -92,6 +104,8 @@ infra_test() {
         >"$scratch/checkov.log" 2>"$scratch/checkov.err" ||
         { cat "$scratch/checkov.log" >&2; fail "the policy scan"; }
     say "policy scan: $(grep '^Passed checks' "$scratch/checkov.log")"
+    # The system test applies and destroys it as well, with the real image and Lambda in it.
+    case $parts in *system*) return ;; esac
     zip=$scratch/empty.zip
     (cd "$scratch" && printf '#!/bin/sh\n' >bootstrap && "$python" -m zipfile -c empty.zip bootstrap)
     start_moto
@@ -100,58 +114,64 @@ infra_test() {
     destroy
 }
 
-image_test() {
-    tests/setup.sh engine
-    start_engine
-    build_image
-    look_into_image
-    run_image
+system_test() {
+    need_terraform || return 0
+    need_programs
+    need_image
+    step "start moto"
+    lambda_images
+    start_moto
+    role=$("$python" "$here/scenario.py" prepare)
+    apply
+    step "a batch"
+    "$python" "$here/scenario.py" run || { tail -n 60 "$scratch/moto.log" | grep -v '" 200 ' >&2; fail "the scenario"; }
+
+    # The test is worth something only if it fails with a worker that is broken.
+    step "a broken worker"
+    broken_image
+    if "$python" "$here/scenario.py" broken 2>"$scratch/broken.log"; then
+        fail "a broken worker went unnoticed"
+    fi
+    grep -q 'is not in the bucket' "$scratch/broken.log" || { cat "$scratch/broken.log" >&2; fail "the broken worker was noticed for another reason"; }
+    say "a broken worker is noticed: $(tail -n 1 "$scratch/broken.log")"
+    "$ENGINE" tag "$image_id" "$image"
+    destroy
+    stop "$moto_pid"
+    moto_pid=""
 }
 
 localstack_test() {
-    tests/setup.sh engine
-    need_python
     # The newest LocalStack runs on 3.13 alone.
-    CALDP_PYTHON=""
-    for candidate in python3.13 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13.*/bin/python; do
-        ! "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null || CALDP_PYTHON=$candidate
-    done
+    CALDP_PYTHON=$(find_python_313)
     if [ -z "$CALDP_PYTHON" ]; then
-        loudly_skip "LocalStack (needs Python 3.13)"
+        loudly_skip "LocalStack (needs Python 3.13, found neither on the PATH nor among pyenv's)"
         return
     fi
-    export CALDP_PYTHON
-    tests/setup.sh localstack
-    start_engine
-    build_image
-    port=$(free_port)
-    mkdir -p "$scratch/volume"
-    env -u AWS_CA_BUNDLE DISABLE_EVENTS=1 SKIP_SSL_CERT_DOWNLOAD=1 "GATEWAY_LISTEN=127.0.0.1:$port" \
-        "LOCALSTACK_VOLUME_DIR=$scratch/volume" "TMPDIR=$scratch" \
-        .venv/localstack/bin/python -m localstack.runtime.main >"$scratch/localstack.log" 2>&1 &
-    moto_pid=$!
-    use_aws "http://127.0.0.1:$port"
-    tries=0
-    until "$python" -c "import urllib.request as u; u.urlopen('$AWS_ENDPOINT_URL/_localstack/health', timeout=2)" 2>/dev/null; do
-        tries=$((tries + 1))
-        if [ $tries -gt 60 ] || ! kill -0 "$moto_pid" 2>/dev/null; then
-            tail -n 20 "$scratch/localstack.log" >&2
-            fail "LocalStack did not start"
-        fi
-        sleep 0.5
-    done
+    step "install LocalStack"
+    CALDP_PYTHON=$CALDP_PYTHON tests/setup.sh localstack
+    need_python
+    need_programs
+    need_image
+    step "start LocalStack"
+    start_localstack
+    step "a run of the worker, an event for the Lambda"
     "$python" "$here/smoke.py" prepare
-    "$ENGINE" run --rm --network host --env AWS_ENDPOINT_URL --env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_REGION \
+    as_job=$(printf -- '--env %s ' AWS_ENDPOINT_URL AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_REGION)
+    # shellcheck disable=SC2086  # a list of options is meant
+    "$ENGINE" run --rm --network host $as_job \
         --env CRDSBUCKET=s3://caldp-crds --env CALDP_INPUT_URI=s3://caldp-inputs/raw --env "CALDP_IMAGE=$image" \
         "$image" caldp-process-aws s3://caldp-system/data/smoke lbgu17qnq >"$scratch/run.log" 2>&1 ||
         { tail -n 40 "$scratch/run.log" >&2; fail "a run against LocalStack"; }
-    "$python" "$here/smoke.py" check
+    mkdir -p "$scratch/task"
+    "$python" -m zipfile -e "$zip" "$scratch/task"
+    chmod 755 "$scratch/task/bootstrap"
+    "$python" "$here/smoke.py" check "$scratch/task/bootstrap"
+    stop "$localstack_pid"
+    localstack_pid=""
 }
 
-case $what in
-    system) system_test ;;
-    image) image_test ;;
-    infra) infra_test ;;
-    localstack) localstack_test ;;
-    *) echo "run.sh: unknown test '$what'" >&2; exit 2 ;;
-esac
+step "tools"
+tests/setup.sh engine
+for part in $parts; do
+    "${part}_test"
+done

@@ -1,51 +1,122 @@
 """What the LocalStack test puts there and looks for: a second emulator, written by other people, has to
-agree that one run of the image delivers a dataset, and that the bucket's events reach the queue.
+agree that one run of the image delivers a dataset, that the bucket's events reach the queue, and that
+the Lambda acts on them.
+
+    smoke.py prepare            buckets, the queue, and both ways from the bucket to it
+    smoke.py check <bootstrap>  what the worker has delivered; what the Lambda makes of two events
 """
 
 import json
+import os
+import pathlib
+import subprocess
 import sys
+import time
 
 from botocore.exceptions import ClientError
 
 import scenario
+from scenario import BUCKET, Unexpected, check, say
+
+DATASET = "lbgu17qnq"
+TREE = "data/smoke/"
+# A dataset whose name begins with the other's is no dataset; a file beside its folder is as near as can be.
+NEIGHBOUR = f"{TREE}data/cos/{DATASET}-notes/keep.txt"
 
 
 def prepare():
     scenario.prepare()
-    scenario.s3.create_bucket(Bucket=scenario.BUCKET)
+    scenario.s3.create_bucket(Bucket=BUCKET)
     queue = scenario.sqs.create_queue(QueueName="caldp-events")["QueueUrl"]
     arn = scenario.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    scenario.events.put_rule(Name="caldp-request", EventPattern=json.dumps({
+        "source": ["aws.s3"],
+        "detail-type": ["Object Created"],
+        "detail": {"bucket": {"name": [BUCKET]}, "object": {"key": [{"wildcard": "data/*/messages/request-*"}]}},
+    }))
+    scenario.events.put_targets(Rule="caldp-request", Targets=[{"Id": "queue", "Arn": arn}])
     scenario.s3.put_bucket_notification_configuration(
-        Bucket=scenario.BUCKET,
-        NotificationConfiguration={"QueueConfigurations": [{
-            "QueueArn": arn,
-            "Events": ["s3:ObjectCreated:*"],
-            "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "batches/"}]}},
-        }]},
+        Bucket=BUCKET,
+        NotificationConfiguration={
+            "QueueConfigurations": [{
+                "QueueArn": arn,
+                "Events": ["s3:ObjectCreated:*"],
+                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "batches/"}]}},
+            }],
+            "EventBridgeConfiguration": {},
+        },
     )
 
 
-def check():
-    scenario.check_processed("data/smoke/", "lbgu17qnq")
-    claim = {"Bucket": scenario.BUCKET, "Key": "control/claim", "Body": b"", "IfNoneMatch": "*"}
+def next_message(key):
+    """The message that tells of an object, taken from the queue."""
+    queue = scenario.sqs.get_queue_url(QueueName="caldp-events")["QueueUrl"]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for message in scenario.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2, MaxNumberOfMessages=1).get("Messages", []):
+            scenario.sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+            if key in message["Body"]:
+                return message
+    raise Unexpected(f"the event of {key} did not reach the queue")
+
+
+def invoke(bootstrap, message):
+    """The Lambda's log of one message. LocalStack would have to download what it runs functions in."""
+    say("stand-in for SQS's event source mapping: the message is handed to the Lambda in AWS's form")
+    event = {"Records": [{
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1545082649183",
+                       "SenderId": "AIDAIENQZJOLO23YVJ4VO", "ApproximateFirstReceiveTimestamp": "1545082649185"},
+        "messageAttributes": {},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:caldp-events",
+        "awsRegion": "us-east-1",
+    }]}
+    rungs = [f"caldp-{n}g" for n in (2, 8, 16, 64)]
+    environment = os.environ | {
+        "LAMBDA_TASK_ROOT": str(pathlib.Path(bootstrap).parent), "AWS_LAMBDA_FUNCTION_NAME": "caldp-trigger",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_LOG_GROUP_NAME": "smoke", "AWS_LAMBDA_LOG_STREAM_NAME": "smoke",
+        "BUCKET": BUCKET, "JOBQUEUES": ",".join(rungs), "JOBDEFINITIONS": ",".join(rungs), "NO_COLOR": "1", "RUST_LOG": "info",
+    }
+    runtime = pathlib.Path(__file__).with_name("lambda_runtime.py")
+    done = subprocess.run([sys.executable, runtime, "bootstrap", json.dumps(event)], env=environment, capture_output=True, text=True, timeout=120)
+    answer = json.loads(done.stdout.splitlines()[-1])
+    check(done.returncode == 0 and answer == {"batchItemFailures": []}, f"the Lambda answered {answer}\n{done.stderr[-2000:]}")
+    return done.stderr
+
+
+def look_at(bootstrap):
+    scenario.check_processed(TREE, DATASET)
+    claim = {"Bucket": BUCKET, "Key": "control/claim", "Body": b"", "IfNoneMatch": "*"}
     scenario.s3.put_object(**claim)
     try:
         scenario.s3.put_object(**claim)
-        raise scenario.Unexpected("a claim was made twice")
+        raise Unexpected("a claim was made twice")
     except ClientError as refused:
-        scenario.check(refused.response["ResponseMetadata"]["HTTPStatusCode"] == 412, f"{refused}")
-    scenario.s3.put_object(Bucket=scenario.BUCKET, Key="batches/smoke.ids", Body=b"lbgu17qnq\n")
-    queue = scenario.sqs.get_queue_url(QueueName="caldp-events")["QueueUrl"]
-    for _ in range(10):
-        for message in scenario.sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=2).get("Messages", []):
-            records = json.loads(message["Body"]).get("Records", [])
-            if any(r["s3"]["object"]["key"] == "batches/smoke.ids" for r in records):
-                scenario.say("LocalStack: dataset delivered, claim exclusive, event queued")
-                return
-    raise scenario.Unexpected("the bucket's event did not reach the queue")
+        check(refused.response["ResponseMetadata"]["HTTPStatusCode"] == 412, f"{refused}")
+    say("the dataset is delivered, claims are exclusive")
+
+    # A list that is only looked at: LocalStack has no Batch.
+    order = {"datasets": ["lbgu18010", DATASET], "batch_name": "smoke", "dry_run": True}
+    scenario.s3.put_object(Bucket=BUCKET, Key="batches/smoke.json", Body=json.dumps(order).encode())
+    log = invoke(bootstrap, next_message("batches/smoke.json"))
+    check("dry_run" in log and DATASET in log, f"no forecast: {log[-2000:]}")
+    say("a list reached the queue, and the Lambda forecasts it")
+
+    scenario.s3.put_object(Bucket=BUCKET, Key=NEIGHBOUR, Body=b"keep")
+    request = f"{TREE}messages/request-clean/{DATASET}"
+    scenario.s3.put_object(Bucket=BUCKET, Key=request)
+    invoke(bootstrap, next_message(request))
+    left = [k for k in scenario.keys(BUCKET, TREE) if DATASET in k]
+    check(left == [NEIGHBOUR], f"after cleaning {DATASET} there are {left}")
+    say("a request went through EventBridge to the queue, and the Lambda cleaned what it named and nothing else")
 
 
 try:
-    {"prepare": prepare, "check": check}[sys.argv[1]]()
-except scenario.Unexpected as problem:
+    {"prepare": prepare, "check": look_at}[sys.argv[1]](*sys.argv[2:])
+except Unexpected as problem:
     sys.exit(f"smoke: FAILED: {problem}")
