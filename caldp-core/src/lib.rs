@@ -3,6 +3,7 @@
 //!
 //! Nothing here knows FITS or CRDS.
 
+pub mod array;
 pub mod atomic;
 pub mod batch;
 pub mod checksum;

@@ -146,6 +146,14 @@ impl Location {
             Self::S3(_) => None,
         }
     }
+
+    /// The bucket, if this is on S3.
+    pub fn bucket(&self) -> Option<&str> {
+        match self {
+            Self::Dir(_) => None,
+            Self::S3(uri) => Some(uri.bucket()),
+        }
+    }
 }
 
 impl fmt::Display for Location {

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use caldp_core::array::{DatasetList, Share};
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::s3::Precondition;
@@ -141,8 +142,7 @@ impl<B: Batch> Desk<B> {
         plan: &Plan,
     ) -> Result<(), TriggerError> {
         for array in &plan.arrays {
-            let lines = array.datasets.iter().map(|d| format!("{d}\n"));
-            let list = lines.collect::<Vec<_>>().concat();
+            let list = DatasetList::from(array.datasets.clone()).to_string();
             self.put(&self.list_uri(submission, array)?, list.into())
                 .await?;
         }
@@ -220,7 +220,7 @@ impl<B: Batch> Desk<B> {
         let command = vec![
             "caldp-process-aws".to_owned(),
             submission.place.root.to_string(),
-            format!("@{list}"),
+            Share::Line(list.clone()).to_string(),
         ];
         let rules = self.rules(&submission.place, &submission.call);
         let resources = Resources {

@@ -1,5 +1,6 @@
 //! A job changed its state: the event becomes a verdict, the verdict is carried out.
 
+use caldp_core::array::{DatasetList, MAX_LIST_BYTES};
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Area;
 use caldp_core::s3::{ErrorKind, Precondition};
@@ -13,7 +14,6 @@ use crate::event::EventError;
 use crate::job::{JobChange, Role, Status, Task, Work};
 use crate::jobs::Batch;
 use crate::ladder::Measured;
-use crate::names::MAX_LIST_BYTES;
 use crate::place::{Place, measured};
 use crate::record::{Ended, Record, Settings};
 use crate::step::ended;
@@ -107,8 +107,11 @@ impl<B: Batch> Desk<B> {
     /// The datasets in a list this system wrote.
     pub(crate) async fn list(&self, uri: &S3Uri) -> Result<Vec<Dataset>, TriggerError> {
         let (bytes, _) = self.s3.get_bytes(uri, MAX_LIST_BYTES).await?;
-        let names = crate::names::from_bytes(&bytes);
-        Ok(names.map_err(crate::order::OrderError::from)?)
+        let list = DatasetList::parse(&bytes).map_err(|error| TriggerError::Document {
+            place: uri.to_string(),
+            reason: error.to_string(),
+        })?;
+        Ok(list.into())
     }
 
     pub(crate) fn check_bucket(&self, uri: &S3Uri) -> Result<(), TriggerError> {

@@ -6,9 +6,10 @@
 
 use std::str::FromStr;
 
+use caldp_core::array::Share;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::Layout;
+use caldp_core::layout::{Layout, root_of};
 use caldp_core::uri::S3Uri;
 use serde::Deserialize;
 use serde_json::Value;
@@ -267,11 +268,9 @@ impl JobChange {
     }
 
     fn work(&self, word: &str) -> Result<Work, EventError> {
-        let Some(list) = word.strip_prefix('@') else {
-            return word
-                .parse()
-                .map(Work::Dataset)
-                .map_err(|e| malformed(format!("{e}")));
+        let list = match word.parse().map_err(|e| malformed(format!("{e}")))? {
+            Share::Dataset(dataset) => return Ok(Work::Dataset(dataset)),
+            Share::Line(list) => list,
         };
         let index = match self.role {
             Role::Child(index) => index,
@@ -282,24 +281,7 @@ impl JobChange {
                 ));
             }
         };
-        Ok(Work::Line {
-            list: list.parse().map_err(|e| malformed(format!("{e}")))?,
-            index,
-        })
-    }
-}
-
-/// The calcloud deployment passes the dataset's own output directory.
-fn root_of(output: &S3Uri, dataset: &Dataset, layout: Option<Layout>) -> (S3Uri, Layout) {
-    let own = format!("outputs/{dataset}");
-    let root = match output.key().strip_suffix(own.as_str()) {
-        Some("") => S3Uri::new(output.bucket(), "").ok(),
-        Some(prefix) if prefix.ends_with('/') => S3Uri::new(output.bucket(), prefix).ok(),
-        _ => None,
-    };
-    match root {
-        Some(root) => (root, layout.unwrap_or(Layout::Calcloud)),
-        None => (output.clone(), layout.unwrap_or_default()),
+        Ok(Work::Line { list, index })
     }
 }
 

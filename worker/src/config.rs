@@ -4,6 +4,7 @@
 //! is read as data and never executed. What the variables mean is for CRDS and the calibration
 //! programs; here they only get their values, and each value remembers where it came from.
 
+use caldp_core::uri::S3Uri;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -58,6 +59,8 @@ pub enum Origin {
     Config(ConfigName),
     /// A line of a settings file.
     Line(PathBuf, usize),
+    /// An object on S3 that operators put there.
+    Operator(S3Uri),
 }
 
 impl fmt::Display for Origin {
@@ -66,6 +69,7 @@ impl fmt::Display for Origin {
             Self::Environment => f.write_str("environment"),
             Self::Config(name) => name.fmt(f),
             Self::Line(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::Operator(uri) => uri.fmt(f),
         }
     }
 }
@@ -192,6 +196,12 @@ impl Settings {
         })
     }
 
+    /// Gives a variable a value.
+    pub fn set(&mut self, key: &str, value: String, origin: Origin) {
+        self.values
+            .insert(key.to_owned(), Setting { value, origin });
+    }
+
     fn apply(&mut self, name: &ConfigName) {
         let home = self.get("HOME").unwrap_or(".").to_owned();
         let in_image = self.get("CALDP_DOCKER").is_some_and(|v| v != "0");
@@ -202,10 +212,7 @@ impl Settings {
         let default = |settings: &mut Self, key: &str, value: &str| {
             if settings.get(key).is_none() {
                 let origin = Origin::Config(name.clone());
-                let value = value.to_owned();
-                settings
-                    .values
-                    .insert(key.to_owned(), Setting { value, origin });
+                settings.set(key, value.to_owned(), origin);
             }
         };
         default(self, "CRDS_OBSERVATORY", "hst");
@@ -286,8 +293,7 @@ impl Settings {
             };
             let value = self.evaluate(text).map_err(bad)?;
             let origin = Origin::Line(path.to_owned(), number);
-            self.values
-                .insert(key.to_owned(), Setting { value, origin });
+            self.set(key, value, origin);
         }
         Ok(())
     }

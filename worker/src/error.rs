@@ -79,7 +79,8 @@ impl RunError {
 impl fmt::Display for RunError {
     /// One paragraph: step, reason with every cause not already part of it, remedy.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = sentence(self.cause.as_ref());
+        // Where an error is one of a list its remedy is indented; here there is no list.
+        let text = sentence(self.cause.as_ref()).replace("\n  hint: ", "\nhint: ");
         let (reason, own_hint) = match text.split_once("\nhint: ") {
             Some((reason, hint)) => (reason, Some(hint)),
             None => (text.as_str(), None),

@@ -6,23 +6,33 @@
 
 use crate::calibrate::environment::reference_variables;
 use crate::calibrate::program::Environment;
-use crate::calibrate::recipe::Recipe;
-use crate::config::Settings;
+use crate::calibrate::recipe::{RawFiles, Recipe};
+use crate::config::{Origin, Settings};
+use crate::operator;
 use crate::report::{DatasetHeader, ReferenceRecord};
-use caldp_core::dataset::Dataset;
+use caldp_core::checksum::Sha1Sum;
+use caldp_core::dataset::{Dataset, Instrument};
+use caldp_core::s3::{S3, S3Error};
 use crds_core::cache::layout::ReferenceError;
 use crds_core::config::ConfigError;
 use crds_core::dataset::fits::{CardUpdate, CardValue, FitsError, update_primary};
 use crds_core::{
-    AssignError, AssignOptions, Client, ClientError, Config, FetchedReference, FileAssignment,
-    Observatory, ReferenceOrigin,
+    AssignError, AssignOptions, Assignments, Client, ClientError, Config, FetchedReference,
+    FileAssignment, Observatory, ReferenceOrigin,
 };
+use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Keywords that say what processed a file, from the variables of the same names.
 const VERSION_KEYWORDS: [&str; 3] = ["CSYS_VER", "AWSDPVER", "AWSYSVER"];
 /// Their value where the environment has none.
 const UNDEFINED: &str = "UNDEFINED";
+
+/// The variable that names the context.
+const CONTEXT: &str = "CRDS_CONTEXT";
 
 /// What was chosen for a dataset.
 #[derive(Debug, Default)]
@@ -43,6 +53,9 @@ pub enum ReferencesError {
     /// A CRDS variable has a value that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The operators' choice of a context cannot be read.
+    #[error(transparent)]
+    Operators(#[from] S3Error),
     /// CRDS could not answer, or a reference not be had.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -55,49 +68,180 @@ pub enum ReferencesError {
     /// A header cannot be written.
     #[error(transparent)]
     Header(#[from] FitsError),
+    /// A reference cannot be read.
+    #[error("a reference in the cache cannot be read: {0}")]
+    Read(#[from] io::Error),
 }
 
-/// Chooses, fetches and writes the references of the raw files among `inputs` in `folder`.
-///
-/// # Errors
-/// [`ReferencesError`]; no header has been touched then, unless writing one failed.
-pub async fn assign(
-    dataset: &Dataset,
-    settings: &Settings,
-    folder: &Path,
-    inputs: &[String],
-) -> Result<References, ReferencesError> {
-    let recipe = Recipe::of(dataset);
-    let raw: Vec<PathBuf> = inputs
-        .iter()
-        .filter(|name| recipe.raw_files.includes(name))
-        .map(|name| folder.join(name))
-        .collect();
-    let client = Client::new(Config::from_vars(settings.variables())?, Observatory::Hst);
-    let places = client.references()?;
-    let mut references = References {
-        variables: reference_variables(|instrument| places.instrument_folder(instrument)),
-        ..References::default()
-    };
-    if raw.is_empty() {
-        return Ok(references);
+/// What it takes to open a [`Library`].
+#[derive(Debug)]
+pub struct Catalogue {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// The run's variables.
+    pub settings: Settings,
+    /// The bucket in which operators may have chosen a context, where there is one.
+    pub operators: Option<(S3, String)>,
+}
+
+impl Catalogue {
+    /// Opens the library. The context is that of `CRDS_CONTEXT`, else that of the operators, else the
+    /// one in use.
+    ///
+    /// # Errors
+    /// [`ReferencesError`] when the operators' bucket cannot be listed, or a variable not be used.
+    pub async fn open(self) -> Result<Library, ReferencesError> {
+        let Self {
+            dataset,
+            mut settings,
+            operators,
+        } = self;
+        if let (None, Some((s3, bucket))) = (settings.get(CONTEXT), operators)
+            && let Some((context, place)) = operator::context(&s3, &bucket).await?
+        {
+            tracing::info!("context {context} is chosen by {place}");
+            settings.set(CONTEXT, context, Origin::Operator(place));
+        }
+        Library::open(&dataset, settings)
     }
-    let assignments = client.assign(&raw, &AssignOptions::default()).await?;
-    for warning in assignments.files.iter().flat_map(|file| &file.warnings) {
-        tracing::warn!("{warning}");
+}
+
+/// Where the references of one dataset come from: a CRDS client, and what it is to do.
+#[derive(Debug)]
+pub struct Library {
+    client: Client,
+    settings: Settings,
+    instrument: Option<Instrument>,
+    recipe: &'static Recipe,
+    /// What this run brought into the cache.
+    brought: Mutex<BTreeSet<String>>,
+}
+
+impl Library {
+    fn open(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
+        let config = Config::from_vars(settings.variables())?;
+        Ok(Self {
+            client: Client::new(config, Observatory::Hst),
+            settings,
+            instrument: dataset.instrument(),
+            recipe: Recipe::of(dataset),
+            brought: Mutex::default(),
+        })
     }
-    assignments.check()?;
-    let fetched = client
-        .fetch_references(assignments.references(), &())
-        .await?;
-    for file in &assignments.files {
-        update_primary(&file.path, &updates(file, recipe, settings))?;
+
+    /// Reads the rules, and then fetches the references of raw files as they arrive, until no more
+    /// can. What it did need not be done again by [`Self::assign`], which alone decides.
+    ///
+    /// # Errors
+    /// [`ReferencesError`] for what would fail again.
+    pub async fn prepare(
+        &self,
+        mut arrivals: UnboundedReceiver<PathBuf>,
+    ) -> Result<(), ReferencesError> {
+        let Some(instrument) = self.instrument.filter(|_| self.has_raw_files()) else {
+            return Ok(());
+        };
+        let context = self.client.context_name(None).await?;
+        self.client
+            .rules(context.as_str(), Some(instrument.name()))
+            .await?;
+        while let Some(path) = arrivals.recv().await {
+            if self.recipe.raw_files.includes(&name_of(&path)) {
+                let options = AssignOptions::default();
+                let found = self.client.assign(&[path], &options).await?;
+                self.fetch(&found).await?;
+            }
+        }
+        Ok(())
     }
-    tracing::info!("references chosen by {}", assignments.context.as_str());
-    references.context = Some(assignments.context.as_str().to_owned());
-    references.headers = assignments.files.iter().map(header).collect();
-    references.files = fetched.iter().map(record).collect();
-    Ok(references)
+
+    async fn fetch(&self, found: &Assignments) -> Result<Vec<FetchedReference>, ClientError> {
+        let references = self
+            .client
+            .fetch_references(found.references(), &())
+            .await?;
+        let fetched = |reference: &&FetchedReference| {
+            matches!(reference.origin, ReferenceOrigin::Fetched { .. })
+        };
+        let names = references
+            .iter()
+            .filter(fetched)
+            .map(|r| r.name.to_string());
+        self.brought().extend(names);
+        Ok(references)
+    }
+
+    fn brought(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.brought.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is recorded of references; of those whose sum CRDS does not know it is computed.
+    async fn records(
+        &self,
+        references: Vec<FetchedReference>,
+    ) -> Result<Vec<ReferenceRecord>, ReferencesError> {
+        let brought = self.brought().clone();
+        let records = tokio::task::spawn_blocking(move || {
+            let record = |reference: FetchedReference| {
+                let sha1 = match reference.sha1 {
+                    Some(sum) => sum.to_string(),
+                    None => Sha1Sum::of_file(&reference.path)?.to_string(),
+                };
+                Ok(ReferenceRecord {
+                    fetched: brought.contains(reference.name.as_str()),
+                    name: reference.name.to_string(),
+                    size: reference.size,
+                    sha1,
+                })
+            };
+            references.into_iter().map(record).collect()
+        });
+        let records: io::Result<_> = records.await.map_err(io::Error::other)?;
+        Ok(records?)
+    }
+
+    fn has_raw_files(&self) -> bool {
+        self.recipe.raw_files != RawFiles::None
+    }
+
+    /// Chooses, fetches and writes the references of the raw files among `inputs` in `folder`.
+    ///
+    /// # Errors
+    /// [`ReferencesError`]; no header has been touched then, unless writing one failed.
+    pub async fn assign(
+        &self,
+        folder: &Path,
+        inputs: &[String],
+    ) -> Result<References, ReferencesError> {
+        let client = &self.client;
+        let raw: Vec<PathBuf> = inputs
+            .iter()
+            .filter(|name| self.recipe.raw_files.includes(name))
+            .map(|name| folder.join(name))
+            .collect();
+        let places = client.references()?;
+        let mut references = References {
+            variables: reference_variables(|instrument| places.instrument_folder(instrument)),
+            ..References::default()
+        };
+        if raw.is_empty() {
+            return Ok(references);
+        }
+        let assignments = client.assign(&raw, &AssignOptions::default()).await?;
+        for warning in assignments.files.iter().flat_map(|file| &file.warnings) {
+            tracing::warn!("{warning}");
+        }
+        assignments.check()?;
+        let fetched = self.fetch(&assignments).await?;
+        for file in &assignments.files {
+            update_primary(&file.path, &updates(file, self.recipe, &self.settings))?;
+        }
+        tracing::info!("references chosen by {}", assignments.context.as_str());
+        references.context = Some(assignments.context.as_str().to_owned());
+        references.headers = assignments.files.iter().map(header).collect();
+        references.files = self.records(fetched).await?;
+        Ok(references)
+    }
 }
 
 /// Everything that is set in a raw file: references, versions, the recipe's own keywords.
@@ -128,15 +272,6 @@ fn header(file: &FileAssignment) -> DatasetHeader {
             .iter()
             .map(|update| (update.keyword.clone(), text(&update.value)))
             .collect(),
-    }
-}
-
-fn record(reference: &FetchedReference) -> ReferenceRecord {
-    ReferenceRecord {
-        name: reference.name.as_str().to_owned(),
-        size: Some(reference.size),
-        sha1: reference.sha1.map(|sum| sum.to_string()),
-        fetched: matches!(reference.origin, ReferenceOrigin::Fetched { .. }),
     }
 }
 

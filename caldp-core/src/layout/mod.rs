@@ -34,6 +34,7 @@ use std::str::FromStr;
 use crate::batch::{BatchName, JobId};
 use crate::dataset::Dataset;
 use crate::state::State;
+use crate::uri::S3Uri;
 
 /// The folder every batch list is put in by operators.
 const BATCH_LISTS: &str = "batches/";
@@ -282,6 +283,24 @@ impl Layout {
                 .chain(foreign)
                 .collect(),
         }
+    }
+}
+
+/// Root and layout of a run of one dataset from the output path of its command.
+///
+/// Commands of the calcloud deployment pass the dataset's own folder, `.../outputs/<dataset>`: what
+/// is above it is the root, and the layout is calcloud where none is asked for. Any other path is
+/// the root itself.
+pub fn root_of(output: &S3Uri, dataset: &Dataset, asked: Option<Layout>) -> (S3Uri, Layout) {
+    let own = format!("outputs/{dataset}");
+    let above = match output.key().strip_suffix(own.as_str()) {
+        Some("") => S3Uri::new(output.bucket(), "").ok(),
+        Some(prefix) if prefix.ends_with('/') => S3Uri::new(output.bucket(), prefix).ok(),
+        _ => None,
+    };
+    match (above, asked) {
+        (Some(root), None | Some(Layout::Calcloud)) => (root, Layout::Calcloud),
+        (_, asked) => (output.clone(), asked.unwrap_or_default()),
     }
 }
 

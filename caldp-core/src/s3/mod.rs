@@ -134,15 +134,6 @@ impl S3 {
         Self::new(S3Options::default()).await
     }
 
-    /// A client that signs nothing, for public buckets.
-    pub async fn anonymous() -> Self {
-        Self::new(S3Options {
-            access: Access::Anonymous,
-            ..S3Options::default()
-        })
-        .await
-    }
-
     /// A client of one's own making. A server other than AWS is addressed path-style.
     pub async fn new(options: S3Options) -> Self {
         let S3Options {

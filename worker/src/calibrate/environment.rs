@@ -4,8 +4,12 @@
 
 use super::program::Environment;
 use super::recipe::Recipe;
+use crate::input::environment_name;
+use caldp_core::dataset::Dataset;
 use std::fmt;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
 /// The variables that point calibration programs to their references, and the instrument's
 /// folder in a cache that has one for each.
@@ -110,6 +114,20 @@ impl fmt::Display for Refusal {
 const LARGEST_FILE: usize = 64 * 1024;
 
 impl DatasetEnvironment {
+    /// Reads the dataset's environment file in `folder`; without one nothing is asked for.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read(dataset: &Dataset, folder: &Path) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        match File::open(folder.join(environment_name(dataset))) {
+            Ok(file) => file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error),
+        };
+        Ok(Self::parse(&bytes))
+    }
+
     /// Parses `KEY=VALUE` lines. Empty lines and lines that start with `#` say nothing.
     pub fn parse(bytes: &[u8]) -> Self {
         let mut result = Self::default();
@@ -224,7 +242,6 @@ fn refusal(name: &str) -> Option<&'static str> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use caldp_core::dataset::Dataset;
 
     fn get<'a>(environment: &'a Environment, name: &str) -> Option<&'a str> {
         environment

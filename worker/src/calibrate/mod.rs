@@ -13,6 +13,7 @@ pub mod products;
 pub mod program;
 pub mod recipe;
 pub mod stage;
+pub mod versions;
 
 mod child;
 mod lines;

@@ -117,7 +117,7 @@ impl Plan {
             inventory.check_members(&inputs)?;
         }
         let mut steps = Vec::new();
-        for command in [Some(recipe.stage1), recipe.stage2].into_iter().flatten() {
+        for command in recipe.commands() {
             for input in &inputs {
                 steps.push(Step::new(dataset, recipe, command, input, &inventory));
             }

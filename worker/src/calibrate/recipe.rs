@@ -36,7 +36,14 @@ pub struct Command {
     pub arguments: &'static [&'static str],
     /// The exit code of the run when it fails.
     pub exit_code: ExitCode,
+    /// The keyword in the primary headers of products that tells the program's version.
+    pub(super) version_keyword: &'static str,
 }
+
+/// What the instruments' programs write their versions into.
+const CAL_VER: &str = "CAL_VER";
+/// What drizzling writes its version into.
+const DRIZZLE_VERSION: &str = "D001VER";
 
 /// Which files a program is called with; one call for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +102,7 @@ const RUNASTRODRIZ: Command = Command {
     program: "runastrodriz",
     arguments: &["-n", "1"],
     exit_code: ExitCode::Stage2,
+    version_keyword: DRIZZLE_VERSION,
 };
 
 /// Statuses of the mosaic programs when there is nothing to combine.
@@ -116,6 +124,7 @@ const fn stage1(program: &'static str, arguments: &'static [&'static str]) -> Co
         program,
         arguments,
         exit_code: ExitCode::Stage1,
+        version_keyword: CAL_VER,
     }
 }
 
@@ -180,6 +189,7 @@ const SVM: Recipe = Recipe {
         program: "runsinglehap",
         arguments: &[],
         exit_code: ExitCode::Svm,
+        version_keyword: DRIZZLE_VERSION,
     },
     stage2: None,
     inputs: Inputs::Poller,
@@ -196,6 +206,7 @@ const MVM: Recipe = Recipe {
         program: "runmultihap",
         arguments: &[],
         exit_code: ExitCode::Mvm,
+        version_keyword: DRIZZLE_VERSION,
     },
     ..SVM
 };
@@ -224,11 +235,13 @@ impl Recipe {
         ("mvm mosaics", &MVM),
     ];
 
+    /// What is run for datasets of this recipe, in order.
+    pub fn commands(&self) -> impl Iterator<Item = Command> {
+        [Some(self.stage1), self.stage2].into_iter().flatten()
+    }
+
     /// The programs that datasets of this recipe need, in order.
     pub fn programs(&self) -> impl Iterator<Item = &'static str> {
-        [Some(self.stage1), self.stage2]
-            .into_iter()
-            .flatten()
-            .map(|command| command.program)
+        self.commands().map(|command| command.program)
     }
 }

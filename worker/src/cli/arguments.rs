@@ -2,13 +2,16 @@
 
 use super::doctor::{self, Doctor};
 use crate::config::ConfigName;
+use crate::drill::{Drill, UnknownDrill};
 use crate::input::Source;
 use crate::run::Request;
-use caldp_core::dataset::Dataset;
-use caldp_core::layout::Layout;
+use caldp_core::array::Share;
+use caldp_core::dataset::{Dataset, Kind};
+use caldp_core::layout::{Layout, root_of};
 use caldp_core::uri::{Location, S3Uri};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Calibrates Hubble Space Telescope datasets.
 #[derive(Debug, Parser)]
@@ -43,6 +46,7 @@ Examples:
   caldp-process j8cb010b0 s3://my-bucket/inputs s3://my-bucket/batch-22 caldp-config-aws
 
 The working directory is made below CALDP_HOME (default: the current directory).
+CALDP_SIMULATE_ERROR=<exit status> makes the matching step fail, for drills.
 Exit status: 0 all products stored; 2 command line; 21 input archive; 22 MAST; 23, 24 calibration;
 25 S3 upload; 26 S3 download; 27 references; 28 previews; 31-34 memory; 35 terminated.";
 
@@ -50,8 +54,13 @@ const PROCESS_AWS_HELP: &str = "\
 Reads CRDSBUCKET (s3://<bucket> with config/hst, references/hst and pickles/hst), and
 CALDP_INPUT_URI where inputs are to come from elsewhere than MAST.
 
-Example, the command of a Batch job definition:
-  caldp-process-aws Ref::s3_output_path Ref::dataset";
+Where CRDS_CONTEXT is not set, the context is the one operators chose for the output's bucket: the
+name of s3://<bucket>/crds_env_vars/<context>.pmap.
+
+Examples, the commands of a Batch job definition and of an array job, whose children take the line of
+the list that AWS_BATCH_JOB_ARRAY_INDEX says, counted from 0:
+  caldp-process-aws Ref::s3_output_path Ref::dataset
+  caldp-process-aws s3://my-bucket/batch-22 @s3://my-bucket/control/batch/batch-22/list.ids";
 
 #[derive(Debug, Args)]
 pub(super) struct Process {
@@ -74,8 +83,9 @@ pub(super) struct Process {
 pub(super) struct ProcessAws {
     /// Where results go: s3://<bucket>/<batch>
     s3_output_path: S3Uri,
-    /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell
-    dataset: Dataset,
+    /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell;
+    /// or `@s3://bucket/list` for the child of an array job
+    dataset: Share,
     /// Where inputs come from
     #[arg(
         long,
@@ -90,17 +100,22 @@ pub(super) struct ProcessAws {
 
 #[derive(Debug, Args)]
 struct Options {
-    /// How results are laid out: tree or calcloud
-    #[arg(
-        long,
-        env = "CALDP_LAYOUT",
-        default_value = "tree",
-        hide_env_values = true
-    )]
-    layout: Layout,
+    /// How results are laid out: tree or calcloud; by default tree, or calcloud where the output is a
+    /// dataset's own folder, `outputs/<dataset>`
+    #[arg(long, env = "CALDP_LAYOUT", hide_env_values = true)]
+    layout: Option<Layout>,
     /// Below this directory the working directory is made
     #[arg(long, env = "CALDP_HOME", default_value = ".", hide_env_values = true)]
     home: PathBuf,
+    /// The longest that one calibration program may run, in seconds [default: no limit]
+    #[arg(
+        long,
+        env = "CALDP_PROGRAM_TIMEOUT",
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..),
+        hide_env_values = true
+    )]
+    program_timeout: Option<u64>,
     /// Print the provenance record on standard output when done
     #[arg(long)]
     json: bool,
@@ -112,41 +127,171 @@ struct Options {
 /// What `process` and `process-aws` both come to.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) request: Request,
+    pub(super) share: Share,
+    pub(super) config: ConfigName,
     pub(super) json: bool,
     pub(super) print_config: bool,
+    input: Source,
+    output: Location,
+    layout: Option<Layout>,
+    home: PathBuf,
+    program_timeout: Option<Duration>,
+}
+
+/// A command that cannot work, whatever happens.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error(
+        "{dataset} is a mosaic, and {input} does not say where the list of its exposures is\n\
+         hint: name the place of {dataset}_input.out: astroquery:<directory>, \
+         astroquery:s3://bucket/prefix, file:<directory> or s3://bucket/prefix"
+    )]
+    NoPoller { dataset: Dataset, input: Source },
+    #[error(
+        "in the calcloud layout {output} is a place below the root, which is where messages/ and \
+         outputs/ are\nhint: use the bucket, s3://{bucket}"
+    )]
+    BelowRoot { output: S3Uri, bucket: String },
+    #[error(transparent)]
+    Drill(#[from] UnknownDrill),
 }
 
 impl Run {
     fn new(
-        (dataset, input, output): (Dataset, Source, Location),
+        (share, input, output): (Share, Source, Location),
         config: ConfigName,
+        layout: Option<Layout>,
         options: Options,
     ) -> Self {
         Self {
-            request: Request {
-                dataset,
-                input,
-                output,
-                config,
-                layout: options.layout,
-                home: options.home,
-            },
+            share,
+            config,
             json: options.json,
             print_config: options.print_config,
+            input,
+            output,
+            layout,
+            home: options.home,
+            program_timeout: options.program_timeout.map(Duration::from_secs),
         }
+    }
+
+    /// The request for a dataset.
+    ///
+    /// # Errors
+    /// [`Refusal`] of what cannot work.
+    pub(super) fn request(
+        &self,
+        dataset: Dataset,
+        drill: Option<&str>,
+    ) -> Result<Request, Refusal> {
+        let input = self.input.clone();
+        if dataset.kind() != Kind::Ipppssoot
+            && matches!(input, Source::Mast(None) | Source::PublicBucket)
+        {
+            return Err(Refusal::NoPoller { dataset, input });
+        }
+        let (output, layout) = match &self.output {
+            Location::Dir(_) => (self.output.clone(), self.layout.unwrap_or_default()),
+            Location::S3(uri) => {
+                let (root, layout) = root_of(uri, &dataset, self.layout);
+                let last = root.key().rsplit('/').next();
+                if layout == Layout::Calcloud && matches!(last, Some("outputs" | "messages")) {
+                    let (output, bucket) = (uri.clone(), uri.bucket().to_owned());
+                    return Err(Refusal::BelowRoot { output, bucket });
+                }
+                (Location::S3(root), layout)
+            }
+        };
+        Ok(Request {
+            dataset,
+            input,
+            output,
+            config: self.config.clone(),
+            layout,
+            home: self.home.clone(),
+            program_timeout: self.program_timeout,
+            drill: Drill::parse(drill)?,
+        })
     }
 }
 
 impl From<Process> for Run {
     fn from(it: Process) -> Self {
-        Self::new((it.dataset, it.input, it.output), it.config, it.options)
+        let layout = it.options.layout;
+        let what = (Share::Dataset(it.dataset), it.input, it.output);
+        Self::new(what, it.config, layout, it.options)
     }
 }
 
 impl From<ProcessAws> for Run {
     fn from(it: ProcessAws) -> Self {
-        let output = Location::S3(it.s3_output_path);
-        Self::new((it.dataset, it.input, output), ConfigName::Aws, it.options)
+        // The path of a batch, never a dataset's own folder.
+        let layout = Some(it.options.layout.unwrap_or_default());
+        let what = (it.dataset, it.input, Location::S3(it.s3_output_path));
+        Self::new(what, ConfigName::Aws, layout, it.options)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    fn request(line: &str) -> Result<Request, String> {
+        let words = line.split(' ').map(str::to_owned);
+        let run: Run = match Caldp::try_parse_from(words).unwrap().command {
+            Command::Process(arguments) => arguments.into(),
+            Command::ProcessAws(arguments) => arguments.into(),
+            _ => return Err("it runs nothing".to_owned()),
+        };
+        match run.share.clone() {
+            Share::Dataset(dataset) => run
+                .request(dataset, None)
+                .map_err(|error| error.to_string()),
+            Share::Line(list) => Err(format!("it has a list, {list}")),
+        }
+    }
+
+    #[test]
+    fn a_dataset_s_own_folder_means_the_layout_of_today_s_jobs() {
+        let line =
+            "caldp process j8cb010b0 s3://bkt/inputs s3://bkt/outputs/j8cb010b0 caldp-config-aws";
+        let asked = request(line).unwrap();
+        assert_eq!(asked.layout, Layout::Calcloud);
+        assert_eq!(asked.output.to_string(), "s3://bkt");
+        let asked = request("caldp process-aws s3://bkt/outputs/j8cb010b0 j8cb010b0").unwrap();
+        assert_eq!(asked.layout, Layout::Tree);
+        assert_eq!(asked.output.to_string(), "s3://bkt/outputs/j8cb010b0");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused() {
+        for (line, words) in [
+            (
+                "caldp process acs_8ph_01 astroquery:",
+                "acs_8ph_01_input.out",
+            ),
+            (
+                "caldp process-aws s3://bkt/x skycell-p1234x05y06",
+                "_input.out",
+            ),
+            ("caldp process acs_8ph_01 stpubdata:", "stpubdata:"),
+            (
+                "caldp process-aws --layout calcloud s3://bkt/outputs j8cb010b0",
+                "use the bucket, s3://bkt",
+            ),
+        ] {
+            let error = request(line).unwrap_err();
+            assert!(error.contains(words) && error.contains("hint:"), "{error}");
+        }
+        for line in [
+            "caldp process acs_8ph_01 astroquery:pollers",
+            "caldp process acs_8ph_01 file:.",
+            "caldp process-aws --layout calcloud s3://bkt j8cb010b0",
+            "caldp process --layout calcloud j8cb010b0 file:. file:out",
+        ] {
+            request(line).unwrap();
+        }
     }
 }

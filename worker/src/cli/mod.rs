@@ -4,6 +4,7 @@
 //! know keep working from one file. Arguments become types here and go no further as text.
 
 mod arguments;
+mod child;
 mod doctor;
 mod process;
 

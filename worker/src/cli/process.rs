@@ -1,9 +1,14 @@
 //! `caldp process`: from the command line to the run, and from its end to the exit status.
 
 use super::arguments::Run;
+use super::child::dataset_of_child;
 use crate::config::Settings;
+use crate::drill;
+use crate::error::RunError;
+use crate::report::Provenance;
 use crate::run::run as run_dataset;
 use crate::run_log::RunLog;
+use caldp_core::array::{INDEX_VARIABLE, Share};
 use caldp_core::exit_code::ExitCode as Code;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -15,7 +20,7 @@ use tracing_subscriber::fmt::MakeWriter;
 const DEFAULT_FILTER: &str = "warn,caldp_core=info,caldp_worker=info,crds_core=info";
 
 pub(super) fn run(asked: &Run) -> ExitCode {
-    let settings = match Settings::resolve(&asked.request.config, environment()) {
+    let settings = match Settings::resolve(&asked.config, environment()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
     };
@@ -32,13 +37,13 @@ pub(super) fn run(asked: &Run) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(&error),
     };
-    let cancel = CancellationToken::new();
-    let (record, outcome) = runtime.block_on(async {
-        tokio::spawn(cancel_on_signal(cancel.clone()));
-        Box::pin(run_dataset(&asked.request, &settings, &log, &cancel)).await
-    });
+    let ended = runtime.block_on(Box::pin(run_share(asked, &settings, &log)));
     // Nothing that still hangs, such as a name look-up, may keep the process from ending.
     runtime.shutdown_background();
+    let (record, outcome) = match ended {
+        Ok(ended) => ended,
+        Err(code) => return code,
+    };
     if asked.json {
         // Serialising plain strings and numbers cannot fail; a closed pipe is the reader's choice.
         let _ = serde_json::to_writer_pretty(std::io::stdout(), &record);
@@ -47,13 +52,32 @@ pub(super) fn run(asked: &Run) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(
-                &log,
-                &format!("caldp: {}: {error}\n", asked.request.dataset),
-            );
+            say(&log, &format!("caldp: {}: {error}\n", record.dataset));
             ExitCode::from(error.code.number())
         }
     }
+}
+
+type Ended = (Provenance, Result<(), RunError>);
+
+/// Runs the dataset, which a list may have to name first; a command that cannot work has an exit
+/// status and nothing more.
+async fn run_share(asked: &Run, settings: &Settings, log: &RunLog) -> Result<Ended, ExitCode> {
+    let dataset = match &asked.share {
+        Share::Dataset(dataset) => dataset.clone(),
+        Share::Line(list) => {
+            let line = dataset_of_child(list, settings.get(INDEX_VARIABLE)).await;
+            line.map_err(|error| {
+                eprintln!("caldp: {error}");
+                ExitCode::from(error.code().number())
+            })?
+        }
+    };
+    let request = asked.request(dataset, settings.get(drill::VARIABLE));
+    let request = request.map_err(|error| refuse(&error))?;
+    let cancel = CancellationToken::new();
+    tokio::spawn(cancel_on_signal(cancel.clone()));
+    Ok(Box::pin(run_dataset(&request, settings, log, &cancel)).await)
 }
 
 /// The process environment; what is not UTF-8 can be no setting of ours.

@@ -1,18 +1,28 @@
 //! Delivery: what a run leaves, stored where it belongs and only then believed.
 //!
-//! Files are stored one by one, each complete or not at all; what they were is returned with size
-//! and checksum, computed from the very bytes that were sent. Where they go is spelled by
-//! `caldp_core::layout`.
+//! Files are stored one by one, or packed into one archive while it is being stored, as the
+//! layout wants; each object is complete or not there at all. What was stored is returned with size and
+//! checksum. Where things go is spelled by `caldp_core::layout`; which files are products is known
+//! to [`products`].
 
 pub mod package;
+mod products;
+
+pub use products::{list, products};
 
 use crate::report::FileRecord;
+use caldp_core::checksum::Sha1Sum;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
 use caldp_core::store::{Place, Store, StoreError};
+use caldp_core::uri::Location;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use package::{Member, Packed};
+use sha1::{Digest as _, Sha1};
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
+use tokio_util::io::StreamReader;
 
 /// How many files are stored at once.
 const FILES_IN_FLIGHT: usize = 4;
@@ -29,7 +39,7 @@ pub enum DeliveryError {
         /// The directory.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A file was written to while it was stored.
     #[error("{path} changed while it was stored\nhint: has a program been left running?")]
@@ -37,9 +47,17 @@ pub enum DeliveryError {
         /// The file.
         path: PathBuf,
     },
-    /// This layout cannot be written.
-    #[error("the calcloud layout is not supported yet\nhint: use --layout tree")]
-    Layout,
+}
+
+/// Files of one folder that are stored as files of one area.
+#[derive(Debug)]
+pub struct Files<'a> {
+    /// What they are.
+    pub area: Area,
+    /// Where they are.
+    pub folder: &'a Path,
+    /// Their names.
+    pub names: Vec<String>,
 }
 
 /// Where the files of one dataset go.
@@ -60,39 +78,99 @@ impl<'a> Delivery<'a> {
         }
     }
 
-    /// Stores the files `names` of `folder` as files of `area`.
+    /// Stores files. Those that the layout keeps in one archive are packed together, in the order
+    /// given.
     ///
-    /// Every record names its file relative to the dataset's directory.
+    /// Every record names its file relative to the dataset's directory; a packed one also names the
+    /// archive, which has a record of its own.
     ///
     /// # Errors
-    /// [`DeliveryError`] for the first file that could not be stored; the others may be.
-    pub async fn store(
-        &self,
-        area: Area,
-        folder: &Path,
-        names: &[String],
-    ) -> Result<Vec<FileRecord>, DeliveryError> {
-        if self.layout != Layout::Tree {
-            return Err(DeliveryError::Layout);
+    /// [`DeliveryError`] for the first object that could not be stored; the others may be.
+    pub async fn store(&self, groups: &[Files<'_>]) -> Result<Vec<FileRecord>, DeliveryError> {
+        let mut records = Vec::new();
+        let mut archives: Vec<(String, Vec<&Files<'_>>)> = Vec::new();
+        let mut loose = Vec::new();
+        for files in groups.iter().filter(|files| !files.names.is_empty()) {
+            match self.layout.archive(self.dataset, files.area) {
+                None => loose.extend(files.names.iter().map(|name| (files, name))),
+                Some(key) => match archives.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, together)) => together.push(files),
+                    None => archives.push((key, vec![files])),
+                },
+            }
         }
-        let directory = &self.layout.data_dir(self.dataset);
-        stream::iter(names)
-            .map(|name| async move {
-                let key = self.layout.file(self.dataset, area, name);
-                let path = folder.join(name);
-                let record =
-                    FileRecord::of(&path, key.strip_prefix(directory.as_str()).unwrap_or(&key));
-                let (record, stored) = tokio::join!(record, self.store.put_file(&key, &path));
-                let (stored, record) = (stored?, record.map_err(local(&path))?);
-                if stored.size == record.size {
-                    Ok(record)
-                } else {
-                    Err(DeliveryError::Changed { path })
-                }
-            })
+        for (key, groups) in archives {
+            records.extend(self.pack(&key, &groups).await?);
+        }
+        let stored: Vec<FileRecord> = stream::iter(loose)
+            .map(|(files, name)| self.store_file(files, name))
             .buffered(FILES_IN_FLIGHT)
             .try_collect()
-            .await
+            .await?;
+        records.extend(stored);
+        Ok(records)
+    }
+
+    async fn store_file(&self, files: &Files<'_>, name: &str) -> Result<FileRecord, DeliveryError> {
+        let key = self.layout.file(self.dataset, files.area, name);
+        let path = files.folder.join(name);
+        let name = self.relative(&key);
+        let record = FileRecord::of(&path, &name);
+        let (record, stored) = tokio::join!(record, self.store.put_file(&key, &path));
+        let (stored, record) = (stored?, record.map_err(local(&path))?);
+        if stored.size == record.size {
+            Ok(record)
+        } else {
+            Err(DeliveryError::Changed { path })
+        }
+    }
+
+    /// Packs files into the archive `key` while it is stored; nothing of it is there before.
+    async fn pack(
+        &self,
+        key: &str,
+        groups: &[&Files<'_>],
+    ) -> Result<Vec<FileRecord>, DeliveryError> {
+        let archive = self.relative(key);
+        let members: Vec<Member> = groups
+            .iter()
+            .flat_map(|files| files.names.iter().map(move |name| (files, name)))
+            .map(|(files, name)| Member {
+                name: self.layout.file(self.dataset, files.area, name),
+                path: files.folder.join(name),
+            })
+            .collect();
+        let mut sum = Sha1::new();
+        let mut packed = package::package(members);
+        let stream = packed
+            .by_ref()
+            .inspect_ok(|member| sum.update(member))
+            .map_err(io::Error::other);
+        let stored = self
+            .store
+            .put_stream(key, StreamReader::new(stream), None)
+            .await?;
+        let whole = FileRecord {
+            name: archive.clone(),
+            size: stored.size,
+            sha1: Sha1Sum::from(sum).to_string(),
+            archive: None,
+        };
+        let within = format!("{}/", self.dataset);
+        let record = |Packed { name, size, sha1 }: Packed| FileRecord {
+            name: name.strip_prefix(&within).unwrap_or(&name).to_owned(),
+            size,
+            sha1: sha1.to_string(),
+            archive: Some(archive.clone()),
+        };
+        let members = packed.finish().into_iter().map(record);
+        Ok(std::iter::once(whole).chain(members).collect())
+    }
+
+    /// A key of the dataset relative to its directory.
+    fn relative(&self, key: &str) -> String {
+        let directory = self.layout.data_dir(self.dataset);
+        key.strip_prefix(&directory).unwrap_or(key).to_owned()
     }
 
     /// Removes what earlier runs left below the dataset's directory and this one did not replace.
@@ -101,8 +179,7 @@ impl<'a> Delivery<'a> {
     /// [`DeliveryError`] when the store cannot be listed or something cannot be deleted.
     pub async fn remove_all_but(&self, kept: &[FileRecord]) -> Result<(), DeliveryError> {
         let directory = self.layout.data_dir(self.dataset);
-        let kept: BTreeSet<String> = kept
-            .iter()
+        let kept: BTreeSet<String> = stored(kept)
             .map(|file| format!("{directory}{}", file.name))
             .collect();
         let mut stale = Vec::new();
@@ -119,110 +196,45 @@ impl<'a> Delivery<'a> {
         Ok(self.store.delete_many(&stale).await?)
     }
 
-    /// The body of the `processed` message: nothing on S3; on a file system the absolute paths of
-    /// what was delivered, a line each.
+    /// The body of the `processed` message. In the tree layout nothing on S3, and on a file system
+    /// the absolute paths of what was delivered, a line each; in the calcloud layout the archive's
+    /// URI.
     pub fn listing(&self, files: &[FileRecord]) -> String {
-        files
-            .iter()
+        if let Some(archive) = self.layout.archive(self.dataset, Area::Products) {
+            return match self.store.place(&archive) {
+                Ok(Place::File(path)) => Location::Dir(absolute(path)).to_string(),
+                Ok(Place::S3(uri)) => uri.to_string(),
+                // A key that was written to is one.
+                Err(_) => String::new(),
+            };
+        }
+        stored(files)
             .filter_map(|file| {
                 let key = format!("{}{}", self.layout.data_dir(self.dataset), file.name);
                 let Ok(Place::File(path)) = self.store.place(&key) else {
                     return None;
                 };
-                let path = std::path::absolute(&path).unwrap_or(path);
-                Some(format!("{}\n", path.display()))
+                Some(format!("{}\n", absolute(path).display()))
             })
             .collect()
     }
 }
 
-/// The names of the products in a working directory, sorted: what belongs to the dataset by its
-/// name, without what programs leave half done.
-///
-/// # Errors
-/// [`DeliveryError::Local`] when the directory cannot be read.
-pub fn products(dataset: &Dataset, folder: &Path) -> Result<Vec<String>, DeliveryError> {
-    let mut names = list(folder)?;
-    names.retain(|name| is_product(dataset, name));
-    Ok(names)
+/// The records of what is stored by itself.
+fn stored(records: &[FileRecord]) -> impl Iterator<Item = &FileRecord> {
+    records.iter().filter(|file| file.archive.is_none())
 }
 
-/// The names of all files in a directory, sorted.
-///
-/// # Errors
-/// [`DeliveryError::Local`] when the directory cannot be read.
-pub fn list(folder: &Path) -> Result<Vec<String>, DeliveryError> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(local(folder))? {
-        let entry = entry.map_err(local(folder))?;
-        if let (true, Ok(name)) = (entry.path().is_file(), entry.file_name().into_string()) {
-            names.push(name);
-        }
-    }
-    names.sort_unstable();
-    Ok(names)
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
-fn local(path: &Path) -> impl Fn(std::io::Error) -> DeliveryError {
+fn local(path: &Path) -> impl Fn(io::Error) -> DeliveryError {
     |source| DeliveryError::Local {
         path: path.to_owned(),
         source,
     }
 }
 
-/// Whether a file of the working directory is a product, by the patterns operators know.
-fn is_product(dataset: &Dataset, name: &str) -> bool {
-    use caldp_core::dataset::Kind;
-    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
-    match (dataset.kind(), dataset.ippps(), dataset.ipppss()) {
-        (Kind::Ipppssoot, Some(ippps), _) => {
-            // HSTCAL's intermediate files; one that is left means that its program failed.
-            let intermediate = stem.ends_with("_blv_tmp") || stem.ends_with("_crj_tmp");
-            name.starts_with(ippps) && matches!(extension, "fits" | "tra") && !intermediate
-        }
-        (Kind::Svm, _, Some(ipppss)) => {
-            name.starts_with("hst_")
-                && name.contains(ipppss)
-                && matches!(extension, "fits" | "txt" | "ecsv")
-                || name == format!("{dataset}_manifest.txt")
-                || name == "astrodrizzle.log"
-        }
-        _ => {
-            name.starts_with(&format!("hst_{dataset}")) && matches!(extension, "fits" | "txt")
-                || name == format!("{dataset}_manifest.txt")
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    #[test]
-    fn products_are_known_by_their_names() {
-        for (dataset, product, other) in [
-            ("j8cb010b0", "j8cb01u2q_flt.fits", "j8cb01u2q_blv_tmp.fits"),
-            ("j8cb010b0", "j8cb010b0.tra", "j8cb010b0_cal_env.txt"),
-            (
-                "acs_8ph_01",
-                "hst_9999_01_acs_j8ph01_drc.fits",
-                "j8ph01abq_flc.fits",
-            ),
-            (
-                "acs_8ph_01",
-                "acs_8ph_01_manifest.txt",
-                "acs_8ph_01_input.out",
-            ),
-            (
-                "skycell-p1234x05y06",
-                "hst_skycell-p1234x05y06_drc.fits",
-                "hst_other.fits",
-            ),
-        ] {
-            let dataset = dataset.parse().unwrap();
-            assert!(is_product(&dataset, product), "{product}");
-            assert!(!is_product(&dataset, other), "{other}");
-        }
-    }
-}
+mod tests;

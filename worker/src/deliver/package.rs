@@ -5,19 +5,23 @@
 //! the caller.
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use caldp_core::checksum::Sha1Sum;
+use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use libdeflater::{CompressionLvl, Compressor};
+use sha1::{Digest as _, Sha1};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::UNIX_EPOCH;
-use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 
 /// The uncompressed size of a gzip member.
 const BLOCK: usize = 1 << 20;
-/// At most so many blocks are compressed at a time.
-const MOST_THREADS: usize = 8;
+/// At most so many blocks are compressed at a time: with more, their memory would count.
+const MOST_THREADS: usize = 4;
 /// Calibrated images are noise: on them the fastest level gives the size of the best.
 const FAST: i32 = 1;
 /// Tables and masks shrink by another tenth at this level, and quickly.
@@ -61,19 +65,55 @@ pub enum PackageError {
     Stopped(String),
 }
 
-/// Packs the files, in the given order, into a stream of gzip members. Must be called in a
-/// tokio runtime. Dropping the stream stops the work.
-pub fn package(members: Vec<Member>) -> impl Stream<Item = Result<Bytes, PackageError>> + Send {
+/// A file that was packed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Packed {
+    /// Its name in the archive.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// The SHA-1 of the bytes that were packed.
+    pub sha1: Sha1Sum,
+}
+
+/// An archive being packed: a stream of gzip members. Dropping it stops the work.
+pub struct Package {
+    members: BoxStream<'static, Result<Bytes, PackageError>>,
+    packed: Ledger,
+}
+
+/// What has been packed so far.
+type Ledger = Arc<Mutex<Vec<Packed>>>;
+
+impl Package {
+    /// The files that were packed, in order; all of them once the stream has ended well.
+    pub fn finish(self) -> Vec<Packed> {
+        std::mem::take(&mut *self.packed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Stream for Package {
+    type Item = Result<Bytes, PackageError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.members.as_mut().poll_next(context)
+    }
+}
+
+/// Packs the files, in the given order. Must be called in a tokio runtime.
+pub fn package(members: Vec<Member>) -> Package {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(MOST_THREADS));
-    let (sender, mut receiver) = mpsc::channel(threads);
+    let (sender, mut receiver) = mpsc::channel(1);
+    let packed = Ledger::default();
+    let ledger = Arc::clone(&packed);
     tokio::task::spawn_blocking(move || {
         let mut blocks = Blocks::new(sender);
-        if let Err(error) = write_tar(&members, &mut blocks) {
+        if let Err(error) = write_tar(&members, &mut blocks, &ledger) {
             // Nobody listens when the stream was dropped.
             let _ = blocks.sender.blocking_send(Err(error));
         }
     });
-    stream::poll_fn(move |context| receiver.poll_recv(context))
+    let members = stream::poll_fn(move |context| receiver.poll_recv(context))
         .map(|block| async {
             let block = block?;
             tokio::task::spawn_blocking(move || compress(&block))
@@ -81,11 +121,8 @@ pub fn package(members: Vec<Member>) -> impl Stream<Item = Result<Bytes, Package
                 .map_err(|error| PackageError::Stopped(error.to_string()))?
         })
         .buffered(threads)
-}
-
-/// The same as [`package`], to be read as bytes.
-pub fn package_reader(members: Vec<Member>) -> impl AsyncRead + Send {
-    tokio_util::io::StreamReader::new(Box::pin(package(members).map_err(io::Error::other)))
+        .boxed();
+    Package { members, packed }
 }
 
 /// One gzip member; harder compressed when the first try says that it pays.
@@ -113,10 +150,12 @@ fn stopped(reason: &str) -> PackageError {
     PackageError::Stopped(reason.to_owned())
 }
 
-fn write_tar(members: &[Member], blocks: &mut Blocks) -> Result<(), PackageError> {
+fn write_tar(members: &[Member], blocks: &mut Blocks, ledger: &Ledger) -> Result<(), PackageError> {
     let mut tar = tar::Builder::new(blocks);
     for member in members {
-        append(&mut tar, member)?;
+        let packed = append(&mut tar, member)?;
+        let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        ledger.push(packed);
     }
     let finish = |blocks: &mut Blocks| blocks.send();
     tar.into_inner()
@@ -124,7 +163,7 @@ fn write_tar(members: &[Member], blocks: &mut Blocks) -> Result<(), PackageError
         .map_err(|error| stopped(&error.to_string()))
 }
 
-fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<(), PackageError> {
+fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<Packed, PackageError> {
     let read = |source| PackageError::Read {
         path: member.path.clone(),
         source,
@@ -146,6 +185,7 @@ fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<(), Pa
     let mut exact = Exact {
         file: &mut file,
         left: size,
+        sum: Sha1::new(),
     };
     tar.append_data(&mut header, &member.name, &mut exact)
         .map_err(read)?;
@@ -157,8 +197,13 @@ fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<(), Pa
     if exact.left > 0 {
         return Err(different("fewer"));
     }
+    let sha1 = exact.sum.into();
     match file.read(&mut [0]).map_err(read)? {
-        0 => Ok(()),
+        0 => Ok(Packed {
+            name: member.name.clone(),
+            size,
+            sha1,
+        }),
         _ => Err(different("more")),
     }
 }
@@ -167,12 +212,15 @@ fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<(), Pa
 struct Exact<'a> {
     file: &'a mut File,
     left: u64,
+    /// Of what was read.
+    sum: Sha1,
 }
 
 impl Read for Exact<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = Read::by_ref(self.file).take(self.left).read(buffer)?;
         self.left = self.left.saturating_sub(read as u64);
+        self.sum.update(buffer.get(..read).unwrap_or_default());
         Ok(read)
     }
 }

@@ -4,7 +4,6 @@
 use super::*;
 use std::path::Path;
 use std::process::Command;
-use tokio::io::AsyncReadExt as _;
 
 fn members(folder: &Path, files: &[(&str, Vec<u8>)]) -> Vec<Member> {
     files
@@ -31,10 +30,10 @@ fn noise(size: usize) -> Vec<u8> {
 
 async fn packed(members: Vec<Member>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    package_reader(members)
-        .read_to_end(&mut bytes)
-        .await
-        .unwrap();
+    let mut package = package(members);
+    while let Some(member) = package.next().await {
+        bytes.extend_from_slice(&member.unwrap());
+    }
     bytes
 }
 
@@ -108,6 +107,24 @@ async fn the_same_files_give_the_same_bytes() {
 }
 
 #[tokio::test]
+async fn what_was_packed_is_known_by_its_sum() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = noise(2 * BLOCK + 7);
+    let members = members(
+        folder.path(),
+        &[("a.fits", content.clone()), ("b.tra", vec![])],
+    );
+    let mut package = package(members);
+    while package.next().await.is_some() {}
+    let of = |name: &str, content: &[u8]| Packed {
+        name: format!("j8cb010b0/{name}"),
+        size: content.len() as u64,
+        sha1: Sha1Sum::of(content),
+    };
+    assert_eq!(package.finish(), [of("a.fits", &content), of("b.tra", b"")]);
+}
+
+#[tokio::test]
 async fn nothing_packs_to_an_empty_archive() {
     let bytes = packed(Vec::new()).await;
     let mut tar = Vec::new();
@@ -141,6 +158,7 @@ fn a_file_that_changes_is_noticed() {
     let mut exact = Exact {
         file: &mut file,
         left: 9,
+        sum: Sha1::new(),
     };
     io::copy(&mut exact, &mut io::sink()).unwrap();
     assert_eq!(exact.left, 4);
@@ -150,7 +168,7 @@ fn a_file_that_changes_is_noticed() {
 async fn dropping_the_stream_stops_the_work() {
     let folder = tempfile::tempdir().unwrap();
     let members = members(folder.path(), &[("a.fits", noise(30 * BLOCK))]);
-    let mut stream = Box::pin(package(members));
+    let mut stream = package(members);
     assert!(stream.next().await.unwrap().is_ok());
     drop(stream);
     // The runtime waits for its blocking threads: this test ends only if they do.

@@ -4,7 +4,8 @@
 use super::finding::{Area, Finding, Level};
 use super::{Request, size};
 use crate::input::Source;
-use crate::input::gather::{InputError, Offer, offer};
+use crate::input::gather::InputError;
+use crate::input::{Offer, offer};
 use caldp_core::dataset::Dataset;
 use std::path::{Path, PathBuf};
 

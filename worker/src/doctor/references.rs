@@ -350,7 +350,7 @@ async fn raw_files(
             Err(error) => return Some(Err(error.to_string())),
         }
     };
-    let names = match crate::input::gather::offer(&folder, dataset) {
+    let names = match crate::input::offer(&folder, dataset) {
         Ok(offer) => offer.loose,
         Err(error) => return Some(Err(error.to_string())),
     };

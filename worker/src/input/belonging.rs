@@ -9,9 +9,19 @@ use crate::calibrate::association::Association;
 use caldp_core::dataset::Dataset;
 use std::path::Path;
 
-/// The FITS files among `names` that belong to `dataset`, sorted. `directory` is where its
-/// association table can be read.
+/// The files among `names` that belong to `dataset`, sorted: FITS files, and with them its
+/// environment file. `directory` is where its association table can be read.
 pub(super) fn belonging(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<String> {
+    let mut files = fits_files(dataset, names, directory);
+    let environment = environment_name(dataset);
+    if !files.is_empty() && names.contains(&environment) {
+        files.push(environment);
+        files.sort_unstable();
+    }
+    files
+}
+
+fn fits_files(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<String> {
     let Some(ippps) = dataset.ippps() else {
         return Vec::new();
     };
@@ -41,6 +51,11 @@ pub(super) fn belonging(dataset: &Dataset, names: &[String], directory: &Path) -
 /// The name of a dataset's association table.
 pub(super) fn association_name(dataset: &Dataset) -> String {
     format!("{dataset}_asn.fits")
+}
+
+/// The name of the file with a dataset's own additions to the programs' environment.
+pub(crate) fn environment_name(dataset: &Dataset) -> String {
+    format!("{dataset}_cal_env.txt")
 }
 
 fn sorted(names: Vec<&String>) -> Vec<String> {
@@ -79,6 +94,23 @@ mod tests {
             ]
         );
         assert_eq!(of("j8cb02u4q"), ["j8cb02u4q_raw.fits"]);
+    }
+
+    #[test]
+    fn the_environment_file_comes_with_files_and_never_alone() {
+        let dataset = "j8cb01u2q".parse().unwrap();
+        let all = [
+            "j8cb01u2q_raw.fits",
+            "j8cb01u2q_cal_env.txt",
+            "j8cb01u3q_cal_env.txt",
+        ];
+        let all = all.map(String::from);
+        let here = Path::new(".");
+        assert_eq!(
+            belonging(&dataset, &all, here),
+            ["j8cb01u2q_cal_env.txt", "j8cb01u2q_raw.fits"]
+        );
+        assert_eq!(belonging(&dataset, &all[1..], here), [""; 0]);
     }
 
     #[test]

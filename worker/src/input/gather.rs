@@ -1,22 +1,23 @@
 //! Bringing the raw files into the working directory, from wherever they are.
 
 use super::Source;
-use super::archive::{self, ArchiveError, Limits};
-use super::belonging::{association_name, belonging};
+use super::archive::{ArchiveError, Limits};
+use super::arrival::Arrivals;
+use super::directory;
 use super::mast::{self, MastClient, MastError};
+use super::objects::Objects;
 use super::poller::{Poller, PollerError};
 use super::public_bucket::{self, Found};
 use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::exit_code::ExitCode;
-use caldp_core::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
-use caldp_core::uri::{Location, S3Uri, UriError};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use caldp_core::s3::{Expected, S3, S3Error};
+use caldp_core::uri::{Location, UriError};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// How many files are brought at once.
-const FILES_IN_FLIGHT: usize = 4;
+pub(super) const FILES_IN_FLIGHT: usize = 4;
 
 /// Why the inputs could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,17 @@ pub enum InputError {
         /// The pattern of loose files.
         pattern: String,
     },
+    /// The list of a mosaic's exposures names one that is not there.
+    #[error(
+        "the poller file names {name}, which is not in {place}\n\
+         hint: put the exposure there, or take inputs from astroquery:"
+    )]
+    ExposureMissing {
+        /// The exposure's file.
+        name: String,
+        /// Where it was looked for.
+        place: String,
+    },
     /// S3 did not give them.
     #[error(transparent)]
     S3(#[from] S3Error),
@@ -63,9 +75,9 @@ impl InputError {
     /// What the run exits with.
     pub fn exit_code(&self, source: &Source) -> ExitCode {
         match (self, source) {
-            (Self::Archive(_), _) | (Self::Nothing { .. } | Self::Local { .. }, Source::Dir(_)) => {
-                ExitCode::InputTar
-            }
+            (Self::Archive(_), _) | (_, Source::Dir(_)) => ExitCode::InputTar,
+            // Of S3 only the poller file is asked then.
+            (Self::S3(_) | Self::Uri(_), Source::Mast(_)) => ExitCode::S3Download,
             (_, Source::Mast(_) | Source::PublicBucket) => ExitCode::Mast,
             _ => ExitCode::S3Download,
         }
@@ -81,6 +93,8 @@ pub struct Tools<'a> {
     pub mast: mast::Settings,
     /// The most an archive may hold.
     pub limits: Limits,
+    /// Who wants to know of files that are complete.
+    pub arrivals: Arrivals,
 }
 
 /// Brings the raw files of `dataset` into `folder` and gives their names, sorted.
@@ -94,13 +108,20 @@ pub async fn gather(
     tools: &Tools<'_>,
 ) -> Result<Vec<String>, InputError> {
     let limits = tools.limits;
+    let arrivals = &tools.arrivals;
     let found = match source {
-        Source::Dir(directory) => {
-            let (directory, dataset, folder) =
-                (directory.clone(), dataset.clone(), folder.to_owned());
-            blocking(move || from_directory(&directory, &dataset, &folder, limits)).await?
+        Source::Dir(place) => directory::bring(place, dataset, folder, (limits, arrivals)).await?,
+        Source::S3(place) => {
+            let objects = Objects {
+                s3: tools.s3.get().await,
+                place,
+                dataset,
+                folder,
+                limits,
+                arrivals,
+            };
+            Box::pin(objects.bring()).await?
         }
-        Source::S3(place) => from_s3(place, dataset, folder, tools.s3.get().await, limits).await?,
         Source::Mast(pollers) => {
             Box::pin(from_mast(pollers.as_ref(), dataset, folder, tools)).await?
         }
@@ -110,7 +131,10 @@ pub async fn gather(
         return Err(InputError::Nothing {
             dataset: dataset.to_string(),
             place: source.to_string(),
-            pattern: format!("{}*.fits", dataset.ippps().unwrap_or(dataset.name())),
+            pattern: match dataset.ippps() {
+                Some(ippps) => format!("{ippps}*.fits"),
+                None => Poller::file_name(dataset),
+            },
         });
     }
     Ok(found)
@@ -127,93 +151,8 @@ impl S3Client {
     }
 }
 
-fn archive_name(dataset: &Dataset) -> String {
+pub(super) fn archive_name(dataset: &Dataset) -> String {
     format!("{dataset}.tar.gz")
-}
-
-/// What a directory has of a dataset.
-#[derive(Debug, Default)]
-pub(crate) struct Offer {
-    /// The archives that would be unpacked.
-    pub(crate) archives: Vec<String>,
-    /// The loose files, which count where no archive holds any.
-    pub(crate) loose: Vec<String>,
-}
-
-/// Looks at what [`gather`] would bring from a directory, and brings nothing.
-///
-/// # Errors
-/// When the directory cannot be listed.
-pub(crate) fn offer(directory: &Path, dataset: &Dataset) -> Result<Offer, InputError> {
-    let names = list(directory)?;
-    Ok(Offer {
-        archives: archives(dataset, &names).into_iter().cloned().collect(),
-        loose: belonging(dataset, &names, directory),
-    })
-}
-
-/// The archive of the dataset if there is one among `names`, else every archive of its program.
-fn archives<'n>(dataset: &Dataset, names: &'n [String]) -> Vec<&'n String> {
-    let own = archive_name(dataset);
-    let of_program = |name: &&String| {
-        name.ends_with(".tar.gz") && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
-    };
-    match names.iter().find(|name| **name == own) {
-        Some(own) => vec![own],
-        None => names.iter().filter(of_program).collect(),
-    }
-}
-
-/// The dataset's archives, unpacked, or the loose files that belong to it.
-fn from_directory(
-    directory: &Path,
-    dataset: &Dataset,
-    folder: &Path,
-    limits: Limits,
-) -> Result<Vec<String>, InputError> {
-    let names = list(directory)?;
-    for archive in archives(dataset, &names) {
-        archive::unpack(&directory.join(archive), folder, &limits)?;
-    }
-    let unpacked = belonging(dataset, &list(folder)?, folder);
-    if !unpacked.is_empty() {
-        return Ok(unpacked);
-    }
-    let loose = belonging(dataset, &names, directory);
-    for name in &loose {
-        let target = folder.join(name);
-        fs::copy(directory.join(name), &target).map_err(at(&target))?;
-    }
-    Ok(loose)
-}
-
-async fn from_s3(
-    place: &S3Uri,
-    dataset: &Dataset,
-    folder: &Path,
-    s3: &S3,
-    limits: Limits,
-) -> Result<Vec<String>, InputError> {
-    let archive = place.join(&archive_name(dataset))?;
-    // Beside the data, so that the unpacked files and the archive do not meet.
-    let local = folder.with_file_name(archive_name(dataset));
-    match s3.get_to_file(&archive, &local, &Expected::default()).await {
-        Ok(_) => {
-            let (dataset, folder) = (dataset.clone(), folder.to_owned());
-            blocking(move || {
-                let unpacked = archive::unpack(&local, &folder, &limits);
-                // The archive has done its work, or is not to be kept, whatever unpacking said.
-                fs::remove_file(&local).map_err(at(&local))?;
-                unpacked?;
-                Ok(belonging(&dataset, &list(&folder)?, &folder))
-            })
-            .await
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            loose_objects(place, dataset, folder, s3).await
-        }
-        Err(error) => Err(error.into()),
-    }
 }
 
 /// The raw files MAST lists for a dataset; for a mosaic the exposures its poller file names, and
@@ -238,7 +177,7 @@ async fn from_mast(
         }
     };
     let request = mast::Request::new(dataset, poller.as_ref())?;
-    let fetched = mast::fetch(&client, &request, folder).await?;
+    let fetched = mast::fetch(&client, &request, folder, &tools.arrivals).await?;
     if let Some(poller) = poller {
         let path = folder.join(Poller::file_name(dataset));
         let text = poller.rewritten(|wanted| fetched.replacement(wanted));
@@ -256,8 +195,9 @@ async fn from_public_bucket(
     tools: &Tools<'_>,
 ) -> Result<Vec<String>, InputError> {
     if dataset.kind() == Kind::Ipppssoot {
-        let s3 = S3::anonymous().await;
-        if public_bucket::bring(&s3, dataset, folder).await == Found::Everything {
+        let s3 = public_bucket::client().await;
+        let found = public_bucket::bring(&s3, dataset, folder, &tools.arrivals).await;
+        if found == Found::Everything {
             let mut names = list(folder)?;
             names.sort_unstable();
             return Ok(names);
@@ -266,47 +206,8 @@ async fn from_public_bucket(
     from_mast(None, dataset, folder, tools).await
 }
 
-async fn loose_objects(
-    place: &S3Uri,
-    dataset: &Dataset,
-    folder: &Path,
-    s3: &S3,
-) -> Result<Vec<String>, InputError> {
-    let Some(ippps) = dataset.ippps() else {
-        return Ok(Vec::new());
-    };
-    let below = if place.key().is_empty() {
-        String::new()
-    } else {
-        format!("{}/", place.key())
-    };
-    let mut names = Vec::new();
-    let mut pages = s3.list(place.bucket(), &format!("{below}{ippps}"), Delimiter::Slash);
-    while let Some(page) = pages.next_page().await? {
-        let base = |key: &str| key.strip_prefix(&below).map(str::to_owned);
-        names.extend(page.objects.iter().filter_map(|object| base(&object.key)));
-    }
-    let fetch = async |name: &str| {
-        let expected = Expected::default();
-        s3.get_to_file(&place.join(name)?, &folder.join(name), &expected)
-            .await?;
-        Ok::<_, InputError>(())
-    };
-    let table = association_name(dataset);
-    if names.contains(&table) {
-        fetch(&table).await?;
-    }
-    let wanted = belonging(dataset, &names, folder);
-    stream::iter(wanted.iter().filter(|name| **name != table))
-        .map(|name| fetch(name))
-        .buffer_unordered(FILES_IN_FLIGHT)
-        .try_collect::<()>()
-        .await?;
-    Ok(wanted)
-}
-
 /// The names of the files in a directory that can be names of HST files.
-fn list(directory: &Path) -> Result<Vec<String>, InputError> {
+pub(super) fn list(directory: &Path) -> Result<Vec<String>, InputError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(at(directory))? {
         let entry = entry.map_err(at(directory))?;
@@ -320,12 +221,12 @@ fn list(directory: &Path) -> Result<Vec<String>, InputError> {
     Ok(names)
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> InputError {
+pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> InputError {
     let path = path.to_owned();
     move |source| InputError::Local { path, source }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, InputError> + Send + 'static,
 ) -> Result<T, InputError> {
     match tokio::task::spawn_blocking(work).await {

@@ -4,11 +4,17 @@
 //! program needs, is left to calibration.
 
 pub mod archive;
+pub mod arrival;
 mod belonging;
+mod directory;
 pub mod gather;
 pub mod mast;
+mod objects;
 pub mod poller;
 pub mod public_bucket;
+
+pub(crate) use belonging::environment_name;
+pub(crate) use directory::{Offer, offer};
 
 use caldp_core::uri::{Location, S3Uri, UriError};
 use std::fmt;

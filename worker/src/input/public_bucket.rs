@@ -6,12 +6,15 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::s3::{Delimiter, Expected, S3, S3Error};
+use caldp_core::retry::RetryPolicy;
+use caldp_core::s3::{Access, Delimiter, Expected, S3, S3Error, S3Options};
 use caldp_core::uri::S3Uri;
 use futures_util::{StreamExt, stream};
 
+use super::arrival::Arrivals;
 use super::mast::FileName;
 use super::mast::public::{self, BUCKET};
 use crate::calibrate::association::Association;
@@ -35,9 +38,27 @@ struct Input {
     size: u64,
 }
 
-/// Brings what the bucket has of a dataset's inputs into `folder`.
-pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path) -> Found {
-    match bring_all(s3, dataset, folder).await {
+/// How patiently the bucket is asked: MAST has the files too, so that waiting long is not worth it.
+const PATIENCE: RetryPolicy = RetryPolicy {
+    tries: 4,
+    total: Duration::from_secs(15),
+    base: Duration::from_millis(100),
+    cap: Duration::from_secs(5),
+};
+
+/// A client of the bucket, without credentials.
+pub async fn client() -> S3 {
+    S3::new(S3Options {
+        access: Access::Anonymous,
+        retry: PATIENCE,
+        ..S3Options::default()
+    })
+    .await
+}
+
+/// Brings what the bucket has of a dataset's inputs into `folder`, and tells of each.
+pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path, arrivals: &Arrivals) -> Found {
+    match bring_all(s3, dataset, folder, arrivals).await {
         Ok(found) => found,
         Err(error) => {
             tracing::warn!("the public bucket cannot be used, MAST is asked instead: {error}");
@@ -47,9 +68,14 @@ pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path) -> Found {
 }
 
 /// As [`bring`]; an error is of the bucket as a whole.
-async fn bring_all(s3: &S3, dataset: &Dataset, folder: &Path) -> Result<Found, S3Error> {
+async fn bring_all(
+    s3: &S3,
+    dataset: &Dataset,
+    folder: &Path,
+    arrivals: &Arrivals,
+) -> Result<Found, S3Error> {
     let inputs = inputs_of(s3, dataset, dataset.name()).await?;
-    let mut have = get(s3, &inputs, folder).await;
+    let mut have = get(s3, &inputs, folder, arrivals).await;
     let table = format!("{dataset}_asn.fits");
     let listed = inputs.iter().any(|input| input.file.as_str() == table);
     let complete = if listed {
@@ -60,7 +86,7 @@ async fn bring_all(s3: &S3, dataset: &Dataset, folder: &Path) -> Result<Found, S
         let members: Vec<&str> = association.exposures().map(|m| &*m.name).collect();
         for member in missing(&members, &have) {
             let inputs = inputs_of(s3, dataset, member).await?;
-            have.extend(get(s3, &inputs, folder).await);
+            have.extend(get(s3, &inputs, folder, arrivals).await);
         }
         missing(&members, &have).is_empty()
     } else {
@@ -96,7 +122,7 @@ async fn inputs_of(s3: &S3, dataset: &Dataset, owner: &str) -> Result<Vec<Input>
 }
 
 /// Fetches inputs; those that do not come are logged and left out.
-async fn get(s3: &S3, inputs: &[Input], folder: &Path) -> BTreeSet<FileName> {
+async fn get(s3: &S3, inputs: &[Input], folder: &Path, arrivals: &Arrivals) -> BTreeSet<FileName> {
     let pending: Vec<_> = inputs
         .iter()
         .map(async |input| {
@@ -105,11 +131,12 @@ async fn get(s3: &S3, inputs: &[Input], folder: &Path) -> BTreeSet<FileName> {
                 size: Some(input.size),
                 ..Expected::default()
             };
-            match s3
-                .get_to_file(&uri, &folder.join(&input.file), &expected)
-                .await
-            {
-                Ok(_) => Some(input.file.clone()),
+            let target = folder.join(&input.file);
+            match s3.get_to_file(&uri, &target, &expected).await {
+                Ok(_) => {
+                    arrivals.tell(&target);
+                    Some(input.file.clone())
+                }
                 Err(error) => {
                     tracing::warn!("{} is left to MAST: {error}", input.file);
                     None

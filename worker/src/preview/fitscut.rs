@@ -16,6 +16,9 @@ use std::time::Duration;
 /// Longer than the largest mosaic takes.
 const TIMEOUT: Duration = Duration::from_mins(15);
 
+/// It has nothing to bring to safety when it is told to end.
+const GRACE: Duration = Duration::from_secs(2);
+
 /// What `fitscut` understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -56,6 +59,7 @@ impl Dialect {
 pub(super) struct Fitscut<'a> {
     job: &'a Job<'a>,
     dialect: Dialect,
+    pub(super) version: Option<String>,
     /// For copies of images and help texts.
     scratch: tempfile::TempDir,
     pub(super) metrics: Vec<Metrics>,
@@ -70,6 +74,22 @@ pub(super) enum Size {
     Full,
 }
 
+/// What the program answers to one argument; nobody wants to read that in the dataset's log.
+async fn ask(job: &Job<'_>, argument: &str, scratch: &Path) -> Result<String, Warning> {
+    let answer = scratch.join("answer");
+    let mut program = Program::new("fitscut", job.folder.to_owned(), job.environment.clone());
+    program.arguments = vec![argument.into()];
+    program.timeout = Some(TIMEOUT);
+    program.grace = GRACE;
+    let quiet = RunLog::create(&answer, Console::Quiet).map_err(|source| Warning::Write {
+        path: answer.clone(),
+        source,
+    })?;
+    program.run(&quiet, job.cancel).await?;
+    let text = std::fs::read(&answer).unwrap_or_default();
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
 impl<'a> Fitscut<'a> {
     /// Asks the program for its dialect.
     pub(super) async fn new(job: &'a Job<'a>) -> Result<Self, Warning> {
@@ -77,21 +97,14 @@ impl<'a> Fitscut<'a> {
             path: std::env::temp_dir(),
             source,
         })?;
-        let help = scratch.path().join("help");
-        let mut program = Program::new("fitscut", job.folder.to_owned(), job.environment.clone());
-        program.arguments = vec!["--help".into()];
-        program.timeout = Some(TIMEOUT);
-        // Nobody wants to read the help in the dataset's log.
-        let quiet = RunLog::create(&help, Console::Quiet).map_err(|source| Warning::Write {
-            path: help.clone(),
-            source,
-        })?;
-        program.run(&quiet, job.cancel).await?;
-        let text = std::fs::read(&help).unwrap_or_default();
-        let dialect = Dialect::of_help(&String::from_utf8_lossy(&text));
+        let help = ask(job, "--help", scratch.path()).await?;
+        let dialect = Dialect::of_help(&help);
+        let version = ask(job, "--version", scratch.path()).await?;
         Ok(Self {
             job,
             dialect,
+            // `fitscut 1.4.4 (Tue Oct 31 16:43:46 EST 2006)`
+            version: version.split_whitespace().nth(1).map(str::to_owned),
             scratch,
             metrics: Vec::new(),
         })
@@ -179,6 +192,7 @@ impl<'a> Fitscut<'a> {
         program.arguments = arguments;
         program.output = Output::File(create(&part)?);
         program.timeout = Some(TIMEOUT);
+        program.grace = GRACE;
         let outcome = program.run(self.job.log, self.job.cancel).await;
         let result = match outcome {
             Err(error) => Err(error.into()),

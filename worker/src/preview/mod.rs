@@ -49,6 +49,8 @@ pub struct Previews {
     pub warnings: Vec<Warning>,
     /// What each run of `fitscut` cost.
     pub metrics: Vec<Metrics>,
+    /// The version of `fitscut`, where it was used and says.
+    pub fitscut: Option<String>,
 }
 
 /// Why a preview could not be made.
@@ -229,6 +231,7 @@ async fn images(job: &Job<'_>, products: &[String], thumbnail: u32, previews: &m
         fitscut.forget(product);
     }
     previews.metrics.append(&mut fitscut.metrics);
+    previews.fitscut = fitscut.version;
 }
 
 async fn spectra(job: &Job<'_>, products: &[String], previews: &mut Previews) {

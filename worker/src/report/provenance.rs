@@ -44,6 +44,8 @@ pub struct Provenance {
     pub references: Vec<ReferenceRecord>,
     /// Every program run, in order.
     pub programs: Vec<ProgramRecord>,
+    /// The version of each program, as it says itself or wrote into its products.
+    pub versions: BTreeMap<String, String>,
     /// The raw files as they were received.
     pub inputs: Vec<FileRecord>,
     /// Everything delivered but this record and the logs.
@@ -93,12 +95,10 @@ pub struct DatasetHeader {
 pub struct ReferenceRecord {
     /// Its name.
     pub name: String,
-    /// Its size in bytes, where known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<u64>,
-    /// The SHA-1 of its bytes, where known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sha1: Option<String>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The SHA-1 of its bytes: as CRDS publishes it, else as it was found.
+    pub sha1: String,
     /// Whether this run fetched it; otherwise the cache had it.
     pub fetched: bool,
 }
@@ -108,9 +108,6 @@ pub struct ReferenceRecord {
 pub struct ProgramRecord {
     /// The command line, words joined by blanks.
     pub command: String,
-    /// Its version, as it wrote it into its products.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
     /// Its exit status; none when a signal ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<i32>,
@@ -131,6 +128,9 @@ pub struct FileRecord {
     pub size: u64,
     /// The SHA-1 of its bytes, in hexadecimal.
     pub sha1: String,
+    /// The archive that holds it, where it is not stored by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
 }
 
 impl FileRecord {
@@ -145,6 +145,7 @@ impl FileRecord {
                 size: path.metadata()?.len(),
                 sha1: Sha1Sum::of_file(&path)?.to_string(),
                 name,
+                archive: None,
             })
         })
         .await?
@@ -156,7 +157,6 @@ impl From<&Metrics> for ProgramRecord {
         let usage = &metrics.usage;
         Self {
             command: metrics.command.clone(),
-            version: None,
             status: metrics.status.code(),
             seconds: metrics.elapsed.as_secs_f64(),
             cpu_seconds: (usage.user + usage.system).as_secs_f64(),

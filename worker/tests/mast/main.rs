@@ -14,6 +14,7 @@ use std::time::Duration;
 use caldp_core::dataset::Dataset;
 use caldp_core::retry::RetryPolicy;
 use caldp_tests::{Asked, MastServer, Trick};
+use caldp_worker::input::arrival::Arrivals;
 use caldp_worker::input::mast::{
     self, Fetched, FileName, MastClient, MastError, Request, SelectError, Settings,
 };
@@ -47,7 +48,13 @@ async fn fetch(server: &MastServer, dataset: &str, into: &Path) -> Result<Fetche
 
 async fn fetch_with(client: &MastClient, dataset: &str, into: &Path) -> Result<Fetched, MastError> {
     let dataset: Dataset = dataset.parse().unwrap();
-    mast::fetch(client, &Request::new(&dataset, None)?, into).await
+    mast::fetch(
+        client,
+        &Request::new(&dataset, None)?,
+        into,
+        &Arrivals::channel().0,
+    )
+    .await
 }
 
 fn directory() -> TempDir {

@@ -5,6 +5,7 @@ use std::path::Path;
 use caldp_core::dataset::Dataset;
 use caldp_core::s3::{Access, S3, S3Options};
 use caldp_tests::{MastServer, S3Server, unpack_fixture};
+use caldp_worker::input::arrival::Arrivals;
 use caldp_worker::input::public_bucket::{Found, bring};
 
 use super::{QUICK, assert_same, directory, fetch, stored};
@@ -37,7 +38,7 @@ async fn brought(server: &S3Server, dataset: &str, into: &Path) -> Found {
     })
     .await;
     let dataset: Dataset = dataset.parse().unwrap();
-    bring(&s3, &dataset, into).await
+    bring(&s3, &dataset, into, &Arrivals::channel().0).await
 }
 
 #[tokio::test]

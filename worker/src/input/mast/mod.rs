@@ -30,6 +30,7 @@ pub use select::{Product, SelectError, Warning};
 pub(crate) use settings::is_loopback;
 pub use settings::{DEFAULT_URL, Settings, TOKEN_VARIABLE, URL_VARIABLE};
 
+use super::arrival::Arrivals;
 use super::poller::Poller;
 use protocol::{ObsId, ObservationRow, ProductRow, Query};
 
@@ -85,7 +86,7 @@ impl Fetched {
     }
 }
 
-/// Brings the inputs of a dataset into the directory `into`, which exists. Files that are there
+/// Brings the inputs of a dataset into the directory `into`, which exists, and tells of each. Files that are there
 /// already with the right size stay as they are, so that fetching again completes what an
 /// interruption or another source left out.
 ///
@@ -96,6 +97,7 @@ pub async fn fetch(
     client: &MastClient,
     request: &Request<'_>,
     into: &Path,
+    arrivals: &Arrivals,
 ) -> Result<Fetched, MastError> {
     let dataset = request.dataset;
     let (products, warnings) = match &request.wish {
@@ -125,6 +127,7 @@ pub async fn fetch(
         .collect();
     let mut files: Vec<PathBuf> = stream::iter(downloads)
         .buffer_unordered(CONCURRENT_DOWNLOADS)
+        .inspect_ok(|path| arrivals.tell(path))
         .try_collect()
         .await?;
     files.sort();

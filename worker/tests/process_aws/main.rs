@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod calcloud;
+mod operators;
+
 use caldp_tests::{S3Server, calcos_directory, fixtures};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -16,10 +19,16 @@ const BATCH: &str = "s3://hst/batch-1";
 struct System {
     server: S3Server,
     home: TempDir,
+    /// Where results go.
+    output: &'static str,
 }
 
 impl System {
     fn start() -> Self {
+        Self::start_for(BATCH)
+    }
+
+    fn start_for(output: &'static str) -> Self {
         let server = S3Server::start(&["crds", "hst"]);
         for part in ["config", "pickles", "references"] {
             server.put_directory("crds", part, &fixtures().join("crds").join(part));
@@ -27,13 +36,17 @@ impl System {
         let archive = std::fs::read(fixtures().join(format!("raw/{DATASET}.tar.gz"))).unwrap();
         server.put("hst", &format!("inputs/{DATASET}.tar.gz"), archive);
         let home = tempfile::tempdir().unwrap();
-        Self { server, home }
+        Self {
+            server,
+            home,
+            output,
+        }
     }
 
     fn command(&self, dataset: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
         command
-            .args(["process-aws", BATCH, dataset])
+            .args(["process-aws", self.output, dataset])
             .env_clear()
             .envs(self.server.environment())
             .env("PATH", calcos_directory())

@@ -1,0 +1,163 @@
+//! Array jobs of AWS Batch: one job for many datasets, whose children each take the line of a list
+//! that their index says. The trigger writes lists and commands, the worker reads them; the words
+//! for both are here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::dataset::{Dataset, DatasetError};
+use crate::uri::{S3Uri, UriError};
+
+/// The variable in which AWS Batch tells a child its index, counted from 0.
+pub const INDEX_VARIABLE: &str = "AWS_BATCH_JOB_ARRAY_INDEX";
+
+/// The largest list, in bytes: ten thousand children, the most an array can have, take a fifth.
+pub const MAX_LIST_BYTES: usize = 1 << 20;
+
+/// What a command is to work on: a dataset, or as `@s3://bucket/list` one of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Share {
+    /// This dataset.
+    Dataset(Dataset),
+    /// The dataset on the child's line of this list.
+    Line(S3Uri),
+}
+
+/// Why a text is neither.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ShareError {
+    /// It is no dataset.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// What follows the `@` is no URI.
+    #[error(transparent)]
+    List(#[from] UriError),
+}
+
+impl FromStr for Share {
+    type Err = ShareError;
+
+    fn from_str(text: &str) -> Result<Self, ShareError> {
+        Ok(match text.strip_prefix('@') {
+            Some(list) => Self::Line(list.parse()?),
+            None => Self::Dataset(text.parse()?),
+        })
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dataset(dataset) => dataset.fmt(f),
+            Self::Line(list) => write!(f, "@{list}"),
+        }
+    }
+}
+
+/// The datasets of an array job, one a line, in the order of the children.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetList(Vec<Dataset>);
+
+/// A line of a list that names no dataset.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {reason}")]
+pub struct ListError {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl DatasetList {
+    /// Reads a list. Every line counts, because children count lines: an empty one is an error.
+    ///
+    /// # Errors
+    /// [`ListError`] for the first line that is no dataset.
+    pub fn parse(bytes: &[u8]) -> Result<Self, ListError> {
+        let text = String::from_utf8_lossy(bytes);
+        let lines = text.lines().enumerate();
+        let datasets = lines.map(|(index, line)| {
+            line.parse().map_err(|error: DatasetError| ListError {
+                line: index + 1,
+                reason: error.to_string(),
+            })
+        });
+        datasets.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The dataset of the child with this index.
+    pub fn get(&self, index: usize) -> Option<&Dataset> {
+        self.0.get(index)
+    }
+
+    /// How many children there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl From<Vec<Dataset>> for DatasetList {
+    fn from(datasets: Vec<Dataset>) -> Self {
+        Self(datasets)
+    }
+}
+
+impl From<DatasetList> for Vec<Dataset> {
+    fn from(list: DatasetList) -> Self {
+        list.0
+    }
+}
+
+impl fmt::Display for DatasetList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .try_for_each(|dataset| writeln!(f, "{dataset}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_list_reads_back_as_it_was_written() {
+        let text = "j8cb010b0\nacs_8ph_01\nskycell-p1234x05y06\n";
+        let list = DatasetList::parse(text.as_bytes()).unwrap();
+        assert_eq!(list.to_string(), text);
+        assert_eq!(list.len(), 3);
+        assert_eq!(list.get(1).unwrap().name(), "acs_8ph_01");
+        assert_eq!(list.get(3), None);
+        assert_eq!(DatasetList::from(Vec::from(list.clone())), list);
+        assert!(DatasetList::parse(b"").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_line_that_is_no_dataset_is_named() {
+        for text in [
+            &b"j8cb010b0\n\nlbgu17qnq\n"[..],
+            b"j8cb010b0\n../x\n",
+            b"j8cb010b0\n\xc3",
+        ] {
+            let error = DatasetList::parse(text).unwrap_err();
+            assert_eq!(error.line, 2, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_a_dataset_or_a_line() {
+        for text in ["j8cb010b0", "@s3://bucket/control/batch/b/a.ids"] {
+            assert_eq!(text.parse::<Share>().unwrap().to_string(), text);
+        }
+        for text in ["", "@", "@j8cb010b0", "@/etc/passwd", "s3://bucket/list"] {
+            assert!(text.parse::<Share>().is_err(), "{text}");
+        }
+    }
+}

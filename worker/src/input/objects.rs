@@ -1,0 +1,145 @@
+//! Inputs from S3 (`s3://`): an archive there, or loose objects.
+
+use super::archive::{self, Limits};
+use super::arrival::Arrivals;
+use super::belonging::{association_name, belonging, environment_name};
+use super::directory::of_folder;
+use super::gather::{FILES_IN_FLIGHT, InputError, archive_name, at, blocking};
+use super::mast::FileName;
+use super::poller::Poller;
+use caldp_core::dataset::{Dataset, Kind};
+use caldp_core::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
+use caldp_core::uri::S3Uri;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use std::fs;
+use std::path::Path;
+
+/// Where objects are, and where they are to come.
+pub(super) struct Objects<'a> {
+    pub(super) s3: &'a S3,
+    pub(super) place: &'a S3Uri,
+    pub(super) dataset: &'a Dataset,
+    pub(super) folder: &'a Path,
+    pub(super) limits: Limits,
+    pub(super) arrivals: &'a Arrivals,
+}
+
+impl Objects<'_> {
+    /// The dataset's archive, unpacked; without one its loose objects. Gives the names of what was
+    /// brought.
+    pub(super) async fn bring(&self) -> Result<Vec<String>, InputError> {
+        // Beside the data, so that the unpacked files do not meet the archive, nor the environment
+        // file one that the archive may hold.
+        let beside = |name: &str| self.folder.with_file_name(name);
+        let packed = archive_name(self.dataset);
+        let environment = environment_name(self.dataset);
+        let (archive, own) = (beside(&packed), beside(&environment));
+        let (has_archive, has_environment) = tokio::try_join!(
+            self.fetch(&packed, &archive),
+            self.fetch_if_allowed(&environment, &own)
+        )?;
+        let (dataset, folder, limits) = (self.dataset.clone(), self.folder.to_owned(), self.limits);
+        if has_archive {
+            blocking(move || {
+                let unpacked = archive::unpack(&archive, &folder, &limits);
+                // The archive has done its work, or is not to be kept, whatever unpacking said.
+                fs::remove_file(&archive).map_err(at(&archive))?;
+                unpacked?;
+                if has_environment {
+                    let target = folder.join(&environment);
+                    fs::rename(&own, &target).map_err(at(&target))?;
+                }
+                of_folder(&dataset, &folder)
+            })
+            .await
+        } else {
+            if has_environment {
+                let target = folder.join(&environment);
+                fs::rename(&own, &target).map_err(at(&target))?;
+            }
+            match dataset.kind() {
+                Kind::Ipppssoot => self.loose().await,
+                Kind::Svm | Kind::Mvm => self.mosaic().await,
+            }
+        }
+    }
+
+    /// Fetches one object if it is there.
+    async fn fetch(&self, name: &str, target: &Path) -> Result<bool, InputError> {
+        let uri = self.place.join(name)?;
+        let expected = Expected::default();
+        match self.s3.get_to_file(&uri, target, &expected).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The same for an object that most datasets do not have: who may not list a bucket is told that
+    /// the access is denied when an object is not there.
+    async fn fetch_if_allowed(&self, name: &str, target: &Path) -> Result<bool, InputError> {
+        match self.fetch(name, target).await {
+            Err(InputError::S3(error)) if error.kind() == ErrorKind::AccessDenied => Ok(false),
+            other => other,
+        }
+    }
+
+    /// Fetches objects that must be there into the folder, and tells of each.
+    async fn fetch_all(&self, names: impl Iterator<Item = &str>) -> Result<(), InputError> {
+        stream::iter(names)
+            .map(async |name| {
+                let target = self.folder.join(name);
+                let uri = self.place.join(name)?;
+                let fetched: Result<_, S3Error> = self
+                    .s3
+                    .get_to_file(&uri, &target, &Expected::default())
+                    .await;
+                fetched?;
+                self.arrivals.tell(&target);
+                Ok::<_, InputError>(())
+            })
+            .buffer_unordered(FILES_IN_FLIGHT)
+            .try_collect()
+            .await
+    }
+
+    async fn loose(&self) -> Result<Vec<String>, InputError> {
+        let Some(ippps) = self.dataset.ippps() else {
+            return Ok(Vec::new());
+        };
+        let below = match self.place.key() {
+            "" => String::new(),
+            key => format!("{key}/"),
+        };
+        let prefix = format!("{below}{ippps}");
+        let mut names = Vec::new();
+        let mut pages = self.s3.list(self.place.bucket(), &prefix, Delimiter::Slash);
+        while let Some(page) = pages.next_page().await? {
+            let base = |key: &str| key.strip_prefix(&below).map(str::to_owned);
+            names.extend(page.objects.iter().filter_map(|object| base(&object.key)));
+        }
+        let table = association_name(self.dataset);
+        let environment = environment_name(self.dataset);
+        if names.contains(&table) {
+            self.fetch_all([table.as_str()].into_iter()).await?;
+        }
+        let wanted = belonging(self.dataset, &names, self.folder);
+        let missing = wanted
+            .iter()
+            .filter(|name| **name != table && **name != environment);
+        self.fetch_all(missing.map(String::as_str)).await?;
+        Ok(wanted)
+    }
+
+    /// A mosaic's poller file and the exposures it names; nothing without one.
+    async fn mosaic(&self) -> Result<Vec<String>, InputError> {
+        let list = Poller::file_name(self.dataset);
+        if !self.fetch(&list, &self.folder.join(&list)).await? {
+            return Ok(Vec::new());
+        }
+        let poller = Poller::read(self.dataset, self.folder)?;
+        let files = poller.files().into_iter().map(FileName::as_str);
+        self.fetch_all(files).await?;
+        of_folder(self.dataset, self.folder)
+    }
+}

@@ -1,0 +1,106 @@
+//! The end of a run: delivery of what was made, or of what a failure left, and the record of it.
+
+use super::{LOGS_GRACE, Run, terminated, unless_told_to_stop};
+use crate::deliver::{self, Delivery, Files};
+use crate::error::{RunError, Step};
+use crate::report::{FileRecord, peak_memory_kib};
+use crate::workspace::Workspace;
+use caldp_core::exit_code::ExitCode;
+use caldp_core::layout::Area;
+use caldp_core::state::State;
+use std::time::Instant;
+
+impl Run<'_> {
+    /// Stores everything and then the record of it; only the message is still to come.
+    pub(super) async fn delivery(
+        &mut self,
+        workspace: &Workspace,
+        delivery: &Delivery<'_>,
+    ) -> Result<(), RunError> {
+        let started = Instant::now();
+        self.request.drill.check(Step::Delivery)?;
+        let products =
+            deliver::products(&self.request.dataset, workspace.data()).map_err(not_stored)?;
+        let previews = deliver::list(workspace.previews()).map_err(not_stored)?;
+        let files = [
+            Files {
+                area: Area::Products,
+                folder: workspace.data(),
+                names: products,
+            },
+            Files {
+                area: Area::Previews,
+                folder: workspace.previews(),
+                names: previews,
+            },
+        ];
+        self.record.outputs = self
+            .unless_cancelled(Step::Delivery, Box::pin(delivery.store(&files)))
+            .await?
+            .map_err(not_stored)?;
+        self.record.state = State::Processed.to_string();
+        self.took(Step::Delivery, started);
+        let logs = self.deliver_logs(workspace, delivery).await?;
+        let kept: Vec<FileRecord> = self.record.outputs.iter().chain(&logs).cloned().collect();
+        self.unless_cancelled(Step::Delivery, Box::pin(delivery.remove_all_but(&kept)))
+            .await?
+            .map_err(not_stored)
+    }
+
+    /// What a failed run leaves for debugging: its inputs and its logs. One that is told to stop has
+    /// no time for inputs, which are where they came from.
+    pub(super) async fn deliver_failure(
+        &mut self,
+        workspace: &Workspace,
+        delivery: &Delivery<'_>,
+    ) -> Result<(), RunError> {
+        self.record.outputs.clear();
+        let inputs = self.record.inputs.iter().map(|file| file.name.clone());
+        let files = [Files {
+            area: Area::Failed,
+            folder: workspace.data(),
+            names: inputs.collect(),
+        }];
+        if !self.cancel.is_cancelled() {
+            let stored = self.unless_cancelled(Step::Delivery, Box::pin(delivery.store(&files)));
+            match stored.await {
+                Ok(stored) => self.record.outputs = stored.map_err(not_stored)?,
+                Err(told_to_stop) => tracing::warn!("inputs are not kept: {told_to_stop}"),
+            }
+        }
+        self.deliver_logs(workspace, delivery).await.map(drop)
+    }
+
+    async fn deliver_logs(
+        &mut self,
+        workspace: &Workspace,
+        delivery: &Delivery<'_>,
+    ) -> Result<Vec<FileRecord>, RunError> {
+        self.record.worker.peak_memory_kib = peak_memory_kib();
+        let path = workspace.logs().join("provenance.json");
+        let text = serde_json::to_vec_pretty(&self.record).map_err(not_stored)?;
+        std::fs::write(path, text).map_err(not_stored)?;
+        let files = Files {
+            area: Area::Logs,
+            folder: workspace.logs(),
+            names: deliver::list(workspace.logs()).map_err(not_stored)?,
+        };
+        let storing = [files];
+        let storing = Box::pin(delivery.store(&storing));
+        unless_told_to_stop(self.cancel, LOGS_GRACE, storing)
+            .await
+            .ok_or_else(|| terminated(Step::Delivery))?
+            .map_err(not_stored)
+    }
+
+    pub(super) fn record_failure(&mut self, error: &RunError) {
+        self.record.state = State::Error.to_string();
+        self.record.exit_code = error.code.number();
+        self.record.error = Some(error.to_string());
+        tracing::error!("{error}");
+    }
+}
+
+fn not_stored(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> RunError {
+    RunError::new(Step::Delivery, ExitCode::S3Upload, cause)
+}
