@@ -12,6 +12,7 @@ cd "$(dirname "$0")/.."
 export RUSTC_BOOTSTRAP=1
 seconds=${1:-450}
 [ $# -eq 0 ] || shift
+# shellcheck disable=SC2046  # a list of names is meant
 [ $# -gt 0 ] || set -- $(cargo fuzz list)
 cargo fuzz build --sanitizer none
 for target; do
