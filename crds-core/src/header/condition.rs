@@ -30,7 +30,7 @@ pub fn condition(value: &str) -> Cow<'_, str> {
         trimmed.to_uppercase()
     };
     match condition_upper(&upper) {
-        Cow::Borrowed(text) if text.len() == upper.len() => Cow::Owned(upper),
+        Cow::Borrowed(text) if text == upper => Cow::Owned(upper),
         other => Cow::Owned(other.into_owned()),
     }
 }
@@ -231,6 +231,8 @@ mod tests {
             ("n/a", "N/A"),
             ("N/ABC", "N/A"),
             ("() etc", "N/A"),
+            // Found by fuzzing: as long as what it becomes.
+            ("()h", "N/A"),
             ("not applicable", "N/A"),
             ("NOT_APPLICABLE", "N/A"),
             ("NOT_APPLICABLE2", "NOT_APPLICABLE2"),
