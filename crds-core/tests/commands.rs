@@ -619,10 +619,18 @@ fn sync_fills_checks_repairs_sorts_and_purges() {
     let found = sync(&["--check-sha1sum"]);
     assert_eq!(found.code, 1);
     assert!(found.stderr.contains(REFERENCE), "{}", found.stderr);
-    assert_eq!(sync(&["--check-sha1sum", "--repair-files"]).code, 0);
+    let told = |arguments: &[&str]| -> Value {
+        let done = sync(&[arguments, &["--json"]].concat());
+        assert_eq!(done.code, 0, "{}", done.stderr);
+        serde_json::from_str(&done.stdout).unwrap()
+    };
+    let repaired = told(&["--check-sha1sum", "--repair-files"]);
+    assert_eq!(repaired["findings"][0]["path"], victim.to_str().unwrap());
+    assert_eq!(repaired["findings"][0]["repaired"], true);
+    assert_eq!(repaired["findings"].as_array().unwrap().len(), 1);
     assert_eq!(sync(&["--check-sha1sum"]).code, 0);
     // Sorted anew, nothing is lost.
-    assert_eq!(sync(&["--organize=flat"]).code, 0);
+    assert_eq!(told(&["--organize=flat"])["organized"]["moved"], references);
     assert!(
         folder
             .path()
@@ -642,7 +650,10 @@ fn sync_fills_checks_repairs_sorts_and_purges() {
     assert!(!folder.path().join("mappings/hst/hst_9002.pmap").exists());
     assert_eq!(sync(&["--purge-mappings"]).code, 2);
     assert_eq!(sync(&["--save-pickles"]).code, 2);
-    assert_eq!(sync(&["--clear-locks"]).code, 0);
+    assert!(told(&["--clear-locks"])["cleared"]["locks"].is_u64());
+    let dry = told(&["--contexts", "hst_9002.pmap", "--dry-run"]);
+    assert_eq!(dry["contexts"], json!(["hst_9002.pmap"]));
+    assert!(!dry["missing"].as_array().unwrap().is_empty() && dry["missing_bytes"] != 0);
 }
 
 #[test]

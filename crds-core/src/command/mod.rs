@@ -5,6 +5,7 @@
 
 mod bestrefs;
 mod env;
+mod json;
 mod list;
 mod log;
 mod matches;
@@ -222,7 +223,7 @@ fn manual(command: Option<&str>) -> Result<u8, Failure> {
 }
 
 /// Writes one JSON value as a line of stdout.
-fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, value).map_err(std::io::Error::from)?;
     writeln!(out)?;

@@ -15,9 +15,7 @@ use super::progress::Downloads;
 use super::{Failure, log, options, print_json};
 use crate::bestrefs::Outcome;
 use crate::cache::context::ContextName;
-use crate::client::{
-    AssignOptions, Assignments, BadFiles, Client, FileAssignment, ReferenceOrigin, TypeChoice,
-};
+use crate::client::{AssignOptions, Assignments, BadFiles, Client, FileAssignment, TypeChoice};
 use crate::config::Config;
 use crate::dataset::fits::NoMatch;
 use compare::{Old, Update};
@@ -403,21 +401,9 @@ fn as_json(new: &Assignments, fetched: &[crate::client::FetchedReference]) -> se
             "warnings": texts(&file.warnings),
         })
     };
-    let reference = |reference: &crate::client::FetchedReference| {
-        json!({
-            "name": reference.name.as_str(),
-            "path": reference.path.display().to_string(),
-            "size": reference.size,
-            "sha1": reference.sha1.map(|sum| sum.to_string()),
-            "source": match &reference.origin {
-                ReferenceOrigin::Cached => "cache",
-                ReferenceOrigin::Fetched { location, .. } => location,
-            },
-        })
-    };
     json!({
         "context": new.context.as_str(),
         "files": new.files.iter().map(file).collect::<Vec<_>>(),
-        "references": fetched.iter().map(reference).collect::<Vec<_>>(),
+        "references": fetched.iter().map(super::json::reference).collect::<Vec<_>>(),
     })
 }

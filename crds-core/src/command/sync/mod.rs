@@ -1,16 +1,20 @@
 //! `crds sync`: fills a cache, checks it, sorts it anew, empties it.
 
-use std::collections::BTreeSet;
+mod report;
+mod upkeep;
+mod which;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use report::Report;
+use upkeep::{check, clear, purge, remove, sort};
+use which::{Wanted, wanted};
+
 use super::progress::{Downloads, readable};
-use super::{Failure, log, options};
+use super::{Failure, json, log, options, print_json};
 use crate::cache::context::ContextName;
-use crate::cache::inventory::{self, CachedFile, Depth, Finding};
-use crate::cache::lock::Locks;
-use crate::cache::organize::organize;
-use crate::client::{AssignOptions, Client, ClientError};
+use crate::client::{Client, ClientError};
 use crate::config::{Config, SubdirMode};
 
 /// Brings rules and references into the cache; checks, repairs, sorts and clears it
@@ -97,7 +101,7 @@ fn range(text: &str) -> Result<(u32, u32), String> {
     Ok((number(first)?, number(last)?))
 }
 
-pub(super) async fn run(args: &Args, config: Config, _json: bool) -> Result<u8, Failure> {
+pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
     if args.save_pickles {
         return Err(Failure::usage(
             "pickles are Python programs and are not written here; rules load as fast without them",
@@ -115,121 +119,38 @@ pub(super) async fn run(args: &Args, config: Config, _json: bool) -> Result<u8, 
             "the cache may not be written to\n  hint: leave out --readonly-cache or CRDS_READONLY_CACHE, or give --dry-run",
         ));
     }
-    clear(args, &client)?;
+    let mut report = Report {
+        dry_run: args.dry_run,
+        ..Report::default()
+    };
+    clear(args, &client, &mut report)?;
     let wanted = wanted(args, &client).await?;
-    fetch(args, &client, &wanted).await?;
-    purge(args, &client, &wanted)?;
-    check(args, &client, &wanted).await?;
+    fetch(args, &client, &wanted, &mut report).await?;
+    purge(args, &client, &wanted, &mut report)?;
+    check(args, &client, &wanted, &mut report).await?;
     if let Some(mode) = args.organize {
-        sort(args, &client, mode)?;
+        sort(args, &client, mode, &mut report)?;
+    }
+    report.contexts = wanted.contexts;
+    report.errors = log::errors();
+    if json {
+        print_json(&report)?;
+    } else {
+        let mut out = std::io::stdout().lock();
+        for name in &report.missing {
+            writeln!(out, "{name}")?;
+        }
     }
     log::counts();
     Ok(u8::from(log::errors() > 0))
 }
 
-/// What the cache is to have.
-#[derive(Default)]
-struct Wanted {
-    contexts: Vec<String>,
-    mappings: BTreeSet<String>,
-    references: BTreeSet<String>,
-    /// All that the contexts can give, whether or not it is to be fetched.
-    used: BTreeSet<String>,
-}
-
-async fn wanted(args: &Args, client: &Client) -> Result<Wanted, Failure> {
-    let mut wanted = Wanted {
-        contexts: contexts(args, client).await?,
-        ..Wanted::default()
-    };
-    for context in &wanted.contexts {
-        tracing::info!("Symbolic context resolves to {context}");
-        let rules = client.stored_rules(context, args.dry_run).await?;
-        wanted
-            .mappings
-            .extend(rules.mappings().into_iter().map(ToString::to_string));
-        wanted
-            .used
-            .extend(rules.references().into_iter().map(str::to_owned));
-    }
-    if args.fetch_references {
-        wanted.references.extend(wanted.used.iter().cloned());
-    }
-    for name in options::expanded(&args.files)? {
-        let plain = name.rsplit('/').next().unwrap_or(&name).to_owned();
-        let is_rules = [".pmap", ".imap", ".rmap"]
-            .iter()
-            .any(|end| plain.ends_with(end));
-        if is_rules {
-            wanted.mappings.insert(plain);
-        } else {
-            wanted.references.insert(plain);
-        }
-    }
-    if !args.dataset_files.is_empty() {
-        let files: Vec<PathBuf> = options::expanded(&args.dataset_files)?
-            .into_iter()
-            .map(PathBuf::from)
-            .collect();
-        let options = AssignOptions {
-            context: args.contexts.first().cloned(),
-            ..AssignOptions::default()
-        };
-        let assigned = client.assign(&files, &options).await?;
-        for error in assigned.files.iter().flat_map(|file| &file.errors) {
-            tracing::error!("{error}");
-        }
-        wanted
-            .references
-            .extend(assigned.references().into_iter().map(str::to_owned));
-    }
-    Ok(wanted)
-}
-
-async fn contexts(args: &Args, client: &Client) -> Result<Vec<String>, Failure> {
-    let mut named = Vec::new();
-    for name in &args.contexts {
-        named.push(client.context_file(Some(name)).await?);
-    }
-    let is_a_choice = args.all
-        || args.range.is_some()
-        || args.last_n_contexts.is_some()
-        || args.up_to_context.is_some()
-        || args.after_context.is_some();
-    if !is_a_choice {
-        return Ok(named);
-    }
-    let server = client.server_config().await?;
-    let mut all: Vec<String> = server
-        .mappings()
-        .filter(|name| number(name).is_some())
-        .map(str::to_owned)
-        .collect();
-    all.sort_unstable();
-    if let Some((first, last)) = args.range {
-        all.retain(|name| number(name).is_some_and(|n| (first..=last).contains(&n)));
-    }
-    if let Some(count) = args.last_n_contexts {
-        all.drain(..all.len().saturating_sub(count));
-    }
-    if let Some(name) = &args.up_to_context {
-        let last = client.context_file(Some(name)).await?;
-        all.retain(|name| *name <= last);
-    }
-    if let Some(name) = &args.after_context {
-        let first = client.context_file(Some(name)).await?;
-        all.retain(|name| *name >= first);
-    }
-    Ok(all)
-}
-
-/// The number of `hst_0729.pmap`.
-fn number(context: &str) -> Option<u32> {
-    let (_, number) = context.strip_suffix(".pmap")?.rsplit_once('_')?;
-    number.parse().ok()
-}
-
-async fn fetch(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Failure> {
+async fn fetch(
+    args: &Args,
+    client: &Client,
+    wanted: &Wanted,
+    report: &mut Report,
+) -> Result<(), Failure> {
     if wanted.mappings.is_empty() && wanted.references.is_empty() {
         return Ok(());
     }
@@ -238,7 +159,6 @@ async fn fetch(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Fail
         let catalogue = catalogue.map_err(ClientError::from)?;
         let places = client.references()?;
         let mut bytes = 0;
-        let mut out = std::io::stdout().lock();
         for name in wanted.mappings.iter().chain(&wanted.references) {
             let there = match name.parse() {
                 Ok(plain) if wanted.references.contains(name) => {
@@ -248,9 +168,10 @@ async fn fetch(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Fail
             };
             if !there {
                 bytes += catalogue.expected(name).and_then(|e| e.size).unwrap_or(0);
-                writeln!(out, "{name}")?;
+                report.missing.push(name.clone());
             }
         }
+        report.missing_bytes = bytes;
         tracing::info!("DRYRUN: would fetch {} bytes", readable(bytes));
         return Ok(());
     }
@@ -272,6 +193,8 @@ async fn fetch(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Fail
             return Ok(());
         }
     };
+    report.mappings = wanted.mappings.iter().cloned().collect();
+    report.references = fetched.iter().map(json::reference).collect();
     if let Some(folder) = &args.output_dir {
         let failed = |path: &Path, error| Failure::fatal(format!("{}: {error}", path.display()));
         std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -287,147 +210,9 @@ async fn fetch(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Fail
     Ok(())
 }
 
-fn purge(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Failure> {
-    let io = |error: std::io::Error| Failure::fatal(format!("the cache cannot be read: {error}"));
-    if (args.purge_mappings || args.purge_references) && wanted.contexts.is_empty() {
-        return Err(Failure::usage(
-            "what is to be kept? name contexts with --contexts, --all and so on",
-        ));
-    }
-    let mut purged = Vec::new();
-    if args.purge_mappings {
-        let files = inventory::mappings(client.layout()).map_err(io)?;
-        purged.extend(
-            files
-                .into_iter()
-                .filter(|file| !wanted.mappings.contains(&file.name)),
-        );
-    }
-    if args.purge_references {
-        let files = inventory::references(client.layout()).map_err(io)?;
-        purged.extend(
-            files
-                .into_iter()
-                .filter(|file| !wanted.used.contains(&file.name)),
-        );
-    }
-    for file in purged {
-        tracing::info!("Removing {}", file.path.display());
-        if !args.dry_run {
-            remove(&file.path);
-        }
-    }
-    Ok(())
-}
-
-fn remove(path: &Path) {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::error!("{} cannot be removed: {error}", path.display());
-        }
-        _ => {}
-    }
-}
-
-async fn check(args: &Args, client: &Client, wanted: &Wanted) -> Result<(), Failure> {
-    if !(args.check_files || args.check_sha1sum || args.repair_files) {
-        return Ok(());
-    }
-    let io = |error: std::io::Error| Failure::fatal(format!("the cache cannot be read: {error}"));
-    let mut files = inventory::mappings(client.layout()).map_err(io)?;
-    files.extend(inventory::references(client.layout()).map_err(io)?);
-    let named = |file: &CachedFile| {
-        wanted.mappings.contains(&file.name) || wanted.references.contains(&file.name)
-    };
-    if !(wanted.mappings.is_empty() && wanted.references.is_empty()) {
-        files.retain(named);
-    }
-    let depth = if args.check_sha1sum {
-        Depth::Sums
-    } else {
-        Depth::Sizes
-    };
-    let count = files.len();
-    let catalogue = client.server_config().await?.catalogue();
-    let catalogue = catalogue.map_err(ClientError::from)?;
-    let findings = inventory::check(files, catalogue, depth, |_| {});
-    tracing::info!("{count} files checked");
-    for Finding { file, problem } in findings {
-        let Some(problem) = problem else {
-            tracing::warn!(
-                "{}: the server does not know this file",
-                file.path.display()
-            );
-            continue;
-        };
-        if !args.repair_files || args.dry_run {
-            tracing::error!("{problem}");
-            continue;
-        }
-        tracing::warn!("{problem}");
-        tracing::info!("Repairing {}", file.path.display());
-        remove(&file.path);
-        let is_rules = file.path.starts_with(&client.layout().mappings);
-        let repaired = if is_rules {
-            client.store_mappings([file.name.as_str()]).await
-        } else {
-            let fetched = client
-                .fetch_references([file.name.as_str()], &Downloads::new())
-                .await;
-            fetched.map(drop)
-        };
-        if let Err(error) = repaired {
-            tracing::error!("{error}");
-        }
-    }
-    Ok(())
-}
-
-fn sort(args: &Args, client: &Client, mode: SubdirMode) -> Result<(), Failure> {
-    if args.dry_run {
-        tracing::info!("DRYRUN: would sort the references: {}", mode.name());
-        return Ok(());
-    }
-    let sorted = organize(client.layout(), client.config(), mode, |_| {});
-    let sorted = sorted.map_err(|error| Failure::fatal(error.to_string()))?;
-    tracing::info!(
-        "Moved {} references; the cache is now {}",
-        sorted.moved,
-        mode.name()
-    );
-    for (path, reason) in sorted.left {
-        tracing::error!("{} was left where it is: {reason}", path.display());
-    }
-    Ok(())
-}
-
-fn clear(args: &Args, client: &Client) -> Result<(), Failure> {
-    if args.clear_locks && !args.dry_run {
-        let failed =
-            |error: std::io::Error| Failure::fatal(format!("locks cannot be removed: {error}"));
-        let locks = Locks::new(client.layout(), client.config())
-            .clear()
-            .map_err(failed)?;
-        let unfinished = inventory::remove_abandoned(client.layout()).map_err(failed)?;
-        tracing::info!("Removed {locks} locks and {unfinished} unfinished files");
-    }
-    if args.clear_pickles {
-        let entries = std::fs::read_dir(&client.layout().pickles);
-        for entry in entries.into_iter().flatten().flatten() {
-            let path = entry.path();
-            if path.extension().is_some_and(|extension| extension == "pkl") {
-                tracing::info!("Removing {}", path.display());
-                if !args.dry_run {
-                    remove(&path);
-                }
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
+    use super::which::number;
     use super::*;
 
     #[test]
