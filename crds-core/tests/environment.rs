@@ -1,0 +1,95 @@
+//! The documents that users were given about settings and commands: everything they name is
+//! described in `ENVIRONMENT.md` and known to the program.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod shared;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+/// The settings a text names.
+fn variables(text: &str) -> BTreeSet<&str> {
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("CRDS_") && word.len() > "CRDS_".len())
+        .filter(|word| !word.ends_with('_') && !word.chars().any(char::is_lowercase))
+        .collect()
+}
+
+/// The lines that call `crds`, by command and the options they give it.
+fn calls(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let lines = text
+        .lines()
+        .map(|line| line.trim().trim_start_matches("$ "));
+    lines
+        .filter_map(|line| {
+            let mut words = line.strip_prefix("crds ")?.split_whitespace();
+            let command = words.next()?;
+            let options = words.filter(|word| word.starts_with("--"));
+            let options = options.map(|word| word.split('=').next().unwrap_or(word));
+            Some((command, options.collect()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_setting_and_command_that_users_were_told_of_is_known() {
+    let Some(data) = shared::test_data("the list of promised settings and commands") else {
+        return;
+    };
+    let described = include_str!("../ENVIRONMENT.md");
+    let crds = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_crds"));
+        let output = command.args(arguments).env_clear().output().unwrap();
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (_, shown) = crds(&["env", "--json"]);
+    let (mut seen, mut commands) = (0, 0);
+    for name in ["crds-environment.txt", "crds-aws.txt"] {
+        let text = std::fs::read_to_string(data.join("docs/seeds").join(name)).unwrap();
+        for variable in variables(&text) {
+            let row = format!("| `{variable}` |");
+            assert!(
+                described.contains(&row),
+                "{name}: {variable} is not described"
+            );
+            assert!(
+                shown.contains(&format!("\"{variable}\"")),
+                "{name}: crds env does not show {variable}"
+            );
+            seen += 1;
+        }
+        for (command, options) in calls(&text) {
+            let (known, help) = crds(&[command, "--help"]);
+            assert!(known, "{name}: there is no crds {command}");
+            for option in options {
+                assert!(
+                    help.contains(option),
+                    "{name}: crds {command} has no {option}"
+                );
+            }
+            commands += 1;
+        }
+    }
+    assert!(
+        seen > 20 && commands > 4,
+        "{seen} settings, {commands} commands"
+    );
+    for program in ["crds_s3_get", "crds_s3_set"] {
+        let link = tempfile::tempdir().unwrap();
+        let link = link.path().join(program);
+        std::os::unix::fs::symlink(Path::new(env!("CARGO_BIN_EXE_crds")), &link).unwrap();
+        assert!(
+            Command::new(&link)
+                .arg("--help")
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
+    }
+}
