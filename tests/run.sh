@@ -4,8 +4,9 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-tests/setup.sh calcos fitscut shellcheck
+tests/setup.sh calcos fitscut shellcheck system
 export CALDP_TEST_PROGRAMS="$PWD/.venv/calcos/bin"
+export CALDP_TEST_PYTHON="$PWD/.venv/system/bin/python"
 
 # The real CRDS rules and the recorded answers of Python CRDS are not part of the project.
 if [ -z "${CALDP_TEST_DATA:-}" ]; then

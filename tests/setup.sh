@@ -8,7 +8,8 @@
 #   tests/setup.sh fitscut       the preview program for images
 #   tests/setup.sh shellcheck    the lints of shell scripts
 #   tests/setup.sh engine        a container engine and what its base image is made with
-#   tests/setup.sh system        moto and boto3, for the system test; checkov and localstack likewise
+#   tests/setup.sh system        moto and boto3, for the tests of the trigger and of the whole system;
+#                                checkov and localstack likewise
 set -eu
 cd "$(dirname "$0")/.."
 

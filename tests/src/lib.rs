@@ -1,7 +1,9 @@
 //! Servers and fixtures the tests of every crate use. Nothing here reaches a user.
 //!
-//! [`S3Server`] is an S3 service, [`CrdsServer`] a server of CRDS, [`MastServer`] a MAST, each on
-//! a free local port; [`fixtures`] finds the bundled data. This crate depends on none of the
+//! [`S3Server`] is an S3 service, [`BatchServer`] an AWS Batch, [`CrdsServer`] a server of CRDS,
+//! [`MastServer`] a MAST, each on a free local port; [`Moto`] is AWS as somebody else wrote it, in a
+//! process of its own; [`LambdaFunction`] runs a function as AWS Lambda does; [`fixtures`] finds the
+//! bundled data. This crate depends on none of the
 //! others, so all of them can use it in their tests.
 
 #![allow(
@@ -11,12 +13,19 @@
     reason = "a test that cannot be set up should stop where it is"
 )]
 
+mod batch_server;
 mod crds_server;
 mod fixtures;
+mod http;
+mod lambda_function;
 mod mast_server;
+mod moto;
 mod s3_server;
 
+pub use batch_server::{BatchFault, BatchServer, SubmittedJob};
 pub use crds_server::{CrdsFault, CrdsServer};
 pub use fixtures::{calcos_directory, external_data, fixtures, unpack_fixture};
+pub use lambda_function::{Invoked, LambdaFunction};
 pub use mast_server::{Asked, MastServer, Seen, Trick};
+pub use moto::Moto;
 pub use s3_server::{Fault, Faults, S3Server};

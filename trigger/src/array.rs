@@ -12,11 +12,10 @@ use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::s3::Precondition;
 use caldp_core::uri::S3Uri;
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
-use crate::desk::{Desk, Fresh, Held, busy, contended};
+use crate::carry_out::{Fresh, Held};
+use crate::desk::{Desk, busy, contended};
 use crate::error::TriggerError;
 use crate::jobs::{ARRAY_SIZES, Batch, Doubt, NewJob};
 use crate::ladder::{Resources, Rung};
@@ -251,90 +250,6 @@ impl<B: Batch> Desk<B> {
         job.array_size = Some(array.datasets.len());
         Ok(job)
     }
-
-    /// Writes the batch's record for the downloader, adding to one that is there.
-    pub(crate) async fn record_batch(
-        &self,
-        submission: &Submission<'_>,
-        fates: &[Fate],
-    ) -> Result<(), TriggerError> {
-        let uri = submission.place.batch(&submission.pinned.batch)?;
-        for _ in 0..8 {
-            let found = self.read::<Value>(&uri).await?;
-            let (before, condition) = match found {
-                Some((value, version)) => (Some(value), Precondition::IfVersion(version)),
-                None => (None, Precondition::IfAbsent),
-            };
-            let value = self.batch_record(submission, fates, before.as_ref());
-            if self.write(&uri, &value, &condition).await?.is_some() {
-                return Ok(());
-            }
-        }
-        Err(contended(&uri))
-    }
-
-    fn batch_record(
-        &self,
-        submission: &Submission<'_>,
-        fates: &[Fate],
-        before: Option<&Value>,
-    ) -> Value {
-        let pinned = submission.pinned;
-        let mut datasets: Vec<Value> = earlier(before, "datasets");
-        let mut jobs: Vec<Value> = earlier(before, "jobs");
-        let mut seen: std::collections::HashSet<String> = datasets
-            .iter()
-            .filter_map(Value::as_str)
-            .map(str::to_owned)
-            .collect();
-        let mut sizes: Vec<(&str, Rung, usize)> = vec![];
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        for (dataset, fate) in pinned.datasets.iter().zip(fates) {
-            if seen.insert(dataset.to_string()) {
-                datasets.push(json!(dataset));
-            }
-            if let Fate::Job(rung, id) = fate {
-                let id = id.split(':').next().unwrap_or(id);
-                let place = *places.entry(id).or_insert_with(|| {
-                    sizes.push((id, *rung, 0));
-                    sizes.len() - 1
-                });
-                if let Some(size) = sizes.get_mut(place) {
-                    size.2 += 1;
-                }
-            }
-        }
-        for (id, rung, size) in &sizes {
-            let known = |job: &Value| job.get("job_id").and_then(Value::as_str) == Some(id);
-            if !jobs.iter().any(known) {
-                jobs.push(json!({"job_id": id, "rung": rung, "datasets": size}));
-            }
-        }
-        let rungs = Rung::ALL
-            .into_iter()
-            .filter(|r| sizes.iter().any(|s| s.1 == *r));
-        let served: Vec<_> = rungs.map(|r| self.config.ladder.site(r)).collect();
-        let settings = &pinned.settings;
-        let queues: Vec<&str> = match &settings.job_queue {
-            Some(queue) => vec![queue],
-            None => served.iter().map(|s| s.queue.as_str()).collect(),
-        };
-        let definitions: Vec<&str> = match &settings.job_definition {
-            Some(definition) => vec![definition],
-            None => served.iter().map(|s| s.definition.as_str()).collect(),
-        };
-        json!({
-            "batch": pinned.batch,
-            "s3_output_path": pinned.root,
-            "layout": pinned.layout,
-            "context": settings.context,
-            "job_queue": queues,
-            "job_definition": definitions,
-            "submitted_at": Timestamp::now(),
-            "jobs": jobs,
-            "datasets": datasets,
-        })
-    }
 }
 
 /// The plan for what was claimed, by what the records say.
@@ -368,11 +283,6 @@ fn divide(submission: &Submission<'_>, claimed: &Claimed) -> Plan {
         arrays,
         singles: alone.into_iter().flat_map(|a| a.datasets).collect(),
     }
-}
-
-fn earlier(before: Option<&Value>, field: &str) -> Vec<Value> {
-    let value = before.and_then(|b| b.get(field));
-    value.and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
 /// The pending first attempt of this origin.

@@ -141,6 +141,19 @@ pub enum CliError {
     },
 }
 
+impl CliError {
+    /// Whether the command was given wrongly, rather than carried out badly.
+    pub const fn is_of_the_command_line(&self) -> bool {
+        matches!(
+            self,
+            Self::Config(_)
+                | Self::List { .. }
+                | Self::Target { .. }
+                | Self::Trigger(TriggerError::Order(_) | TriggerError::Uri(_))
+        )
+    }
+}
+
 impl TriggerCommand {
     /// Does what the command says, and gives what is to be printed on standard output.
     ///

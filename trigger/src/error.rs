@@ -88,3 +88,24 @@ pub enum TriggerError {
         first: String,
     },
 }
+
+impl TriggerError {
+    /// A word for the kind of error: Lambda's `errorType`, for metrics and alarms.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(EventError::Unknown(_)) => "UnknownEvent",
+            Self::Event(EventError::Malformed { .. }) => "MalformedEvent",
+            Self::Order(_) => "Order",
+            Self::Key(_) => "Key",
+            Self::Uri(_) => "Uri",
+            Self::Foreign { .. } => "ForeignEvent",
+            Self::S3(_) => "S3",
+            Self::Jobs(_) => "Batch",
+            Self::Document { .. } => "Document",
+            Self::Busy { .. } => "Busy",
+            Self::Contended { .. } => "Contended",
+            Self::Cleaned { .. } => "Cleaned",
+            Self::Partly { .. } => "Partly",
+        }
+    }
+}

@@ -8,7 +8,8 @@ use caldp_core::uri::S3Uri;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::desk::{Call, Changed, Desk, Fresh};
+use crate::carry_out::{Changed, Fresh};
+use crate::desk::{Call, Desk};
 use crate::error::TriggerError;
 use crate::event::EventError;
 use crate::job::{JobChange, Role, Status, Task, Work};

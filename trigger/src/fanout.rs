@@ -216,7 +216,8 @@ impl<B: Batch> Desk<B> {
                 if chunks.is_empty() {
                     break;
                 }
-                deleted += chunks.iter().map(Vec::len).sum::<usize>();
+                let found = chunks.iter().map(Vec::len).sum::<usize>();
+                deleted += found;
                 stream::iter(chunks.iter().flat_map(|c| c.chunks(DELETE_BATCH)))
                     .map(|keys| self.s3.delete_many(bucket, keys))
                     .buffer_unordered(DELETIONS)
@@ -226,7 +227,8 @@ impl<B: Batch> Desk<B> {
                     ended = Some("stopped by broadcast-kill");
                     break 'folders;
                 }
-                if call.budget.is_spent() {
+                // every invocation gets something done, or the rest would be handed on for ever
+                if found > 0 && call.budget.is_spent() {
                     self.hand_rest_on(request, None).await?;
                     ended = Some("the rest was handed on");
                     break 'folders;

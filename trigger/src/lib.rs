@@ -27,7 +27,13 @@ pub mod submit;
 pub mod verdict;
 
 mod array;
+mod batch_record;
+mod carry_out;
+mod each;
 mod failure;
 mod fanout;
+mod fields;
 mod lease;
+mod messages;
 mod overview;
+mod survey;

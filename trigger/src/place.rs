@@ -1,9 +1,8 @@
 //! The places of a batch: a root, a layout, and the keys they make. Keys are spelt by the layout
 //! alone; this module joins them to roots.
 
-use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::{BatchState, Broadcast, Layout};
+use caldp_core::layout::{Broadcast, Layout};
 use caldp_core::state::State;
 use caldp_core::uri::{S3Uri, UriError};
 
@@ -49,10 +48,6 @@ impl Place {
 
     pub(crate) fn broadcast(&self, broadcast: &Broadcast) -> Result<S3Uri, UriError> {
         self.uri(&self.layout.broadcast(broadcast))
-    }
-
-    pub(crate) fn batch(&self, name: &BatchName) -> Result<S3Uri, UriError> {
-        self.uri(&self.layout.batch_message(BatchState::New, name))
     }
 }
 

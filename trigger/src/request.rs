@@ -10,7 +10,8 @@ use caldp_core::s3::{Delimiter, ErrorKind};
 use caldp_core::uri::S3Uri;
 use serde_json::{Value, json};
 
-use crate::desk::{CANCELLED, Call, Desk, Fresh};
+use crate::carry_out::Fresh;
+use crate::desk::{CANCELLED, Call, Desk};
 use crate::error::TriggerError;
 use crate::job::{JobChange, Role, Work};
 use crate::jobs::Batch;

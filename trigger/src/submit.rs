@@ -5,33 +5,25 @@
 //! creating its record; a dataset that has one already is somebody else's and is left alone. Up to
 //! a threshold every dataset gets a job of its own; above it `array` makes array jobs.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeMap, HashSet};
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{BatchListFormat, Layout};
-use caldp_core::s3::{Delimiter, Precondition};
-use caldp_core::state::State;
+use caldp_core::s3::Precondition;
 use caldp_core::uri::S3Uri;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::desk::{Call, Desk, Fresh, Held, json_bytes};
+use crate::carry_out::{Fresh, Held};
+use crate::desk::{Call, Desk, json_bytes};
 use crate::error::TriggerError;
 use crate::jobs::{Batch, Doubt};
-use crate::ladder::{Facts, Measured, Resources, Rung, Scale, choose};
+use crate::ladder::{Resources, Rung};
 use crate::order::{Order, Overrides};
-use crate::place::{Place, measured};
+use crate::place::Place;
 use crate::record::{Record, Settings};
 use crate::step::{digest, first, job_name};
-
-/// After so many failures the rest of a batch is not tried in this invocation.
-const MAX_FAILURES: usize = 20;
-
-/// The most pages of a listing of inputs that are read to learn their sizes.
-const MAX_INPUT_PAGES: usize = 200;
 
 /// An order as it was first understood; deliveries after the first continue this one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -338,115 +330,6 @@ impl<B: Batch> Desk<B> {
         Ok(held
             .filter(|held| held.record.knows(&pinned.origin))
             .map(|held| (held, Fresh::No)))
-    }
-
-    /// Does something with every dataset, many at a time, in the order given. Failures of some
-    /// do not keep the others from their turn, unless there are many.
-    pub(crate) async fn each<'d, T, F>(
-        &self,
-        datasets: &'d [Dataset],
-        work: impl Fn(usize, &'d Dataset) -> F,
-    ) -> Result<Vec<T>, TriggerError>
-    where
-        F: Future<Output = Result<T, TriggerError>>,
-    {
-        let failures = AtomicUsize::new(0);
-        let (failures, work) = (&failures, &work);
-        let results: Vec<Option<Result<T, TriggerError>>> =
-            stream::iter(datasets.iter().enumerate())
-                .map(|(index, dataset)| async move {
-                    if failures.load(Ordering::Relaxed) >= MAX_FAILURES {
-                        return None;
-                    }
-                    let result = work(index, dataset).await;
-                    if result.is_err() {
-                        failures.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Some(result)
-                })
-                .buffered(self.config.concurrency)
-                .collect()
-                .await;
-        let (failed, all) = (failures.load(Ordering::Relaxed), datasets.len());
-        let mut values = Vec::with_capacity(results.len());
-        for result in results.into_iter().flatten() {
-            match result {
-                Ok(value) => values.push(value),
-                Err(error) if failed == 1 => return Err(error),
-                Err(error) => {
-                    let first = error.to_string();
-                    return Err(TriggerError::Partly { failed, all, first });
-                }
-            }
-        }
-        Ok(values)
-    }
-
-    /// The resources of a dataset: from what an earlier run measured, the size of its inputs, its
-    /// kind, and what the order says.
-    pub(crate) async fn resources(
-        &self,
-        dataset: &Dataset,
-        input_bytes: Option<u64>,
-        overrides: Overrides,
-    ) -> Result<Resources, TriggerError> {
-        let uri = measured(&self.config.bucket, dataset)?;
-        let facts = Facts {
-            input_bytes,
-            inputs: None,
-            measured: self.read::<Measured>(&uri).await?.map(|(m, _)| m),
-        };
-        let scale = overrides.timeout_scale.unwrap_or(Scale::ONE);
-        Ok(choose(dataset, facts, overrides.memory_bin, scale))
-    }
-
-    /// The sizes of packed inputs at a place, in bytes.
-    pub(crate) async fn input_sizes(
-        &self,
-        place: &Place,
-    ) -> Result<HashMap<Dataset, u64>, TriggerError> {
-        let mut sizes = HashMap::new();
-        let prefix = place.prefix("inputs/");
-        let mut pages = self.s3.list(place.root.bucket(), &prefix, Delimiter::Slash);
-        for _ in 0..MAX_INPUT_PAGES {
-            let Some(page) = pages.next_page().await? else {
-                break;
-            };
-            for object in page.objects {
-                let name = object.key.strip_prefix(&prefix).unwrap_or_default();
-                let name = name.strip_suffix(".tar.gz").unwrap_or_default();
-                if let Ok(dataset) = name.parse() {
-                    sizes.insert(dataset, object.size);
-                }
-            }
-        }
-        Ok(sizes)
-    }
-
-    /// Datasets that have state messages at a place.
-    async fn stale(&self, place: &Place) -> Result<HashSet<Dataset>, TriggerError> {
-        let lists = stream::iter(State::ALL).map(|state| self.datasets_in(place, state));
-        let lists: Vec<Vec<Dataset>> = lists.buffered(State::ALL.len()).try_collect().await?;
-        Ok(lists.into_iter().flatten().collect())
-    }
-
-    /// Datasets with a message of a state, in the order of their names.
-    pub(crate) async fn datasets_in(
-        &self,
-        place: &Place,
-        state: State,
-    ) -> Result<Vec<Dataset>, TriggerError> {
-        let prefix = place.prefix(&place.layout.state_prefix(state));
-        let mut pages = self.s3.list(place.root.bucket(), &prefix, Delimiter::None);
-        let mut datasets = vec![];
-        while let Some(page) = pages.next_page().await? {
-            for object in page.objects {
-                let name = object.key.strip_prefix(&prefix).unwrap_or_default();
-                let name = name.strip_suffix(".trigger").unwrap_or(name);
-                datasets.extend(name.parse::<Dataset>());
-            }
-        }
-        Ok(datasets)
     }
 
     /// Leaves the rest of a submission to the next invocation.

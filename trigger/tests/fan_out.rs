@@ -257,6 +257,37 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
     }
 }
 
+/// Killed between the batch's record and the note that all is done; by the time of the retry the
+/// downloader may have taken the record up.
+#[tokio::test]
+async fn a_batch_is_recorded_once_wherever_its_record_is() {
+    for state in ["new", "syncing", "done", "error"] {
+        let world = World::new();
+        let desk = world.desk(&[]).await;
+        let order = || json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "b"});
+        let answer = desk.handle(order(), &call("same")).await.unwrap();
+        let key = |state: &str| format!("data/b/messages/batch-{state}/b.json");
+        let record = world.s3.get(BUCKET, &key("new")).unwrap();
+        let keys = world.s3.keys(BUCKET);
+        let done = keys.iter().find(|k| k.ends_with("/done.json")).unwrap();
+        world.s3.remove(BUCKET, done);
+        world.s3.remove(BUCKET, &key("new"));
+        world.s3.put(BUCKET, &key(state), record.clone());
+        let again = desk.handle(order(), &call("same")).await.unwrap();
+        assert_eq!(again, answer);
+        assert_eq!(world.s3.get(BUCKET, &key(state)).unwrap(), record);
+        let records = world.s3.keys(BUCKET);
+        let records = records.iter().filter(|k| k.contains("/batch-"));
+        assert_eq!(records.count(), 1, "{state}");
+        // another order of the same name is news for the downloader
+        let more = json!({"datasets": "j8ne53znq", "batch_name": "b"});
+        desk.handle(more, &call("more")).await.unwrap();
+        let record = world.json(&key("new"));
+        let expected = if state == "new" { 3 } else { 1 };
+        assert_eq!(record["datasets"].as_array().unwrap().len(), expected);
+    }
+}
+
 /// A dead invocation's work is taken over by another when its lease has run out.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_invocation_takes_over() {

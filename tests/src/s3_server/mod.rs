@@ -19,7 +19,7 @@ mod receive;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
@@ -34,6 +34,7 @@ use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::sync::oneshot;
 
+use crate::http::{Bucket, lock};
 pub use faults::{Fault, Faults};
 use objects::Objects;
 
@@ -58,6 +59,7 @@ struct Shared {
     public: Arc<Mutex<BTreeSet<String>>>,
     counts: Mutex<BTreeMap<String, u64>>,
     faults: Mutex<Option<Faults>>,
+    writes: Mutex<Option<Bucket>>,
 }
 
 impl S3Server {
@@ -68,6 +70,7 @@ impl S3Server {
             public: Arc::default(),
             counts: Mutex::default(),
             faults: Mutex::default(),
+            writes: Mutex::default(),
         });
         let listener =
             std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free local port");
@@ -129,6 +132,12 @@ impl S3Server {
         *lock(&self.shared.faults) = faults.into();
     }
 
+    /// Answers `SlowDown` to more requests a second that write or delete; AWS documents 3,500 for
+    /// each prefix of keys.
+    pub fn limit_writes(&self, per_second: u32) {
+        *lock(&self.shared.writes) = Some(Bucket::new(per_second));
+    }
+
     /// How many requests arrived, failed ones included, by operation (`GetObject`, ...).
     pub fn requests(&self) -> BTreeMap<String, u64> {
         lock(&self.shared.counts).clone()
@@ -147,6 +156,11 @@ impl S3Server {
     /// Stores an object without a request.
     pub fn put(&self, bucket: &str, key: &str, body: impl Into<Bytes>) {
         self.shared.objects.put_bytes(bucket, key, body.into());
+    }
+
+    /// Deletes an object without a request.
+    pub fn remove(&self, bucket: &str, key: &str) {
+        self.shared.objects.remove(bucket, key);
     }
 
     /// Stores every file below `directory` under `prefix`, without requests.
@@ -224,11 +238,6 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> s3s::S3Err
     s3s::S3Error::internal_error(error)
 }
 
-/// Nothing the locks guard is left half changed by a panic.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 async fn serve(
     listener: std::net::TcpListener,
     shared: Arc<Shared>,
@@ -281,7 +290,15 @@ async fn answer(
     *lock(&shared.counts)
         .entry(operation.to_owned())
         .or_default() += 1;
-    let fault = lock(&shared.faults).as_mut().and_then(Faults::next);
+    let mut fault = lock(&shared.faults).as_mut().and_then(Faults::next);
+    let writes = !matches!(operation, "GetObject" | "HeadObject" | "ListObjectsV2");
+    if writes
+        && lock(&shared.writes)
+            .as_mut()
+            .is_some_and(|limit| !limit.take())
+    {
+        fault = Some(Fault::SlowDown);
+    }
     faults::answer(fault, service, request).await
 }
 

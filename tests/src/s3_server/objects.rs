@@ -13,7 +13,7 @@ use bytes::Bytes;
 use s3s::crypto::{Checksum as _, Md5};
 use tempfile::TempDir;
 
-use super::lock;
+use crate::http::lock;
 
 /// Bodies up to this size stay in memory.
 const IN_MEMORY: usize = 256 * 1024;
@@ -141,6 +141,13 @@ impl Objects {
             .get_mut(bucket)
             .unwrap_or_else(|| panic!("no bucket {bucket}"))
             .insert(key.to_owned(), object);
+    }
+
+    pub(super) fn remove(&self, bucket: &str, key: &str) {
+        let mut index = lock(&self.index);
+        let keys = index.buckets.get_mut(bucket);
+        keys.unwrap_or_else(|| panic!("no bucket {bucket}"))
+            .remove(key);
     }
 
     pub(super) fn read(&self, bucket: &str, key: &str) -> Option<Bytes> {

@@ -2,6 +2,7 @@
 //!
 //! The clients are made once, before the first event; what an event means is for the library.
 
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,12 +11,22 @@ use caldp_trigger::aws::AwsBatch;
 use caldp_trigger::config::Config;
 use caldp_trigger::desk::{Call, Desk};
 use caldp_trigger::pace::Budget;
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn, tracing};
 use serde_json::Value;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
     tracing::init_default_subscriber();
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the function cannot run");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve() -> Result<(), Error> {
     let config = Config::from_environment()?;
     let desk = Arc::new(Box::pin(Desk::new(config, S3::from_env(), AwsBatch::from_env)).await);
     run(service_fn(|event: LambdaEvent<Value>| {
@@ -30,7 +41,10 @@ async fn main() -> Result<(), Error> {
                 Ok(answer) => tracing::info!(%answer, "handled"),
                 Err(error) => tracing::error!(%error, "not handled"),
             }
-            answer.map_err(Error::from)
+            answer.map_err(|error| Diagnostic {
+                error_type: error.kind().to_owned(),
+                error_message: error.to_string(),
+            })
         }
     }))
     .await

@@ -9,11 +9,12 @@ use caldp_core::array::Share;
 use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::layout::{Layout, root_of};
 use caldp_core::uri::{Location, S3Uri};
+use caldp_trigger::cli::TriggerCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Calibrates Hubble Space Telescope datasets.
+/// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
 #[derive(Debug, Parser)]
 #[command(name = "caldp", version, max_term_width = 100)]
 pub(super) struct Caldp {
@@ -32,6 +33,8 @@ pub(super) enum Command {
     /// Check programs, cache, access and machine: what a run needs and what is missing
     #[command(after_help = doctor::HELP)]
     Doctor(Doctor),
+    #[command(flatten)]
+    Trigger(TriggerCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -4,6 +4,7 @@
 //! know keep working from one file. Arguments become types here and go no further as text.
 
 mod arguments;
+mod batches;
 mod child;
 mod doctor;
 mod process;
@@ -29,6 +30,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Process(arguments) => process::run(&arguments.into()),
         Command::ProcessAws(arguments) => process::run(&arguments.into()),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Trigger(command) => batches::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(
                 shell,

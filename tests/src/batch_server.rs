@@ -1,0 +1,263 @@
+//! A stand-in for AWS Batch's HTTP API: it keeps jobs, answers at the documented limit of
+//! `SubmitJob` when told to, refuses larger payloads than AWS does, and can be made to fail.
+//!
+//! Jobs are not run. `ListJobs` is exact about names; pages, filters other than `JOB_NAME` and the
+//! progress of jobs are left out.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Bucket, HttpThread, json_answer, lock};
+
+/// `SubmitJob` refuses larger payloads, in bytes.
+const MAX_PAYLOAD: usize = 30 * 1024;
+
+/// The most children an array job may have, and the fewest.
+const ARRAY_SIZES: std::ops::RangeInclusive<u64> = 2..=10_000;
+
+/// How long a request that times out is kept waiting.
+const SILENCE: Duration = Duration::from_hours(1);
+
+/// One way in which a request fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchFault {
+    /// 429; nothing is done.
+    Throttled,
+    /// 500; nothing is done.
+    InternalError,
+    /// 500; it was done.
+    LateError,
+    /// It is done and the connection closed before it is answered.
+    LostAnswer,
+    /// It is done and never answered.
+    Timeout,
+}
+
+impl BatchFault {
+    /// Every way.
+    pub const ALL: [Self; 5] = [
+        Self::Throttled,
+        Self::InternalError,
+        Self::LateError,
+        Self::LostAnswer,
+        Self::Timeout,
+    ];
+}
+
+/// A job as it was submitted.
+#[derive(Debug, Clone)]
+pub struct SubmittedJob {
+    /// Its id.
+    pub id: String,
+    /// The body of `SubmitJob`.
+    pub request: Value,
+    /// Why it was terminated, if it was.
+    pub terminated: Option<String>,
+}
+
+/// A running stand-in; dropping it stops it.
+#[derive(Debug)]
+pub struct BatchServer {
+    http: HttpThread,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    jobs: Vec<SubmittedJob>,
+    requests: BTreeMap<String, u64>,
+    throttled: u64,
+    limit: Option<Bucket>,
+    faults: Option<(fastrand::Rng, u32, Vec<BatchFault>)>,
+}
+
+impl BatchServer {
+    /// Starts a server with no jobs and no limit.
+    pub fn start() -> Self {
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
+        let http = HttpThread::start("batch-server", move |request| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let path = request.uri().path().to_owned();
+                let body = request.into_body().collect().await.ok()?.to_bytes();
+                answer(&shared, &path, &body).await
+            }
+        });
+        Self { http, state }
+    }
+
+    /// `http://127.0.0.1:<port>`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.http.address)
+    }
+
+    /// Answers 429 to more `SubmitJob` requests a second; AWS documents 50.
+    pub fn limit_submissions(&self, per_second: u32) {
+        lock(&self.state).limit = Some(Bucket::new(per_second));
+    }
+
+    /// Makes one in `one_in` requests fail, in a way drawn from `kinds`; none with 0.
+    pub fn set_faults(&self, one_in: u32, kinds: &[BatchFault], seed: u64) {
+        lock(&self.state).faults =
+            (one_in > 0).then(|| (fastrand::Rng::with_seed(seed), one_in, kinds.to_vec()));
+    }
+
+    /// Every job, in the order of submission.
+    pub fn jobs(&self) -> Vec<SubmittedJob> {
+        lock(&self.state).jobs.clone()
+    }
+
+    /// How many requests arrived, by the last part of their paths (`submitjob`, ...).
+    pub fn requests(&self) -> BTreeMap<String, u64> {
+        lock(&self.state).requests.clone()
+    }
+
+    /// How many of them were beyond the limit.
+    pub fn throttled(&self) -> u64 {
+        lock(&self.state).throttled
+    }
+}
+
+async fn answer(shared: &Mutex<State>, path: &str, body: &[u8]) -> Answer {
+    let request = serde_json::from_slice(body).unwrap_or(Value::Null);
+    let operation = path.rsplit('/').next().unwrap_or_default();
+    let fault = {
+        let mut state = lock(shared);
+        *state.requests.entry(operation.to_owned()).or_default() += 1;
+        state.faults.as_mut().and_then(|(random, one_in, kinds)| {
+            let fails = random.u32(..*one_in) == 0;
+            fails
+                .then(|| random.choice(kinds.iter().copied()))
+                .flatten()
+        })
+    };
+    let error = |status, kind: &str, text: &str| {
+        Some(json_answer(
+            status,
+            &json!({"__type": kind, "message": text}),
+        ))
+    };
+    let broken = || {
+        error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "ServerException",
+            "made to fail",
+        )
+    };
+    match fault {
+        Some(BatchFault::Throttled) => {
+            let (status, kind) = (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
+            return error(status, kind, "made to fail");
+        }
+        Some(BatchFault::InternalError) => return broken(),
+        _ => {}
+    }
+    let done = if operation == "submitjob" && body.len() > MAX_PAYLOAD {
+        Err((StatusCode::BAD_REQUEST, "the payload is too large"))
+    } else {
+        carry_out(&mut lock(shared), operation, &request)
+    };
+    match fault {
+        Some(BatchFault::LateError) => return broken(),
+        Some(BatchFault::LostAnswer) => return None,
+        Some(BatchFault::Timeout) => tokio::time::sleep(SILENCE).await,
+        _ => {}
+    }
+    match done {
+        Ok(body) => Some(json_answer(StatusCode::OK, &body)),
+        Err((StatusCode::TOO_MANY_REQUESTS, text)) => error(
+            StatusCode::TOO_MANY_REQUESTS,
+            "TooManyRequestsException",
+            text,
+        ),
+        Err((status, text)) => error(status, "ClientException", text),
+    }
+}
+
+type Refusal = (StatusCode, &'static str);
+
+fn carry_out(state: &mut State, operation: &str, request: &Value) -> Result<Value, Refusal> {
+    let text = |name: &str| request.get(name).and_then(Value::as_str);
+    match operation {
+        "submitjob" => submit(state, request),
+        "listjobs" => {
+            let name = request
+                .pointer("/filters/0/values/0")
+                .and_then(Value::as_str);
+            let found = state.jobs.iter().filter(|job| {
+                let of = |field: &str| job.request.get(field).and_then(Value::as_str);
+                of("jobName") == name && of("jobQueue") == text("jobQueue")
+            });
+            let found: Vec<Value> = found
+                .map(|job| json!({"jobId": job.id, "jobName": job.request.get("jobName")}))
+                .collect();
+            Ok(json!({ "jobSummaryList": found }))
+        }
+        "describejobs" => {
+            let ids = request.get("jobs").and_then(Value::as_array);
+            let ids: Vec<&str> = ids
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            let described: Vec<Value> = ids.iter().filter_map(|id| describe(state, id)).collect();
+            Ok(json!({ "jobs": described }))
+        }
+        "terminatejob" => {
+            let id = text("jobId").unwrap_or_default();
+            let (parent, child) = id.split_once(':').map_or((id, None), |(p, c)| (p, Some(c)));
+            let job = state.jobs.iter_mut().find(|job| job.id == parent);
+            let job = job.ok_or((StatusCode::BAD_REQUEST, "there is no such job"))?;
+            if child.is_none() {
+                job.terminated = text("reason").map(str::to_owned);
+            }
+            Ok(json!({}))
+        }
+        _ => Err((
+            StatusCode::BAD_REQUEST,
+            "this stand-in knows no such operation",
+        )),
+    }
+}
+
+fn submit(state: &mut State, request: &Value) -> Result<Value, Refusal> {
+    if state.limit.as_mut().is_some_and(|limit| !limit.take()) {
+        state.throttled += 1;
+        return Err((StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
+    }
+    let size = request
+        .pointer("/arrayProperties/size")
+        .and_then(Value::as_u64);
+    if size.is_some_and(|size| !ARRAY_SIZES.contains(&size)) {
+        return Err((StatusCode::BAD_REQUEST, "an array has 2 to 10000 children"));
+    }
+    let id = format!("00000000-0000-4000-8000-{:012x}", state.jobs.len());
+    state.jobs.push(SubmittedJob {
+        id: id.clone(),
+        request: request.clone(),
+        terminated: None,
+    });
+    Ok(json!({"jobId": id, "jobName": request.get("jobName")}))
+}
+
+fn describe(state: &State, id: &str) -> Option<Value> {
+    let (parent, child) = id.split_once(':').map_or((id, None), |(p, c)| (p, Some(c)));
+    let job = state.jobs.iter().find(|job| job.id == parent)?;
+    let array = match child {
+        Some(index) => json!({"index": index.parse::<u64>().ok()?}),
+        None => json!({"size": job.request.pointer("/arrayProperties/size")}),
+    };
+    let overrides = job.request.get("containerOverrides")?;
+    Some(json!({
+        "jobId": id, "jobName": job.request.get("jobName"), "jobQueue": job.request.get("jobQueue"),
+        "status": "RUNNING", "startedAt": 0, "jobDefinition": job.request.get("jobDefinition"),
+        "arrayProperties": array,
+        "container": {"command": overrides.get("command"), "environment": overrides.get("environment")},
+    }))
+}

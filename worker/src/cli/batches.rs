@@ -1,0 +1,43 @@
+//! `caldp submit`, `rescue`, `cancel` and `clean`: what operators do to batches, from this binary.
+//!
+//! The commands are the trigger's own; here they get a console and an exit status.
+
+use caldp_core::exit_code::ExitCode as Code;
+use caldp_trigger::cli::TriggerCommand;
+use std::io::Write as _;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// What is logged where `RUST_LOG` does not say.
+const DEFAULT_FILTER: &str = "warn,caldp_trigger=info";
+
+pub(super) fn run(command: &TriggerCommand) -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(Code::Generic, &error),
+    };
+    let result = runtime.block_on(async { Box::pin(command.run()).await });
+    runtime.shutdown_background();
+    match result {
+        Ok(text) => {
+            // A closed pipe is the reader's choice.
+            let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(error) if error.is_of_the_command_line() => refuse(Code::CommandLine, &error),
+        Err(error) => refuse(Code::Generic, &error),
+    }
+}
+
+fn refuse(code: Code, error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("caldp: {error}");
+    ExitCode::from(code.number())
+}
