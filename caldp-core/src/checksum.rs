@@ -4,8 +4,8 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde::{Deserialize, Serialize};
-use sha1::{Digest, Sha1};
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 256 * 1024;
@@ -23,7 +23,9 @@ pub struct NotASum(String);
 impl Sha1Sum {
     /// The sum of some bytes.
     pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha1::digest(bytes).into())
+        let mut sum = Sha1::new();
+        sum.update(bytes);
+        sum.finish()
     }
 
     /// The sum of a file, read in bounded memory.
@@ -33,21 +35,53 @@ impl Sha1Sum {
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
         use std::io::Read;
         let mut file = std::fs::File::open(path)?;
-        let mut hasher = Sha1::new();
+        let mut sum = Sha1::new();
         let mut buffer = vec![0; READ_SIZE];
         loop {
             let read = file.read(&mut buffer)?;
             if read == 0 {
-                return Ok(Self(hasher.finalize().into()));
+                return Ok(sum.finish());
             }
-            hasher.update(buffer.get(..read).unwrap_or_default());
+            sum.update(buffer.get(..read).unwrap_or_default());
         }
     }
 }
 
-impl From<Sha1> for Sha1Sum {
-    fn from(hasher: Sha1) -> Self {
-        Self(hasher.finalize().into())
+/// A sum that grows with what is added to it.
+#[derive(Clone)]
+pub struct Sha1(Context);
+
+impl Sha1 {
+    /// The sum of nothing.
+    pub fn new() -> Self {
+        Self(Context::new(&SHA1_FOR_LEGACY_USE_ONLY))
+    }
+
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The sum of everything added.
+    pub fn finish(self) -> Sha1Sum {
+        let digest = self.0.finish();
+        let mut sum = [0; 20];
+        for (to, from) in sum.iter_mut().zip(digest.as_ref()) {
+            *to = *from;
+        }
+        Sha1Sum(sum)
+    }
+}
+
+impl Default for Sha1 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sha1 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha1")
     }
 }
 

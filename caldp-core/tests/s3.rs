@@ -15,6 +15,8 @@ use caldp_tests::{Fault, Faults, S3Server};
 
 const BUCKET: &str = "hst-test";
 const MIB: usize = 1024 * 1024;
+/// What is sent with one request is smaller than a part.
+const PART: usize = 6 * MIB;
 
 /// Enough tries for weather in which a third of the requests fail, without the waiting.
 const STUBBORN: RetryPolicy = RetryPolicy {
@@ -341,13 +343,13 @@ async fn a_file_that_changes_while_it_is_read_is_noticed() {
 async fn uploads_of_every_size_are_stored_whole() {
     let server = S3Server::start(&[BUCKET]);
     let s3 = client(&server).await;
-    for size in [0, 1, 8 * MIB - 1, 8 * MIB, 17 * MIB + 3] {
+    for size in [0, 1, PART - 1, PART, 17 * MIB + 3] {
         let body = noise(size);
         server.reset_counts();
         let stored = s3.put_stream(&uri("up"), &body[..], None).await.unwrap();
         assert_eq!(stored.size, size as u64);
         assert!(server.get(BUCKET, "up").unwrap() == body, "{size}");
-        assert_eq!(server.count("PutObject"), u64::from(size < 8 * MIB));
+        assert_eq!(server.count("PutObject"), u64::from(size < PART));
         assert_eq!(server.open_uploads(), 0);
     }
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -9,13 +9,12 @@ use std::sync::{Arc, mpsc};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use sha1::{Digest, Sha1};
 use tokio::task::JoinHandle;
 
 use super::error::{Trouble, judge};
 use super::{ErrorKind, S3, S3Error, Version};
 use crate::atomic::{Existing, Pending};
-use crate::checksum::Sha1Sum;
+use crate::checksum::{Sha1, Sha1Sum};
 use crate::retry::Failure;
 use crate::uri::S3Uri;
 
@@ -344,7 +343,7 @@ impl Follower {
         drop(self.arrivals);
         let hasher = joined(self.hashing).await;
         hasher
-            .map(Sha1Sum::from)
+            .map(Sha1::finish)
             .map_err(|error| Trouble::local("reading it back failed", &error))
     }
 }
@@ -360,7 +359,7 @@ fn hash(
         let length = left.min(buffer.len());
         let piece = buffer.get_mut(..length).unwrap_or_default();
         file.read_exact_at(piece, range.start)?;
-        hasher.update(&*piece);
+        hasher.update(piece);
         range.start += length as u64;
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! Uploading: one request for what is small, parallel parts for what is not.
 //!
 //! Every body carries a checksum the server verifies (the SDK's default, CRC32), so what is
-//! reported as stored is what was sent. A multipart upload that fails, or whose future is dropped, is
+//! reported as stored is what was sent. The checksum is signed; the body itself is not, because a
+//! second, cryptographic sum of everything would cost more than sending it, and TLS protects it already. A multipart upload that fails, or whose future is dropped, is
 //! aborted; one whose process dies is left to the bucket's lifecycle rules.
 
 use std::path::Path;
@@ -21,10 +22,11 @@ use crate::uri::S3Uri;
 
 /// The size of parts in bytes, unless the whole would need too many. Smaller bodies are sent
 /// with one request.
-const PART: u64 = 8 * 1024 * 1024;
+const PART: u64 = 6 * 1024 * 1024;
 
-/// How many parts are in memory at once, over all uploads of a client: being filled or sent.
-pub(super) const PARTS_IN_FLIGHT: usize = 8;
+/// How many parts are in memory at once, over all uploads of a client: being filled or sent. With
+/// their size it bounds the memory of uploads, to 24 MiB.
+pub(super) const PARTS_IN_FLIGHT: usize = 4;
 
 /// The most parts S3 takes.
 const MAX_PARTS: u64 = 10_000;
@@ -94,6 +96,7 @@ impl S3 {
             Precondition::IfAbsent => request.if_none_match("*"),
             Precondition::IfVersion(version) => request.if_match(&version.0),
         };
+        let request = request.customize().disable_payload_signing();
         let answer = request.send().await.map_err(judge)?;
         Ok(Stored {
             size,
@@ -123,7 +126,7 @@ impl S3 {
     }
 
     /// Stores what a reader gives, of whatever length; `size` in bytes, where it is known, must be
-    /// what comes and decides the size of the parts. Without it, 78 GiB are the most.
+    /// what comes and decides the size of the parts. Without it, 58 GiB are the most.
     ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] beyond that, [`ErrorKind::LocalFile`] when reading fails or gives
@@ -381,7 +384,9 @@ async fn send_part(
             .key(uri.key())
             .upload_id(&id)
             .part_number(number)
-            .body(ByteStream::from(part.body.clone()));
+            .body(ByteStream::from(part.body.clone()))
+            .customize()
+            .disable_payload_signing();
         async move {
             let answer = request.send().await.map_err(judge)?;
             Ok(CompletedPart::builder()

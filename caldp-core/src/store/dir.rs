@@ -6,11 +6,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use sha1::{Digest, Sha1};
 use tokio::io::{AsyncRead, AsyncWriteExt};
 
 use crate::atomic::{Existing, Pending, TEMPORARY};
-use crate::checksum::Sha1Sum;
+use crate::checksum::{Sha1, Sha1Sum};
 use crate::s3::{
     Downloaded, ErrorKind, Expected, Head, Object, Precondition, Sha1Check, Stored, Version,
 };
@@ -364,7 +363,7 @@ fn copy_checked(mut from: File, target: &Path, expected: &Expected) -> Result<Do
         io::Write::write_all(&mut pending.file(), piece).map_err(local)?;
         size += read as u64;
     }
-    let sha1 = hasher.map(Sha1Sum::from);
+    let sha1 = hasher.map(Sha1::finish);
     expected
         .check(size, sha1)
         .map_err(|detail| (ErrorKind::Damaged, detail))?;

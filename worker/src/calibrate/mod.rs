@@ -16,4 +16,5 @@ pub mod stage;
 pub mod versions;
 
 mod child;
+mod inventory;
 mod lines;

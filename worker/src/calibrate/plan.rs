@@ -4,15 +4,12 @@
 //! switches in the raw headers and the association table; where a program's behaviour is not
 //! certain, less is promised. Running the steps is left to `program`.
 
-use super::association::Association;
+use super::inventory::{Inventory, InventoryError};
 use super::products::{Expected, expected_of};
 use super::recipe::{Command, Inputs, Products, Recipe};
-use crate::fits::{self, FitsError, Header};
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
-use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -76,28 +73,9 @@ pub enum PlanError {
         /// Its `MEMTYPE`.
         kind: String,
     },
-    /// A file could not be read.
+    /// The files could not be looked at.
     #[error(transparent)]
-    Fits(#[from] FitsError),
-    /// The folder could not be listed.
-    #[error("{folder} could not be listed: {source}")]
-    List {
-        /// The folder.
-        folder: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// What is known of a dataset's files before calibration.
-#[derive(Debug, Default)]
-pub(super) struct Inventory {
-    /// All file names, sorted.
-    pub(super) names: Vec<String>,
-    /// Primary headers of the raw files.
-    pub(super) headers: BTreeMap<String, Header>,
-    /// The association tables by file name.
-    pub(super) associations: BTreeMap<String, Association>,
+    Inventory(#[from] InventoryError),
 }
 
 impl Plan {
@@ -114,7 +92,7 @@ impl Plan {
             });
         }
         if recipe.inputs != Inputs::RawOrWavecal {
-            inventory.check_members(&inputs)?;
+            check_members(&inventory, &inputs)?;
         }
         let mut steps = Vec::new();
         for command in recipe.commands() {
@@ -181,115 +159,23 @@ impl Inputs {
     }
 }
 
-impl Inventory {
-    fn read(recipe: &Recipe, folder: &Path) -> Result<Self, PlanError> {
-        let list = |source| PlanError::List {
-            folder: folder.to_owned(),
-            source,
+/// Every exposure that an association says is there must be.
+fn check_members(inventory: &Inventory, inputs: &[String]) -> Result<(), PlanError> {
+    for input in inputs {
+        let Some(association) = inventory.associations.get(input) else {
+            continue;
         };
-        let mut inventory = Self::default();
-        for entry in std::fs::read_dir(folder).map_err(list)? {
-            let name = entry.map_err(list)?.file_name();
-            // Names of HST files are ASCII; others are none of ours.
-            let Some(name) = name.to_str() else { continue };
-            let path = folder.join(name);
-            if recipe.raw_files.includes(name) {
-                let header = fits::read_header(&path, 0)?;
-                inventory.headers.insert(name.to_owned(), header);
-            }
-            if name.ends_with("_asn.fits") && recipe.raw_files != super::recipe::RawFiles::None {
-                let association = Association::read(&path)?;
-                inventory.associations.insert(name.to_owned(), association);
-            }
-            inventory.names.push(name.to_owned());
-        }
-        inventory.names.sort_unstable();
-        Ok(inventory)
-    }
-
-    /// The files that the programs are called with. Files of the dataset's own name win: a
-    /// folder may hold its neighbours too.
-    fn inputs(&self, dataset: &Dataset, rule: Inputs) -> Vec<String> {
-        let ending =
-            |ending: &str| -> Vec<String> { self.own(dataset, |name| name.ends_with(ending)) };
-        let first_of = |choices: [Vec<String>; 2]| -> Vec<String> {
-            let own =
-                |files: &Vec<String>| files.iter().any(|name| name.starts_with(dataset.name()));
-            let [first, second] = choices;
-            if first.is_empty() || (own(&second) && !own(&first)) {
-                second
-            } else {
-                first
-            }
-        };
-        match rule {
-            Inputs::AssociationOrRaw => first_of([ending("_asn.fits"), ending("_raw.fits")]),
-            Inputs::RawOrWavecal => first_of([ending("_raw.fits"), ending("_wav.fits")]),
-            Inputs::AssociationOrFirst => {
-                let mut raw = self.own(dataset, |name| {
-                    super::recipe::RawFiles::NamedRaw.includes(name)
+        for member in association.exposures() {
+            if inventory.raw_of(&member.name).next().is_none() {
+                return Err(PlanError::MemberMissing {
+                    association: input.clone(),
+                    member: member.name.clone(),
+                    kind: format!("EXP-{}", member.group),
                 });
-                raw.truncate(1);
-                first_of([ending("_asn.fits"), raw])
-            }
-            Inputs::Poller => {
-                let name = format!("{}_input.out", dataset.name());
-                self.names
-                    .contains(&name)
-                    .then_some(name)
-                    .into_iter()
-                    .collect()
             }
         }
     }
-
-    /// The files that satisfy `wanted`: those of the dataset's own name if there are any, else all.
-    fn own(&self, dataset: &Dataset, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let all: Vec<String> = self
-            .names
-            .iter()
-            .filter(|name| wanted(name))
-            .cloned()
-            .collect();
-        let own: Vec<String> = all
-            .iter()
-            .filter(|name| name.starts_with(dataset.name()))
-            .cloned()
-            .collect();
-        if own.is_empty() { all } else { own }
-    }
-
-    fn check_members(&self, inputs: &[String]) -> Result<(), PlanError> {
-        for input in inputs {
-            let Some(association) = self.associations.get(input) else {
-                continue;
-            };
-            for member in association.exposures() {
-                if self.raw_of(&member.name).next().is_none() {
-                    return Err(PlanError::MemberMissing {
-                        association: input.clone(),
-                        member: member.name.clone(),
-                        kind: format!("EXP-{}", member.group),
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The raw files of one exposure, with their headers.
-    pub(super) fn raw_of<'a>(
-        &'a self,
-        exposure: &'a str,
-    ) -> impl Iterator<Item = (&'a str, &'a Header)> {
-        self.headers
-            .iter()
-            .filter(move |(name, _)| {
-                name.strip_prefix(exposure)
-                    .is_some_and(|rest| rest.starts_with("_raw"))
-            })
-            .map(|(name, header)| (&**name, header))
-    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! more than the header.
 
 use super::association::Association;
-use super::plan::Inventory;
+use super::inventory::Inventory;
 use super::recipe::Command;
 use crate::fits::{self, Header};
 use caldp_core::dataset::{Dataset, Instrument, Kind};

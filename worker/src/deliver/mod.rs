@@ -11,14 +11,13 @@ mod products;
 pub use products::{list, products};
 
 use crate::report::FileRecord;
-use caldp_core::checksum::Sha1Sum;
+use caldp_core::checksum::Sha1;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
 use caldp_core::store::{Place, Store, StoreError};
 use caldp_core::uri::Location;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use package::{Member, Packed};
-use sha1::{Digest as _, Sha1};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -153,7 +152,7 @@ impl<'a> Delivery<'a> {
         let whole = FileRecord {
             name: archive.clone(),
             size: stored.size,
-            sha1: Sha1Sum::from(sum).to_string(),
+            sha1: sum.finish().to_string(),
             archive: None,
         };
         let within = format!("{}/", self.dataset);

@@ -5,10 +5,9 @@
 //! the caller.
 
 use bytes::Bytes;
-use caldp_core::checksum::Sha1Sum;
+use caldp_core::checksum::{Sha1, Sha1Sum};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use libdeflater::{CompressionLvl, Compressor};
-use sha1::{Digest as _, Sha1};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -197,7 +196,7 @@ fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<Packed
     if exact.left > 0 {
         return Err(different("fewer"));
     }
-    let sha1 = exact.sum.into();
+    let sha1 = exact.sum.finish();
     match file.read(&mut [0]).map_err(read)? {
         0 => Ok(Packed {
             name: member.name.clone(),

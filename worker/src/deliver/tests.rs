@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
+use caldp_core::checksum::Sha1Sum;
 use std::fs;
 
 const DATASET: &str = "j8cb010b0";

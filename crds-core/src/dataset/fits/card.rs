@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use crate::header::float_text;
 
 /// Columns in a card.
-pub(super) const CARD_LENGTH: usize = 80;
+pub const CARD_LENGTH: usize = 80;
 /// Columns of a standard keyword.
 const KEYWORD_LENGTH: usize = 8;
 /// The longest text, quotes doubled, that fits one card between its quotes.
@@ -18,31 +18,35 @@ const LONGEST_TEXT: usize = CARD_LENGTH - KEYWORD_LENGTH - 4;
 
 /// A logical card as it is in the file: one record and the `CONTINUE` records that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Card {
+pub struct Card {
     image: Vec<u8>,
 }
 
 /// What a card says.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Parsed {
+pub struct Parsed {
     /// Trimmed; upper case except for `HIERARCH` and unrecognisable cards. Empty if there is none.
-    pub(super) keyword: String,
-    pub(super) value: Value,
+    pub keyword: String,
+    /// What stands after the equals sign, or the text of a card without one.
+    pub value: Value,
     /// Without its slash and the blanks around it.
-    pub(super) comment: String,
+    pub comment: String,
     /// Whether the keyword stands in the first eight columns as the standard wants it.
-    pub(super) standard: bool,
+    pub standard: bool,
 }
 
 /// A value as it was read.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Value {
+pub enum Value {
     /// Without trailing blanks.
     Text(String),
+    /// `T` or `F`.
     Logical(bool),
     /// Decimal digits without leading zeros or plus sign: a card holds more than 64 bits.
     Integer(String),
+    /// A floating-point number.
     Float(f64),
+    /// A complex number: real and imaginary part.
     Complex(f64, f64),
     /// The card has an equals sign and nothing after it.
     Undefined,
@@ -133,7 +137,7 @@ fn complex_text(real: f64, imaginary: f64) -> String {
 
 impl Card {
     /// A card of one record.
-    pub(super) fn from_record(record: &[u8; CARD_LENGTH]) -> Self {
+    pub fn from_record(record: &[u8; CARD_LENGTH]) -> Self {
         Self {
             image: record.to_vec(),
         }
@@ -178,7 +182,7 @@ impl Card {
     }
 
     /// Reads the card. Never fails: what cannot be understood is kept as text.
-    pub(super) fn parse(&self) -> Parsed {
+    pub fn parse(&self) -> Parsed {
         let text = latin1(&self.image);
         let first: String = text.chars().take(CARD_LENGTH).collect();
         let label = columns(&first, 0, KEYWORD_LENGTH);

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-pub use card::CardValue;
+pub use card::{CARD_LENGTH, Card, CardValue, Parsed, Value};
 pub use error::{FitsError, FitsProblem};
 pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
 pub use update::{CardUpdate, ChecksumState, UpdateOutcome, update_primary};

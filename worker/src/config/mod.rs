@@ -4,10 +4,13 @@
 //! is read as data and never executed. What the variables mean is for CRDS and the calibration
 //! programs; here they only get their values, and each value remembers where it came from.
 
+mod syntax;
+
 use caldp_core::uri::S3Uri;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use syntax::{assignment, evaluate};
 
 /// A file of settings larger than this is not one.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -291,216 +294,14 @@ impl Settings {
             let Some((key, text)) = assignment(line).map_err(bad)? else {
                 continue;
             };
-            let value = self.evaluate(text).map_err(bad)?;
+            let get = |name: &str| self.get(name).map(str::to_owned);
+            let value = evaluate(text, &get).map_err(bad)?;
             let origin = Origin::Line(path.to_owned(), number);
             self.set(key, value, origin);
         }
         Ok(())
     }
-
-    /// The value of an assignment's right-hand side: `'verbatim'`, `"expanded"` and bare pieces side by side.
-    fn evaluate(&self, text: &str) -> Result<String, String> {
-        let mut value = String::new();
-        let mut rest = text;
-        while let Some(first) = rest.chars().next() {
-            let (piece, after) = match first {
-                '\'' | '"' => {
-                    let inner = &rest[1..];
-                    let end = inner
-                        .find(first)
-                        .ok_or_else(|| format!("the quote {first} is not closed"))?;
-                    (&inner[..end], &inner[end + 1..])
-                }
-                c if c.is_whitespace() => {
-                    let trailing = rest.trim_start();
-                    if trailing.is_empty() || trailing.starts_with('#') {
-                        break;
-                    }
-                    return Err(format!(
-                        "{trailing:?} follows the value; quote values that have blanks"
-                    ));
-                }
-                _ => {
-                    let end = rest
-                        .find(|c: char| c.is_whitespace() || c == '\'' || c == '"')
-                        .unwrap_or(rest.len());
-                    rest.split_at(end)
-                }
-            };
-            if first == '\'' {
-                value.push_str(piece);
-            } else if piece.contains("$(") || piece.contains('`') {
-                return Err(format!(
-                    "{piece:?} would run a command; only values are accepted"
-                ));
-            } else {
-                value.push_str(&self.expand(piece)?);
-            }
-            rest = after;
-        }
-        Ok(value)
-    }
-
-    /// Replaces `$NAME`, `${NAME}` and `${NAME:-default}`, whose default may hold further references:
-    /// the published configurations write `${CRDS_PATH:-${HOME}/crds_cache}`.
-    fn expand(&self, piece: &str) -> Result<String, String> {
-        let mut out = String::with_capacity(piece.len());
-        let mut rest = piece;
-        while let Some((before, after)) = rest.split_once('$') {
-            out.push_str(before);
-            let (name, default, after) = reference(after)
-                .ok_or_else(|| format!("{piece:?} has a $ that starts no reference"))?;
-            match (self.get(name), default) {
-                (Some(value), _) => out.push_str(value),
-                (None, Some(default)) => out.push_str(&self.expand(default)?),
-                (None, None) => {
-                    return Err(format!(
-                        "{name} is not set; write ${{{name}:-default}} to allow that"
-                    ));
-                }
-            }
-            rest = after;
-        }
-        out.push_str(rest);
-        Ok(out)
-    }
-}
-
-/// Splits what follows a `$` into name, default and rest.
-///
-/// Each level of nesting takes at least four characters of a line that is itself bounded, and a
-/// default is only expanded where its variable is unset, so the recursion above stays shallow.
-fn reference(text: &str) -> Option<(&str, Option<&str>, &str)> {
-    let name_end = |text: &str| {
-        text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(text.len())
-    };
-    let Some(braced) = text.strip_prefix('{') else {
-        let (name, rest) = text.split_at(name_end(text));
-        return (!name.is_empty()).then_some((name, None, rest));
-    };
-    let mut depth = 1_usize;
-    let close = braced.char_indices().find_map(|(at, c)| {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        (depth == 0).then_some(at)
-    })?;
-    let (inside, rest) = (&braced[..close], &braced[close + 1..]);
-    let (name, tail) = inside.split_at(name_end(inside));
-    if name.is_empty() {
-        return None;
-    }
-    if tail.is_empty() {
-        return Some((name, None, rest));
-    }
-    Some((name, Some(tail.strip_prefix(":-")?), rest))
-}
-
-/// Key and right-hand side of a line; none for a blank line or a comment.
-fn assignment(line: &str) -> Result<Option<(&str, &str)>, String> {
-    let line = line.trim();
-    // A script's first line, and the `set` some scripts begin with, change no variable.
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
-    }
-    let line = line.strip_prefix("export ").map_or(line, str::trim_start);
-    let (key, value) = line
-        .split_once('=')
-        .ok_or_else(|| format!("{line:?} is not an assignment"))?;
-    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if key.is_empty() || !key.chars().all(name) || key.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(format!("{key:?} is not the name of a variable"));
-    }
-    Ok(Some((key, value)))
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    fn environment(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-            .collect()
-    }
-
-    fn from_file(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, ConfigError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        Settings::resolve(&ConfigName::File(file.path().into()), environment(pairs))
-    }
-
-    #[test]
-    fn aws_takes_everything_from_the_bucket() {
-        let settings = Settings::resolve(
-            &ConfigName::Aws,
-            environment(&[("CRDSBUCKET", "s3://crds/"), ("HOME", "/home/developer")]),
-        )
-        .unwrap();
-        assert_eq!(
-            settings.get("CRDS_PICKLE_URI"),
-            Some("s3://crds/pickles/hst/")
-        );
-        assert_eq!(
-            settings.get("CRDS_PATH"),
-            Some("/home/developer/crds_cache")
-        );
-    }
-
-    #[test]
-    fn aws_without_a_bucket_says_which_variable_is_missing() {
-        let error = Settings::resolve(&ConfigName::Aws, Vec::new()).unwrap_err();
-        assert!(error.to_string().contains("CRDSBUCKET"), "{error}");
-    }
-
-    #[test]
-    fn the_environment_wins_over_a_built_in_configuration() {
-        let settings = Settings::resolve(
-            &ConfigName::Onsite,
-            environment(&[("CRDS_PATH", "/my/cache")]),
-        )
-        .unwrap();
-        assert_eq!(settings.get("CRDS_PATH"), Some("/my/cache"));
-        assert_eq!(settings.get("CRDS_READONLY_CACHE"), Some("1"));
-    }
-
-    #[test]
-    fn the_offsite_cache_is_the_mount_inside_the_image() {
-        let inside = environment(&[("CALDP_DOCKER", "1"), ("HOME", "/home/developer")]);
-        let settings = Settings::resolve(&ConfigName::Offsite, inside).unwrap();
-        assert_eq!(settings.get("CRDS_PATH"), Some("/grp/crds/cache"));
-    }
-
-    #[test]
-    fn a_file_of_settings_is_read_as_a_shell_would() {
-        let text = "#! /bin/bash\n\n# comment\nexport CRDS_PATH=${CRDS_PATH:-${HOME}/cache}  # mine\n\
-                    A='$HOME stays' \nB=\"$A\"/x\nexport C=\n";
-        let settings = from_file(text, &[("HOME", "/h")]).unwrap();
-        assert_eq!(settings.get("CRDS_PATH"), Some("/h/cache"));
-        assert_eq!(settings.get("B"), Some("$HOME stays/x"));
-        assert_eq!(settings.get("C"), None);
-    }
-
-    #[test]
-    fn nothing_in_a_file_is_executed_or_guessed() {
-        for (text, reason) in [
-            ("A=1\nB=$(rm -rf x)\n", "run a command"),
-            ("A=`id`\n", "run a command"),
-            ("source other\n", "not an assignment"),
-            ("A=$NOT_SET/x\n", "not set"),
-            ("A=${X%y}\n", "starts no reference"),
-            ("A=${X\n", "starts no reference"),
-            ("A='open\n", "not closed"),
-            ("A=one two\n", "quote values"),
-            ("1A=x\n", "not the name"),
-        ] {
-            let error = from_file(text, &[]).unwrap_err().to_string();
-            assert!(error.contains(reason), "{text:?}: {error}");
-        }
-    }
-}
+mod tests;
