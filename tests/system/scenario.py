@@ -7,7 +7,8 @@
 Sequence and waiting are here; the engine, the emulator and Terraform are run.sh's. moto 5.2.5 carries
 events as the infrastructure says: from the bucket to the queue, from the bucket and other sources through
 EventBridge's rules to the queue, from the queue to the Lambda, which it runs in a container before it
-answers the request that began it all. What it leaves out is played here and says so: AWS Batch's events.
+answers the request that began it all. What it leaves out is played here and says so:
+AWS Batch's events, the schedule, and second deliveries.
 """
 
 import json
@@ -34,6 +35,7 @@ s3 = boto3.client("s3", config=patient)
 batch = boto3.client("batch")
 events = boto3.client("events", config=patient)
 sqs = boto3.client("sqs")
+patient_sqs = boto3.client("sqs", config=patient)
 logs = boto3.client("logs")
 manifest = json.loads((FIXTURES / "manifest.json").read_text())
 
@@ -120,6 +122,7 @@ def all_jobs():
             ids += [job["jobId"] for job in listed]
             # The emulator tells exit codes in lists, not in descriptions.
             codes |= {job["jobId"]: job["container"] for job in listed if "container" in job}
+    ids = list(dict.fromkeys(ids))  # a job may have moved on between two listings
     found = []
     for at in range(0, len(ids), 100):
         found += batch.describe_jobs(jobs=ids[at : at + 100])["jobs"]
@@ -202,13 +205,52 @@ def check_processed(root, dataset):
 
 
 def adapt():
-    """Where the emulator knows less than AWS: it ignores the conditions of a bucket's policy, so that "only
-    TLS" refuses everything. The policy is looked at, then put aside.
+    """Where the emulator knows less than AWS. It ignores the conditions of a bucket's policy, so that "only TLS"
+    refuses everything; and a scheduled rule, which has no pattern, passes on every event there is. Both are looked
+    at, then put aside.
     """
     policy = json.loads(s3.get_bucket_policy(Bucket=BUCKET)["Policy"])
     tls = [t for t in policy["Statement"] if t["Effect"] == "Deny" and t["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}]
     check(tls, "the bucket's policy does not insist on TLS")
     s3.delete_bucket_policy(Bucket=BUCKET)
+    check(events.describe_rule(Name="caldp-overview")["ScheduleExpression"], "the overview has no schedule")
+    targets = events.list_targets_by_rule(Rule="caldp-overview")["Targets"]
+    check([t["Arn"].split(":")[-1] for t in targets] == ["caldp-events"], f"the schedule's targets are {targets}")
+    events.remove_targets(Rule="caldp-overview", Ids=[t["Id"] for t in targets])
+
+
+def deliver_again(key):
+    """S3's event of a list a second time, in the form AWS documents. Of a creation the emulator's first event and
+    this one have to bear the same mark, which AWS calls the sequencer; the submission remembers it.
+    """
+    say("stand-in for S3's second delivery: the list's event is put into the queue again")
+    requests = [k for k in keys(BUCKET, "control/") if k.endswith("/request.json")]
+    check(len(requests) == 1, f"records of submissions: {requests}")
+    origin = json.loads(read(requests[0]))["origin"]
+    check(origin.startswith(f"{BUCKET}/{key}#"), f"the submission's origin is {origin}")
+    record = {
+        "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1", "eventTime": "2026-01-01T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put", "userIdentity": {"principalId": "EXAMPLE"},
+        "requestParameters": {"sourceIPAddress": "127.0.0.1"},
+        "responseElements": {"x-amz-request-id": "EXAMPLE", "x-amz-id-2": "EXAMPLE"},
+        "s3": {
+            "s3SchemaVersion": "1.0", "configurationId": "batches",
+            "bucket": {"name": BUCKET, "ownerIdentity": {"principalId": "EXAMPLE"}, "arn": f"arn:aws:s3:::{BUCKET}"},
+            "object": {"key": key, "size": 1, "eTag": "0" * 32, "sequencer": origin.partition("#")[2]},
+        },
+    }
+    url = sqs.get_queue_url(QueueName="caldp-events")["QueueUrl"]
+    patient_sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"Records": [record]}))
+
+
+def tick():
+    """The event EventBridge sends when a schedule's time has come."""
+    say("stand-in for EventBridge's schedule: its event is put into the queue")
+    rule = events.describe_rule(Name="caldp-overview")["Arn"]
+    event = {"version": "0", "id": str(uuid.uuid4()), "detail-type": "Scheduled Event", "source": "aws.events",
+             "account": "123456789012", "time": "2026-01-01T00:00:00Z", "region": "us-east-1", "resources": [rule], "detail": {}}
+    url = sqs.get_queue_url(QueueName="caldp-events")["QueueUrl"]
+    patient_sqs.send_message(QueueUrl=url, MessageBody=json.dumps(event))
 
 
 def run():
@@ -222,10 +264,9 @@ def run():
     record = json.loads(read(records[0]))
     check(sorted(record["datasets"]) == sorted(datasets), f"the batch record lists {record['datasets']}")
 
-    # The same list delivered again changes nothing.
     before = len(all_jobs())
-    s3.copy_object(Bucket=BUCKET, Key="batches/system.ids", CopySource={"Bucket": BUCKET, "Key": "batches/system.ids"}, MetadataDirective="REPLACE")
-    check(len(all_jobs()) == before, "the same list, put again, submitted jobs again")
+    deliver_again("batches/system.ids")
+    check(len(all_jobs()) == before, "the same event, delivered again, submitted jobs again")
 
     ended = wait(jobs)
     say(f"all jobs ended after {time.monotonic() - started:.0f} s")
@@ -248,6 +289,10 @@ def run():
     check(attempts, f"{BROKEN}: there is no record of attempts")
     say(f"{BROKEN}: verdict: {verdict[:200]}")
     rescue(root)
+    tick()
+    boards = [k for k in keys(BUCKET) if "blackboard/" in k]
+    check(any(k.endswith("blackboard/overview.json") for k in boards), f"the overview: {boards}")
+    say(f"the overview is written: {' '.join(boards)}")
     url = sqs.get_queue_url(QueueName="caldp-dead-letters")["QueueUrl"]
     dead = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
     check(dead["Attributes"]["ApproximateNumberOfMessages"] == "0", "events ended in the dead-letter queue")
