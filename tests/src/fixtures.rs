@@ -51,6 +51,21 @@ pub fn unpack_fixture(dataset: &str, directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Sets every calibration switch of a raw file from `PERFORM` to `OMIT`.
+///
+/// # Panics
+/// When the file cannot be read or written.
+pub fn switch_off(path: &Path) {
+    let mut bytes = std::fs::read(path).expect("the raw file can be read");
+    for card in bytes.chunks_exact_mut(80) {
+        let switch = card[..8].trim_ascii_end().ends_with(b"CORR");
+        if switch && card[8..].starts_with(b"= 'PERFORM") {
+            card[10..20].copy_from_slice(b"'OMIT    '");
+        }
+    }
+    std::fs::write(path, bytes).expect("the raw file can be written");
+}
+
 /// A path in the data that is not bundled, or `None` after saying on stderr that `what` is left
 /// out because `CALDP_TEST_DATA` is not set.
 ///

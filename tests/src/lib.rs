@@ -2,9 +2,9 @@
 //!
 //! [`S3Server`] is an S3 service, [`BatchServer`] an AWS Batch, [`CrdsServer`] a server of CRDS,
 //! [`MastServer`] a MAST, each on a free local port; [`Moto`] is AWS as somebody else wrote it, in a
-//! process of its own; [`LambdaFunction`] runs a function as AWS Lambda does; [`fixtures`] finds the
-//! bundled data. This crate depends on none of the
-//! others, so all of them can use it in their tests.
+//! process of its own; [`LambdaFunction`] runs a function as AWS Lambda does; [`Programs`] are the
+//! calibration programs, real or stood in for; [`fixtures`] finds the bundled data. This crate
+//! depends on none of the others, so all of them can use it in their tests.
 
 #![allow(
     clippy::expect_used,
@@ -20,12 +20,14 @@ mod http;
 mod lambda_function;
 mod mast_server;
 mod moto;
+mod programs;
 mod s3_server;
 
 pub use batch_server::{BatchFault, BatchServer, SubmittedJob};
 pub use crds_server::{CrdsFault, CrdsServer};
-pub use fixtures::{calcos_directory, external_data, fixtures, unpack_fixture};
+pub use fixtures::{calcos_directory, external_data, fixtures, switch_off, unpack_fixture};
 pub use lambda_function::{Invoked, LambdaFunction};
 pub use mast_server::{Asked, MastServer, Seen, Trick};
 pub use moto::Moto;
+pub use programs::Programs;
 pub use s3_server::{Fault, Faults, S3Server};
