@@ -20,6 +20,9 @@ const STANDINS: [(&str, &str); 6] = [
     ("runmultihap", "drizzlepac.py"),
 ];
 
+/// Names a directory with the real HSTCAL, to be run instead of its stand-ins.
+const REAL_HSTCAL: &str = "CALDP_TEST_HSTCAL";
+
 /// A directory of programs.
 #[derive(Debug)]
 pub struct Programs {
@@ -46,6 +49,10 @@ impl Programs {
     /// before it.
     pub fn before(&self, name: &str, script: &str) {
         let call = match STANDINS.iter().find(|(program, _)| *program == name) {
+            Some((program, "hstcal.py")) if std::env::var_os(REAL_HSTCAL).is_some() => {
+                let directory = std::env::var_os(REAL_HSTCAL).unwrap_or_default();
+                format!("'{}'", Path::new(&directory).join(program).display())
+            }
             Some((program, standin)) => {
                 let python = calcos_directory().join("python");
                 let standin = Path::new(env!("CARGO_MANIFEST_DIR"))

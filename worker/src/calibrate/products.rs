@@ -321,12 +321,26 @@ fn stis(input: &str, inventory: &Inventory) -> Vec<Expected> {
     expected
 }
 
+/// Switches of which any one makes calcos write calibrated files.
+const COS_SWITCHES: &[&str] = &[
+    "ALGNCORR", "BACKCORR", "BADTCORR", "BRSTCORR", "DEADCORR", "DGEOCORR", "DOPPCORR", "DQICORR",
+    "FLATCORR", "FLUXCORR", "GEOCORR", "HELCORR", "HVDSCORR", "IGEOCORR", "PHACORR", "PHOTCORR",
+    "RANDCORR", "TDSCORR", "TEMPCORR", "TRCECORR", "WAVECORR", "X1DCORR", "XWLKCORR", "YWLKCORR",
+];
+
 /// calcos: for each raw file the calibrated events and images, for each exposure a spectrum, and
 /// for the association their sum; for acquisition data nothing but the trailer.
 fn cos(input: &str, association: Option<&Association>, inventory: &Inventory) -> Vec<Expected> {
     let mut expected = Vec::new();
     let exposures = exposures(input, association, inventory);
     let mut spectra = false;
+    let calibrated = exposures.iter().any(|exposure| {
+        let performs = |switch: &&str| exposure.header.performs(switch);
+        COS_SWITCHES.iter().any(performs)
+    });
+    if !calibrated && !input.contains("_rawacq") {
+        return expected;
+    }
     for exposure in &exposures {
         if input.contains("_rawacq") {
             expected.push(Expected::OneOf(vec![format!("{}.tra", exposure.name)]));

@@ -1,0 +1,92 @@
+//! An S3 that fails a third of its requests: a run ends well, or fails with the right code after
+//! trying for a bounded time, and never says that it went well when it did not.
+
+use super::world::{World, assert_code};
+use caldp_tests::{Fault, Faults};
+use std::time::{Duration, Instant};
+
+const DATASET: &str = "j8cb02u4q";
+
+/// A run through faults is given up at last; this is far beyond.
+const BOUND: Duration = Duration::from_mins(4);
+
+fn through(kinds: &[Fault], seed: u64) {
+    let world = World::with(DATASET);
+    world.s3.set_faults(Faults::one_in(3, kinds).seeded(seed));
+    let started = Instant::now();
+    let output = world.run(DATASET);
+    let took = started.elapsed();
+    world.s3.set_faults(None);
+    assert!(took < BOUND, "{kinds:?}: {took:?}");
+    match output.status.code() {
+        Some(0) => {
+            assert_eq!(world.state(DATASET), "processed", "{kinds:?}");
+            super::manifest::assert_delivered(&world, DATASET);
+            world.assert_clean();
+        }
+        // Failing to fetch references, inputs or to store are the three ways S3 shows.
+        Some(25..=27) => assert_ne!(world.state(DATASET), "processed", "{kinds:?}"),
+        other => panic!(
+            "{kinds:?}: {other:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
+    }
+    eprintln!("{kinds:?}: {:?} in {took:?}", output.status.code());
+}
+
+#[test]
+fn errors_of_the_service() {
+    through(&[Fault::InternalError], 1);
+    through(&[Fault::SlowDown], 2);
+}
+
+#[test]
+fn connections_that_break() {
+    through(&[Fault::Reset], 3);
+    through(&[Fault::LostAnswer], 4);
+    through(&[Fault::Truncate], 5);
+}
+
+#[test]
+fn everything_at_once_and_late() {
+    let slow = Fault::Slow(Duration::from_millis(300));
+    through(&[slow], 6);
+    through(
+        &[
+            Fault::InternalError,
+            Fault::SlowDown,
+            Fault::Reset,
+            Fault::LostAnswer,
+            slow,
+        ],
+        7,
+    );
+}
+
+#[test]
+fn a_service_that_only_fails_is_given_up_with_the_code_of_what_it_was_for() {
+    let world = World::with(DATASET);
+    let ready = world.home.path().join("ready");
+    let script = format!("touch '{}'; sleep 2", ready.display());
+    world.programs.before("runastrodriz", &script);
+    let started = Instant::now();
+    let child = world
+        .command(DATASET, super::world::Origin::S3)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !ready.exists() {
+        assert!(started.elapsed() < Duration::from_mins(2));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    world.s3.set_faults(Faults::always(Fault::InternalError));
+    let output = child.wait_with_output().unwrap();
+    assert_code(&output, 25);
+    assert!(started.elapsed() < BOUND);
+    world.s3.set_faults(None);
+    // What was said last still stands; a later run puts it right.
+    assert_eq!(world.state(DATASET), "processing");
+    world.programs.before("runastrodriz", "");
+    assert_code(&world.run(DATASET), 0);
+    assert_eq!(world.state(DATASET), "processed");
+}

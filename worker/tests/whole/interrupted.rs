@@ -1,0 +1,191 @@
+//! Runs that are killed, told to stop, or not alone: whatever happened before, the next run ends
+//! where an undisturbed one would have ended.
+
+use super::world::{Origin, World, assert_code, long_variants};
+use caldp_tests::{Fault, Faults};
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const DATASET: &str = "j8cb010b0";
+
+/// How often a run is killed: a handful, or fifty when there is time.
+fn kills() -> u32 {
+    if long_variants() { 50 } else { 5 }
+}
+
+fn start(mut command: Command) -> Child {
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// What the dataset's users see of a run: its products and previews, and that they are processed.
+fn result(world: &World) -> (String, BTreeMap<String, Vec<u8>>, Vec<String>) {
+    let logs = world
+        .keys(DATASET)
+        .into_iter()
+        .filter(|key| key.starts_with("logs/"));
+    (
+        world.state(DATASET),
+        world.delivered(DATASET),
+        logs.collect(),
+    )
+}
+
+/// Processes that run in or below a directory, other than the one that asks.
+fn running_in(directory: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let place = std::fs::read_link(entry.path().join("cwd"));
+        if place.is_ok_and(|place| place.starts_with(directory.join("caldp-work"))) {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            found.push(String::from_utf8_lossy(&command).replace('\0', " "));
+        }
+    }
+    found
+}
+
+/// The same for a while: what was killed may take a moment to be gone.
+fn still_running_in(directory: &Path) -> Vec<String> {
+    for _ in 0..100 {
+        if running_in(directory).is_empty() {
+            return Vec::new();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    running_in(directory)
+}
+
+#[test]
+fn killed_at_any_moment_and_run_again_nothing_is_different() {
+    let undisturbed = World::with(DATASET);
+    let started = Instant::now();
+    assert_code(&undisturbed.run(DATASET), 0);
+    let whole = started.elapsed();
+    let expected = result(&undisturbed);
+    assert_eq!(expected.0, "processed");
+
+    let world = World::with(DATASET);
+    let mut random = fastrand::Rng::with_seed(50);
+    let mut interrupted = 0;
+    for _ in 0..kills() {
+        let mut child = start(world.command(DATASET, Origin::S3));
+        std::thread::sleep(whole.mul_f64(random.f64()));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        interrupted += u32::from(output.status.signal() == Some(9));
+        // Killed, it must not have left a state that is not true.
+        let keys = world.s3.keys("hst");
+        if keys.contains(&format!("messages/dataset-processed/{DATASET}")) {
+            let stored = world.delivered(DATASET);
+            assert!(
+                expected
+                    .1
+                    .iter()
+                    .all(|(name, bytes)| &stored[name] == bytes)
+            );
+        }
+        assert_code(&world.run(DATASET), 0);
+        let again = result(&world);
+        assert_eq!(again.0, expected.0);
+        assert_eq!(again.2, expected.2);
+        let names = |result: &BTreeMap<String, Vec<u8>>| result.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&again.1), names(&expected.1));
+        assert!(again.1 == expected.1, "a product has other bytes");
+        assert_eq!(still_running_in(world.home.path()), [""; 0]);
+        let left = super::world::files_below(&world.home.path().join("caldp-work"));
+        assert!(left.len() <= 1, "{left:?}");
+    }
+    assert!(
+        interrupted >= kills() / 2,
+        "only {interrupted} were in time"
+    );
+    eprintln!("killed {interrupted} runs of {whole:?}, each run again");
+}
+
+/// Tells a run to stop once `moment` has come, and sees how and when it ends.
+fn stopped(world: &World, dataset: &str, moment: impl Fn() -> bool) -> (Output, Duration) {
+    let child = start(world.command(dataset, Origin::S3));
+    for _ in 0..1200 {
+        if moment() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    assert!(moment(), "the moment never came");
+    let started = Instant::now();
+    signal(&child, "TERM");
+    let output = child.wait_with_output().unwrap();
+    (output, started.elapsed())
+}
+
+/// Batch kills 30 s after it has said so; everything must be over well before.
+const IN_TIME: Duration = Duration::from_secs(20);
+
+#[test]
+fn told_to_stop_it_stops_deaf_programs_and_says_so() {
+    let world = World::with(DATASET);
+    let ready = world.home.path().join("ready");
+    // A program that does not listen, with a child that does not listen either.
+    let deaf = format!(
+        "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" & \
+         touch '{}'; while :; do sleep 1; done",
+        ready.display()
+    );
+    world.programs.before("calacs.e", &deaf);
+    let (output, took) = stopped(&world, DATASET, || ready.exists());
+    assert_code(&output, 35);
+    assert!(took < IN_TIME, "{took:?}");
+    assert_eq!(world.state(DATASET), "error");
+    assert_eq!(world.provenance(DATASET)["exit_code"], 35);
+    let log = String::from_utf8_lossy(&world.log(DATASET, "process.txt")).into_owned();
+    assert!(log.contains("SIGTERM"), "{log}");
+    assert_eq!(still_running_in(world.home.path()), [""; 0]);
+    world.assert_clean();
+    eprintln!("stopped in {took:?}");
+}
+
+#[test]
+fn told_to_stop_while_it_transfers_it_stops() {
+    let world = World::with(DATASET);
+    world
+        .s3
+        .set_faults(Faults::always(Fault::Slow(Duration::from_millis(1500))));
+    let (output, took) = stopped(&world, DATASET, || world.s3.count("GetObject") > 0);
+    assert_code(&output, 35);
+    assert!(took < IN_TIME, "{took:?}");
+    world.s3.set_faults(None);
+    assert_eq!(world.state(DATASET), "error");
+}
+
+#[test]
+fn two_runs_of_one_dataset_at_once_both_end_well_with_one_result() {
+    let undisturbed = World::with(DATASET);
+    assert_code(&undisturbed.run(DATASET), 0);
+    let expected = result(&undisturbed);
+
+    // On one machine with one cache, several times at different distances.
+    for milliseconds in [0, 150, 400] {
+        let world = World::with(DATASET);
+        let first = start(world.command(DATASET, Origin::S3));
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        let second = start(world.command(DATASET, Origin::S3));
+        for child in [first, second] {
+            assert_code(&child.wait_with_output().unwrap(), 0);
+        }
+        assert!(result(&world) == expected, "after {milliseconds} ms");
+        world.assert_clean();
+    }
+}

@@ -1,0 +1,229 @@
+//! How the real programs were seen to end, and what the worker makes of each: a status is no
+//! proof of products, and no failure may leave a dataset that looks processed.
+
+use super::world::{World, assert_code};
+use caldp_tests::{switch_off, unpack_fixture};
+use std::fs;
+use std::path::Path;
+
+/// Something that happens to a program, and how it and the run end.
+struct Case {
+    program: &'static str,
+    dataset: &'static str,
+    /// Lines of shell before the program starts.
+    before: &'static str,
+    /// What the log says of the program's end.
+    ends: &'static str,
+    /// The exit code of the run.
+    code: i32,
+}
+
+const fn case(
+    (program, dataset): (&'static str, &'static str),
+    before: &'static str,
+    ends: &'static str,
+) -> Case {
+    let code = match program.as_bytes() {
+        b"runastrodriz" => 24,
+        _ => 23,
+    };
+    Case {
+        program,
+        dataset,
+        before,
+        ends,
+        code,
+    }
+}
+
+const CALACS: (&str, &str) = ("calacs.e", "j8cb010b0");
+const CALWF3: (&str, &str) = ("calwf3.e", "ib8t01010");
+const CS0: (&str, &str) = ("cs0.e", "octka7040");
+const CALCOS: (&str, &str) = ("calcos", "lbgu18010");
+const DRIZZLE: (&str, &str) = ("runastrodriz", "j8cb010b0");
+
+/// Reads every case, so that one failure does not hide the others.
+fn check(cases: &[Case]) {
+    let world = World::new();
+    for case in cases {
+        world.add(case.dataset);
+        world.programs.before(case.program, case.before);
+        fails(&world, case);
+        world.programs.before(case.program, "");
+    }
+}
+
+fn fails(world: &World, case: &Case) {
+    let Case {
+        program, dataset, ..
+    } = case;
+    let about = format!("{program} after `{}`", case.before);
+    let output = world.run(dataset);
+    assert_eq!(output.status.code(), Some(case.code), "{about}");
+    assert_eq!(world.state(dataset), "error", "{about}");
+    let log = String::from_utf8_lossy(&world.log(dataset, "process.txt")).into_owned();
+    let end = log
+        .lines()
+        .find(|line| line.starts_with(&format!("`{program} ")));
+    assert!(
+        end.is_some_and(|line| line.contains(case.ends)),
+        "{about}: {log}"
+    );
+    assert_eq!(world.provenance(dataset)["exit_code"], case.code, "{about}");
+    for key in world.keys(dataset) {
+        let kept = key.starts_with("logs/") || key.starts_with("failed/");
+        assert!(kept && !key.contains("_tmp"), "{about}: {key} was stored");
+    }
+    world.assert_clean();
+}
+
+#[test]
+fn a_reference_that_the_program_does_not_find() {
+    check(&[
+        case(CALACS, "unset jref", "status 2 "),
+        case(CALACS, "jref=${jref%/}", "status 2 "),
+        case(CALACS, "jref=/nowhere/", "status 2 "),
+        case(CALWF3, "unset iref", "status 115 "),
+        case(CALWF3, "iref=${iref%/}", "status 115 "),
+        case(CS0, "unset oref", "status 2 "),
+        case(CS0, "oref=${oref%/}", "status 2 "),
+        case(CALCOS, "unset lref", "status 1 "),
+        case(DRIZZLE, "unset jref", "status 1 "),
+    ]);
+}
+
+#[test]
+fn an_output_that_is_there_already() {
+    check(&[
+        case(
+            CALACS,
+            "cp j8cb01u2q_raw.fits j8cb01u2q_flt.fits",
+            "status 2 ",
+        ),
+        case(
+            CALWF3,
+            "cp ib8t01a1q_raw.fits ib8t01a1q_flt.fits",
+            "status 2 ",
+        ),
+        case(CS0, "cp octka7040_raw.fits octka7040_flt.fits", "status 2 "),
+        case(CALCOS, "touch lbgu18q1q_flt.fits", "status 1 "),
+    ]);
+}
+
+/// An archive of a dataset's raw files after something was done to them.
+fn changed(dataset: &str, change: impl Fn(&Path)) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    unpack_fixture(dataset, folder.path());
+    change(folder.path());
+    archive_of(folder.path())
+}
+
+fn archive_of(folder: &Path) -> Vec<u8> {
+    let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let mut archive = tar::Builder::new(gzip);
+    archive.append_dir_all("", folder).unwrap();
+    archive.into_inner().unwrap().finish().unwrap()
+}
+
+#[test]
+fn switches_that_are_all_off_give_no_products_and_no_failure() {
+    for dataset in ["j8cb010b0", "ib8t02a3q", "octka7040", "lbgu17qnq"] {
+        let world = World::new();
+        let archive = changed(dataset, |folder| {
+            for entry in fs::read_dir(folder).unwrap() {
+                switch_off(&entry.unwrap().path());
+            }
+        });
+        world.put_archive(dataset, archive);
+        assert_code(&world.run(dataset), 0);
+        assert_eq!(world.state(dataset), "processed");
+        let products = world.delivered(dataset).into_keys();
+        let made: Vec<String> = products
+            .filter(|name| !name.contains("_raw") && !name.contains("_asn"))
+            .filter(|name| !name.ends_with(".tra"))
+            .collect();
+        assert!(made.is_empty(), "{dataset}: {made:?}");
+        let notes = world.provenance(dataset)["notes"].to_string();
+        assert!(notes.contains("switches are off"), "{notes}");
+    }
+}
+
+#[test]
+fn acquisition_data_are_processed_though_calcos_ends_with_5() {
+    let world = World::with("lbgu19qaq");
+    assert_code(&world.run("lbgu19qaq"), 0);
+    assert_eq!(world.state("lbgu19qaq"), "processed");
+    let log = String::from_utf8_lossy(&world.log("lbgu19qaq", "process.txt")).into_owned();
+    assert!(log.contains("failed with status 5"), "{log}");
+}
+
+#[test]
+fn a_member_that_was_never_there_is_named() {
+    for (dataset, member, code) in [
+        ("j8cb010b0", "j8cb01u3q", 23),
+        ("ib8t01010", "ib8t01a2q", 23),
+        ("lbgu18010", "lbgu18q2q", 23),
+    ] {
+        let world = World::new();
+        let suffix = if dataset.starts_with('l') {
+            "rawtag"
+        } else {
+            "raw"
+        };
+        let archive = changed(dataset, |folder| {
+            fs::remove_file(folder.join(format!("{member}_{suffix}.fits"))).unwrap();
+        });
+        world.put_archive(dataset, archive);
+        let output = world.run(dataset);
+        assert_code(&output, code);
+        assert_eq!(world.state(dataset), "error");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains(&format!("lists exposure {member}")), "{text}");
+    }
+}
+
+#[test]
+fn exposures_without_an_association_are_calibrated_one_by_one() {
+    // Called with both, cs0.e would end well with the first one's data under the second's name.
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    for dataset in ["octka6030", "octka7040"] {
+        unpack_fixture(dataset, folder.path());
+    }
+    world.put_archive("octka9990", archive_of(folder.path()));
+    assert_code(&world.run("octka9990"), 0);
+    let delivered = world.delivered("octka9990");
+    for dataset in ["octka6030", "octka7040"] {
+        let product = &delivered[&format!("{dataset}_flt.fits")];
+        let raw = &delivered[&format!("{dataset}_raw.fits")];
+        assert!(product == raw, "{dataset} has the data of another");
+    }
+}
+
+#[test]
+fn a_reference_path_too_long_for_hstcal_is_refused_before_it_aborts() {
+    let world = World::with("j8cb02u4q");
+    let cache = world.home.path().join("c".repeat(200)).join("d".repeat(40));
+    let mut command = world.command("j8cb02u4q", super::world::Origin::S3);
+    let output = command.env("CRDS_PATH", &cache).output().unwrap();
+    assert_code(&output, 27);
+    assert_eq!(world.state("j8cb02u4q"), "error");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("hint: set CRDS_PATH"), "{text}");
+}
+
+#[test]
+fn after_a_failure_the_next_run_starts_clean_and_leaves_no_trace_of_it() {
+    let world = World::with("j8cb010b0");
+    world.programs.before("runastrodriz", "exit 1");
+    assert_code(&world.run("j8cb010b0"), 24);
+    assert_eq!(world.state("j8cb010b0"), "error");
+    world.programs.before("runastrodriz", "");
+    assert_code(&world.run("j8cb010b0"), 0);
+    assert_eq!(world.state("j8cb010b0"), "processed");
+    let keys = world.keys("j8cb010b0");
+    assert!(
+        !keys.iter().any(|key| key.starts_with("failed/")),
+        "{keys:?}"
+    );
+}
