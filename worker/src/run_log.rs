@@ -15,6 +15,23 @@ pub struct RunLog(Arc<Mutex<Targets>>);
 struct Targets {
     file: Option<File>,
     console: Console,
+    /// What is to be added to the file once it may change again.
+    held: Option<Vec<u8>>,
+}
+
+/// While this lives, the log's file does not change.
+#[derive(Debug)]
+#[must_use = "the file changes again when this is dropped"]
+pub struct Held(RunLog);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut targets = self.0.targets();
+        if let (Some(held), Some(file)) = (targets.held.take(), &mut targets.file) {
+            // It was shown on the console; whether the file takes it decides nothing any more.
+            let _ = file.write_all(&held);
+        }
+    }
 }
 
 /// Whether the log is also shown on the console.
@@ -44,8 +61,20 @@ impl RunLog {
         Ok(())
     }
 
+    /// Leaves the file as it is until the answer is dropped, so that it can be stored; what is
+    /// written meanwhile is added then.
+    pub fn hold(&self) -> Held {
+        self.targets().held.get_or_insert_default();
+        Held(self.clone())
+    }
+
     fn new(file: Option<File>, console: Console) -> Self {
-        Self(Arc::new(Mutex::new(Targets { file, console })))
+        let held = None;
+        Self(Arc::new(Mutex::new(Targets {
+            file,
+            console,
+            held,
+        })))
     }
 
     fn targets(&self) -> MutexGuard<'_, Targets> {
@@ -60,9 +89,14 @@ impl RunLog {
             // The file is the record; a closed terminal is not worth a dataset.
             let _ = io::stderr().lock().write_all(block);
         }
-        match &mut targets.file {
-            Some(file) => file.write_all(block),
-            None => Ok(()),
+        let Targets { file, held, .. } = &mut *targets;
+        match (file, held) {
+            (Some(_), Some(held)) => {
+                held.extend_from_slice(block);
+                Ok(())
+            }
+            (Some(file), None) => file.write_all(block),
+            (None, _) => Ok(()),
         }
     }
 }
@@ -91,5 +125,19 @@ mod tests {
         log.write(b"one\n").unwrap();
         log.clone().write(b"\xff\xfe\n").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"one\n\xff\xfe\n");
+    }
+
+    #[test]
+    fn a_held_file_changes_only_afterwards() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("process.txt");
+        let log = RunLog::create(&path, Console::Quiet).unwrap();
+        log.write(b"before\n").unwrap();
+        let held = log.hold();
+        log.write(b"meanwhile\n").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"before\n");
+        drop(held);
+        log.write(b"after\n").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"before\nmeanwhile\nafter\n");
     }
 }

@@ -59,16 +59,23 @@ impl Run<'_> {
         let files = [Files {
             area: Area::Failed,
             folder: workspace.data(),
-            names: inputs.collect(),
+            // A program may have removed what it was given.
+            names: inputs
+                .filter(|name| workspace.data().join(name).is_file())
+                .collect(),
         }];
+        // Whatever becomes of the inputs, the logs say why the run failed.
+        let mut kept = Ok(());
         if !self.cancel.is_cancelled() {
             let stored = self.unless_cancelled(Step::Delivery, Box::pin(delivery.store(&files)));
             match stored.await {
-                Ok(stored) => self.record.outputs = stored.map_err(not_stored)?,
+                Ok(Ok(stored)) => self.record.outputs = stored,
+                Ok(Err(error)) => kept = Err(not_stored(error)),
                 Err(told_to_stop) => tracing::warn!("inputs are not kept: {told_to_stop}"),
             }
         }
-        self.deliver_logs(workspace, delivery).await.map(drop)
+        self.deliver_logs(workspace, delivery).await?;
+        kept
     }
 
     async fn deliver_logs(
@@ -80,6 +87,8 @@ impl Run<'_> {
         let path = workspace.logs().join("provenance.json");
         let text = serde_json::to_vec_pretty(&self.record).map_err(not_stored)?;
         std::fs::write(path, text).map_err(not_stored)?;
+        // What is said while a log is stored would make it another file than the one begun.
+        let _held = self.log.hold();
         let files = Files {
             area: Area::Logs,
             folder: workspace.logs(),

@@ -254,6 +254,7 @@ fn no_secret_is_written_anywhere() {
     let output = world
         .command(DATASET, Origin::Mast)
         .envs(secrets)
+        .env("RUST_LOG", "debug")
         .output()
         .unwrap();
     assert_code(&output, 0);

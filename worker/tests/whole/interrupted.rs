@@ -104,10 +104,12 @@ fn killed_at_any_moment_and_run_again_nothing_is_different() {
         let names = |result: &BTreeMap<String, Vec<u8>>| result.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&again.1), names(&expected.1));
         assert!(again.1 == expected.1, "a product has other bytes");
+        // A program whose run was killed goes on to its end, in a directory that is no one's.
         assert_eq!(still_running_in(world.home.path()), [""; 0]);
-        let left = super::world::files_below(&world.home.path().join("caldp-work"));
-        assert!(left.len() <= 1, "{left:?}");
     }
+    // Such a directory goes with the next run that finds it still.
+    assert_code(&world.run(DATASET), 0);
+    world.assert_clean();
     assert!(
         interrupted >= kills() / 2,
         "only {interrupted} were in time"

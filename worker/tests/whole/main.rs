@@ -3,7 +3,7 @@
 //! servers are real HTTP servers on 127.0.0.1, `calcos` is the real one, the programs that no
 //! package registry has are stand-ins.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod faults;
 mod hostile;

@@ -94,15 +94,14 @@ fn assert_references(world: &World, dataset: &str, facts: &Value) {
     }
 }
 
-/// The layouts there are.
-const LAYOUTS: &[Layout] = &[Layout::Tree];
+const LAYOUTS: [Layout; 2] = [Layout::Tree, Layout::Calcloud];
 
 /// Each kind of input and each layout; all pairs of them when there is time.
 fn everywhere(dataset: &str) {
     for (n, from) in Origin::ALL.into_iter().enumerate() {
-        for (m, layout) in LAYOUTS.iter().enumerate() {
+        for (m, layout) in LAYOUTS.into_iter().enumerate() {
             if long_variants() || (n + m) % LAYOUTS.len() == 0 {
-                gives_its_products(dataset, from, *layout);
+                gives_its_products(dataset, from, layout);
             }
         }
     }
@@ -113,8 +112,8 @@ fn once_in_each_layout(dataset: &str, origins: [Origin; 2]) {
     if long_variants() {
         return everywhere(dataset);
     }
-    for (layout, from) in LAYOUTS.iter().zip(origins) {
-        gives_its_products(dataset, from, *layout);
+    for (layout, from) in LAYOUTS.into_iter().zip(origins) {
+        gives_its_products(dataset, from, layout);
     }
 }
 

@@ -33,8 +33,6 @@ pub(crate) enum Layout {
 }
 
 impl Layout {
-    pub(crate) const ALL: [Self; 2] = [Self::Tree, Self::Calcloud];
-
     fn name(self) -> &'static str {
         match self {
             Self::Tree => "tree",
