@@ -44,9 +44,44 @@ impl Header {
             .map(|(_, v)| v.as_str())
     }
 
+    /// Begins to fill the header anew, in the space of the pairs it has.
+    pub(crate) fn refill(&mut self) -> Refill<'_> {
+        Refill {
+            entries: &mut self.entries,
+            filled: 0,
+        }
+    }
+
     /// All pairs, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
         self.entries.iter().map(|(k, v)| (k.as_str(), v.as_str()))
+    }
+}
+
+/// A header that is being filled anew.
+#[derive(Debug)]
+pub(crate) struct Refill<'h> {
+    entries: &'h mut Vec<(String, String)>,
+    filled: usize,
+}
+
+impl Refill<'_> {
+    /// An empty key and an empty value, the next pair.
+    pub(crate) fn next_entry(&mut self) -> (&mut String, &mut String) {
+        let place = self.filled;
+        if place >= self.entries.len() {
+            self.entries.resize_with(place + 1, Default::default);
+        }
+        self.filled += 1;
+        let (key, value) = &mut self.entries[place];
+        key.clear();
+        value.clear();
+        (key, value)
+    }
+
+    /// Ends; the last pair was not needed.
+    pub(crate) fn finish(self) {
+        self.entries.truncate(self.filled.saturating_sub(1));
     }
 }
 

@@ -12,7 +12,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write};
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::Args;
@@ -32,17 +32,75 @@ const MAX_CONTEXTS: usize = 64;
 /// How much is read and written at once, in bytes.
 const BUFFER: usize = 1 << 18;
 
-/// One line.
-#[derive(Deserialize)]
+/// One line, but for its header.
+#[derive(Default)]
 struct Line<'l> {
-    #[serde(borrow)]
-    id: &'l RawValue,
-    #[serde(borrow, default)]
+    id: Option<&'l RawValue>,
     context: Option<Cow<'l, str>>,
-    #[serde(default)]
     path: Path,
-    header: Fields,
 }
+
+/// Reads a line, its header into space that earlier lines have used.
+struct LineInto<'h>(&'h mut Header);
+
+impl<'de> DeserializeSeed<'de> for LineInto<'_> {
+    type Value = Line<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Line<'de>, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for LineInto<'_> {
+    type Value = Line<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with `id` and `header`")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Line<'de>, A::Error> {
+        let mut line = Line::default();
+        let mut has_header = false;
+        while let Some(field) = map.next_key::<Field>()? {
+            match field {
+                Field::Id => line.id = Some(map.next_value()?),
+                Field::Context => {
+                    line.context = map.next_value::<Option<Text<'de>>>()?.map(|text| text.0)
+                }
+                Field::Path => line.path = map.next_value()?,
+                Field::Header => {
+                    map.next_value_seed(FieldsInto(&mut *self.0))?;
+                    has_header = true;
+                }
+                Field::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if line.id.is_none() {
+            return Err(serde::de::Error::missing_field("id"));
+        }
+        if !has_header {
+            return Err(serde::de::Error::missing_field("header"));
+        }
+        Ok(line)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "lowercase")]
+enum Field {
+    Id,
+    Context,
+    Path,
+    Header,
+    #[serde(other)]
+    Other,
+}
+
+/// A text, borrowed where nothing in it is escaped.
+#[derive(Deserialize)]
+struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 
 /// How a header is looked up.
 #[derive(Deserialize, Clone, Copy, Default)]
@@ -53,74 +111,92 @@ enum Path {
     Raw,
 }
 
-/// A header, its values as Python's `str()` would write them.
-struct Fields(Header);
+/// Reads a header, its values as Python's `str()` would write them.
+struct FieldsInto<'h>(&'h mut Header);
 
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(FieldsVisitor)
+impl<'de> DeserializeSeed<'de> for FieldsInto<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
+impl<'de> Visitor<'de> for FieldsInto<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object of header keywords")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-        let mut header = Header::new();
-        while let Some((key, Text(value))) = map.next_entry::<String, Text>()? {
-            header.push(key, value);
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut entries = self.0.refill();
+        loop {
+            let (key, value) = entries.next_entry();
+            if map.next_key_seed(TextInto(key))?.is_none() {
+                entries.finish();
+                return Ok(());
+            }
+            map.next_value_seed(TextInto(value))?;
         }
-        Ok(Fields(header))
     }
 }
 
-/// A scalar as text.
-struct Text(String);
+/// Reads a scalar as text.
+struct TextInto<'t>(&'t mut String);
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
+impl<'de> DeserializeSeed<'de> for TextInto<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct TextVisitor;
-
-impl Visitor<'_> for TextVisitor {
-    type Value = Text;
+impl Visitor<'_> for TextInto<'_> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string, a number, true, false or null")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.0.push_str(text);
+        Ok(())
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Text, E> {
-        Ok(Text(if value { "True" } else { "False" }.to_owned()))
+    fn visit_bool<E>(self, value: bool) -> Result<(), E> {
+        self.0.push_str(if value { "True" } else { "False" });
+        Ok(())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
+    fn visit_i64<E>(self, value: i64) -> Result<(), E> {
+        self.0.push_str(&value.to_string());
+        Ok(())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Text, E> {
-        Ok(Text(value.to_string()))
+    fn visit_u64<E>(self, value: u64) -> Result<(), E> {
+        self.0.push_str(&value.to_string());
+        Ok(())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Text, E> {
-        Ok(Text(float_text(value)))
+    fn visit_f64<E>(self, value: f64) -> Result<(), E> {
+        self.0.push_str(&float_text(value));
+        Ok(())
     }
 
-    fn visit_unit<E: serde::de::Error>(self) -> Result<Text, E> {
-        Ok(Text("None".to_owned()))
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.0.push_str("None");
+        Ok(())
     }
+}
+
+/// Reads one line.
+fn read<'l>(line: &'l [u8], header: &mut Header) -> serde_json::Result<Line<'l>> {
+    let mut json = serde_json::Deserializer::from_slice(line);
+    let read = LineInto(header).deserialize(&mut json)?;
+    json.end()?;
+    Ok(read)
 }
 
 /// Contexts that lines name, loaded once each.
@@ -195,6 +271,7 @@ pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, 
     };
     let mut malformed = 0_u64;
     let mut line = Vec::new();
+    let mut header = Header::new();
     let mut number = 0_u64;
     loop {
         line.clear();
@@ -216,7 +293,7 @@ pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, 
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let parsed: Line<'_> = match serde_json::from_slice(&line) {
+        let parsed = match read(&line, &mut header) {
             Ok(parsed) => parsed,
             Err(error) => {
                 malformed += 1;
@@ -234,17 +311,16 @@ pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, 
             Path::Raw => LookupPath::AsGiven,
         };
         match contexts.lookups(client, name).await {
-            Ok(lookups) => match lookups.best_references(&parsed.header.0, path, types) {
-                Ok(answers) => answer(&mut out, parsed.id, &answers, &args.skip_types)?,
-                Err(error) => refuse(&mut out, Some(parsed.id), &error.to_string())?,
+            Ok(lookups) => match lookups.best_references(&header, path, types) {
+                Ok(answers) => {
+                    let id = parsed.id.map_or("null", RawValue::get);
+                    answer(&mut out, id, &answers, &args.skip_types)?;
+                }
+                Err(error) => refuse(&mut out, parsed.id, &error.to_string())?,
             },
             Err(error) => {
                 malformed += 1;
-                refuse(
-                    &mut out,
-                    Some(parsed.id),
-                    &format!("line {number}: {error}"),
-                )?;
+                refuse(&mut out, parsed.id, &format!("line {number}: {error}"))?;
             }
         }
     }
@@ -291,12 +367,12 @@ fn refuse(out: &mut impl Write, id: Option<&RawValue>, error: &str) -> io::Resul
 
 fn answer(
     out: &mut impl Write,
-    id: &RawValue,
+    id: &str,
     answers: &BestReferences,
     skipped: &[String],
 ) -> io::Result<()> {
     out.write_all(b"{\"id\":")?;
-    out.write_all(id.get().as_bytes())?;
+    out.write_all(id.as_bytes())?;
     out.write_all(b",\"bestrefs\":{")?;
     let mut first = true;
     for (reference_type, outcome) in answers.iter() {
@@ -356,15 +432,28 @@ mod tests {
     #[test]
     fn values_become_the_texts_of_python() {
         let line = br#"{"id": [1], "header": {"a": "x", "b": 1, "c": 1.0, "d": 1e20, "e": true, "f": null, "g": -7, "a": "y"}}"#;
-        let line: Line<'_> = serde_json::from_slice(line).unwrap();
-        let values: Vec<&str> = line.header.0.iter().map(|(_, value)| value).collect();
+        let mut header: Header = [("k".to_owned(), "v".to_owned())]
+            .into_iter()
+            .cycle()
+            .take(20)
+            .collect();
+        let line = read(line, &mut header).unwrap();
+        let values: Vec<&str> = header.iter().map(|(_, value)| value).collect();
         assert_eq!(
             values,
             ["x", "1", "1.0", "1e+20", "True", "None", "-7", "y"]
         );
-        assert_eq!(line.id.get(), "[1]");
-        for bad in ["{}", "[]", r#"{"id":1}"#, r#"{"id":1,"header":{"a":[]}}"#] {
-            assert!(serde_json::from_str::<Line<'_>>(bad).is_err(), "{bad}");
+        assert_eq!(line.id.unwrap().get(), "[1]");
+        for bad in [
+            "{}",
+            "[]",
+            r#"{"id":1}"#,
+            r#"{"header":{}}"#,
+            r#"{"id":1,"header":{"a":[]}}"#,
+            r#"{"id":1,"header":{}} x"#,
+            r#"{"id":1,"context":2,"header":{}}"#,
+        ] {
+            assert!(read(bad.as_bytes(), &mut header).is_err(), "{bad}");
         }
     }
 
