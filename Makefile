@@ -1,11 +1,15 @@
 # Every chore of the project. `make demo` and `make test` need nothing but a Debian machine with git and cargo.
 
 HOST   := $(shell rustc -vV | sed -n 's/^host: //p')
-STATIC := target/$(HOST)/release/caldp
 ZIP    := mkdir -p target/lambda && rm -f target/lambda/bootstrap.zip && \
 	zip --quiet --junk-paths target/lambda/bootstrap.zip target/$(HOST)/release/bootstrap
 
-.PHONY: demo test deny static help lambda image test-image test-infra test-system test-localstack test-all release
+RELEASE := target/$(HOST)/release
+STATIC := $(RELEASE)/caldp
+# Where `make install` puts things: for everybody if root asks, else for oneself.
+PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
+
+.PHONY: demo test deny static install uninstall help lambda image test-image test-infra test-system test-localstack test-all release
 
 help: ## list the chores
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
@@ -28,6 +32,13 @@ release: ## both of the above and below in one build
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) \
 		--package caldp-worker --package caldp-trigger --bin caldp --bin bootstrap
 	$(ZIP)
+
+install: ## caldp and crds with all their names, completions and manual pages: PREFIX=<directory>, DESTDIR
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-worker --bin caldp --package crds-core --bin crds
+	worker/install.sh install $(RELEASE) $(abspath $(PREFIX))
+
+uninstall: ## what `make install` with the same PREFIX put there
+	worker/install.sh uninstall $(abspath $(PREFIX))
 
 lambda: ## the trigger's zip, for infra/
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-trigger --bin bootstrap

@@ -30,8 +30,9 @@ status=0
 { cargo test --workspace --no-fail-fast 2>&1 || echo "cargo-test-failed"; } | tee "$log"
 grep -qx cargo-test-failed "$log" && status=1
 
-# What people type to run the image.
+# What people type: the wrappers of the image, and what `make install` installs.
 tests/wrappers.sh || status=1
+tests/install.sh target/debug || status=1
 
 count() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) } END { print n + 0 }' "$log"; }
 real="without the real CRDS rules"

@@ -172,7 +172,10 @@ fn with_nothing_installed_every_lack_has_a_remedy() {
         text.contains("warning  calacs.e: not found in PATH\n           hint: HSTCAL provides it"),
         "{text}"
     );
-    assert!(text.ends_with("problems: a run would fail.\n"), "{text}");
+    assert!(
+        text.contains("problems: a run would fail.\nhint: worker/docs/native.md"),
+        "{text}"
+    );
     assert!(output.stderr.is_empty());
 }
 

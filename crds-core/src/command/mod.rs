@@ -17,7 +17,7 @@ mod sync;
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -31,7 +31,12 @@ use crate::config::ConfigError;
 /// Settings are environment variables; `crds env` shows them. Results go to stdout, everything
 /// else to stderr.
 #[derive(Debug, Parser)]
-#[command(name = "crds", version, disable_help_subcommand = true)]
+#[command(
+    name = "crds",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
 struct Cli {
     #[command(flatten)]
     shared: options::Shared,
@@ -52,13 +57,27 @@ enum Command {
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
+        /// For which of the names that this program answers to
+        #[arg(default_value = PROGRAM)]
+        name: String,
     },
     /// Prints the manual page of crds, or of one of its commands
     Man {
         /// The command
         command: Option<String>,
+        /// Writes the pages of all commands into this folder instead
+        #[arg(long, conflicts_with = "command")]
+        directory: Option<PathBuf>,
     },
+    /// Prints the names that this program answers to, one on each line
+    #[command(hide = true)]
+    Names,
 }
+
+const PROGRAM: &str = "crds";
+
+/// The names that stand for one of its commands.
+const NAMES: [(&str, &str); 2] = [("crds_s3_get", "s3-get"), ("crds_s3_set", "s3-set")];
 
 /// Why a command ends early.
 #[derive(Debug)]
@@ -154,10 +173,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// `crds_s3_get ...` is `crds s3-get ...`.
 fn as_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let program = arguments.first().map(Path::new).and_then(Path::file_name);
-    let command = match program.and_then(std::ffi::OsStr::to_str) {
-        Some("crds_s3_get") => "s3-get",
-        Some("crds_s3_set") => "s3-set",
-        _ => return arguments,
+    let name = program.and_then(std::ffi::OsStr::to_str);
+    let Some((_, command)) = NAMES.iter().find(|(known, _)| Some(*known) == name) else {
+        return arguments;
     };
     arguments.insert(1, command.into());
     arguments
@@ -167,11 +185,15 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let Cli { shared, command } = cli;
     // What needs no settings works with bad ones.
     match &command {
-        Command::Completions { shell } => {
-            clap_complete::generate(*shell, &mut Cli::command(), "crds", &mut std::io::stdout());
+        Command::Completions { shell, name } => return completions(*shell, name),
+        Command::Man { command, directory } => {
+            return manual(command.as_deref(), directory.as_deref());
+        }
+        Command::Names => {
+            let names = NAMES.map(|(name, _)| name).join("\n");
+            writeln!(std::io::stdout(), "{PROGRAM}\n{names}")?;
             return Ok(0);
         }
-        Command::Man { command } => return manual(command.as_deref()),
         Command::S3Set(args) => return s3_set::run(args),
         _ => {}
     }
@@ -204,13 +226,33 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Command::Matches(args) => matches::run(&args, config, json).await,
             Command::Env(args) => env::run(&args, &config, json),
             Command::S3Get(args) => s3_get::run(&args, config).await,
-            Command::S3Set(_) | Command::Completions { .. } | Command::Man { .. } => Ok(0),
+            Command::S3Set(_)
+            | Command::Completions { .. }
+            | Command::Man { .. }
+            | Command::Names => Ok(0),
         }
     })
 }
 
-fn manual(command: Option<&str>) -> Result<u8, Failure> {
+fn completions(shell: clap_complete::Shell, name: &str) -> Result<u8, Failure> {
+    let all = Cli::command();
+    let known = NAMES.iter().find(|(known, _)| *known == name);
+    let mut command = match known.and_then(|(_, command)| all.find_subcommand(command)) {
+        Some(command) => command.clone(),
+        None if name == PROGRAM => all,
+        None => return Err(Failure::usage(format!("this program has no name {name}"))),
+    };
+    clap_complete::generate(shell, &mut command, name, &mut std::io::stdout());
+    Ok(0)
+}
+
+fn manual(command: Option<&str>, directory: Option<&Path>) -> Result<u8, Failure> {
     let mut all = Cli::command();
+    if let Some(directory) = directory {
+        clap_mangen::generate_to(all, directory)
+            .map_err(|error| Failure::fatal(format!("{}: {error}", directory.display())))?;
+        return Ok(0);
+    }
     all.build();
     let page = match command {
         None => &all,

@@ -16,7 +16,13 @@ use std::time::Duration;
 
 /// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
 #[derive(Debug, Parser)]
-#[command(name = "caldp", version, max_term_width = 100)]
+#[command(
+    name = "caldp",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = HELP
+)]
 pub(super) struct Caldp {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -39,8 +45,27 @@ pub(super) enum Command {
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+        /// For which of the names that this program answers to
+        #[arg(default_value = "caldp")]
+        name: String,
     },
+    /// Print the manual page of caldp, or of one of its commands
+    Man {
+        /// The command
+        command: Option<String>,
+        /// Write the pages of all commands into this directory instead
+        #[arg(long, conflicts_with = "command")]
+        directory: Option<PathBuf>,
+    },
+    /// Print the names that this program answers to, one on each line
+    #[command(hide = true)]
+    Names,
 }
+
+const HELP: &str = "\
+Each command is also a program of its own, caldp-<command>, where `make install` was run.
+First steps: `caldp doctor` says what is missing; worker/docs/native.md leads from nothing to a
+calibrated dataset.";
 
 const PROCESS_HELP: &str = "\
 Examples:

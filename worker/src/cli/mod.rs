@@ -7,18 +7,24 @@ mod arguments;
 mod batches;
 mod child;
 mod doctor;
+mod names;
 mod process;
 
 use arguments::{Caldp, Command};
-use clap::{CommandFactory as _, Parser as _};
-use std::ffi::OsString;
+use caldp_core::exit_code::ExitCode as Code;
+use clap::FromArgMatches as _;
+use std::ffi::{OsStr, OsString};
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Runs the command that `arguments`, the program's name first, ask for.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = spelled_out(arguments.into_iter().collect());
-    let cli = match Caldp::try_parse_from(&arguments) {
+    let (arguments, command) = spelled_out(arguments.into_iter().collect());
+    let parsed = names::definition(command.as_deref())
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Caldp::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Nothing else can be done about a console that is gone.
@@ -31,29 +37,55 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::ProcessAws(arguments) => process::run(&arguments.into()),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Trigger(command) => batches::run(&command),
-        Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Caldp::command(),
-                "caldp",
-                &mut std::io::stdout(),
-            );
-            ExitCode::SUCCESS
+        Command::Completions { shell, name } => print(
+            names::completions(shell, &name),
+            &name,
+            "a name of this program",
+        ),
+        Command::Man {
+            directory: Some(directory),
+            ..
+        } => match names::pages(&directory) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("caldp: {}: {error}", directory.display());
+                ExitCode::FAILURE
+            }
+        },
+        Command::Man { command, .. } => {
+            let page = names::page(command.as_deref());
+            print(page, &command.unwrap_or_default(), "a command")
+        }
+        Command::Names => {
+            let names = names::all().join("\n") + "\n";
+            print(Some(names.into_bytes()), "", "")
         }
     }
 }
 
-/// `caldp-process x` becomes `caldp process x`.
-fn spelled_out(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    let Some(program) = arguments.first() else {
-        return vec!["caldp".into()];
+/// Writes what was asked for to standard output, or says that `name` is not `what`.
+fn print(text: Option<Vec<u8>>, name: &str, what: &str) -> ExitCode {
+    let Some(text) = text else {
+        let names = names::all().join(" ");
+        eprintln!("caldp: {name:?} is not {what}\nhint: the names are {names}");
+        return ExitCode::from(Code::CommandLine.number());
     };
-    let name = Path::new(program).file_name().unwrap_or(program);
-    if let Some(command) = name.to_str().and_then(|name| name.strip_prefix("caldp-")) {
-        let command = command.to_owned();
+    // A closed pipe is the reader's choice.
+    let _ = std::io::stdout().write_all(&text);
+    ExitCode::SUCCESS
+}
+
+/// `caldp-process x` becomes `caldp process x`; which command that was, if it was one.
+fn spelled_out(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<String>) {
+    let program = arguments.first().map(Path::new).and_then(Path::file_name);
+    let command = program
+        .and_then(OsStr::to_str)
+        .and_then(names::command_of)
+        .map(str::to_owned);
+    if let Some(command) = &command {
         arguments.splice(..1, ["caldp".into(), command.into()]);
     }
-    arguments
+    (arguments, command)
 }
 
 #[cfg(test)]
@@ -69,16 +101,20 @@ mod tests {
     fn every_name_of_the_binary_is_a_command() {
         assert_eq!(
             spelled_out(words("/usr/bin/caldp-process-aws s3://b j8cb010b0")),
-            words("caldp process-aws s3://b j8cb010b0")
+            (
+                words("caldp process-aws s3://b j8cb010b0"),
+                Some("process-aws".to_owned())
+            )
         );
         assert_eq!(
             spelled_out(words("./caldp process x")),
-            words("./caldp process x")
+            (words("./caldp process x"), None)
         );
+        assert_eq!(spelled_out(Vec::new()), (Vec::new(), None));
     }
 
     #[test]
     fn the_definitions_are_consistent() {
-        Caldp::command().debug_assert();
+        names::definition(None).debug_assert();
     }
 }

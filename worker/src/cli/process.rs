@@ -5,11 +5,13 @@ use super::child::dataset_of_child;
 use crate::config::Settings;
 use crate::drill;
 use crate::error::RunError;
-use crate::report::Provenance;
+use crate::report::{Provenance, masked};
 use crate::run::run as run_dataset;
 use crate::run_log::RunLog;
 use caldp_core::array::{INDEX_VARIABLE, Share};
 use caldp_core::exit_code::ExitCode as Code;
+use serde_json::json;
+use std::io::Write as _;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -25,7 +27,7 @@ pub(super) fn run(asked: &Run) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     if asked.print_config {
-        print_config(&settings);
+        print_config(asked, &settings);
         return ExitCode::SUCCESS;
     }
     let log = RunLog::console();
@@ -95,11 +97,25 @@ fn say(log: &RunLog, text: &str) {
     let _ = log.write(text.as_bytes());
 }
 
-fn print_config(settings: &Settings) {
-    for (name, setting) in settings.configured() {
-        let value = crate::report::masked(name, &setting.value);
-        println!("{name}={value}  # {}", setting.origin);
-    }
+/// The variables that the configuration results in, as lines or as JSON; secrets are masked.
+fn print_config(asked: &Run, settings: &Settings) {
+    let shown = settings
+        .configured()
+        .map(|(name, setting)| (name, masked(name, &setting.value), &setting.origin));
+    let text = if asked.json {
+        let fields = shown.map(|(name, value, origin)| {
+            let field = json!({"value": value, "origin": origin.to_string()});
+            (name.to_owned(), field)
+        });
+        format!("{:#}\n", serde_json::Value::Object(fields.collect()))
+    } else {
+        let lines: Vec<String> = shown
+            .map(|(name, value, origin)| format!("{name}={value}  # {origin}\n"))
+            .collect();
+        lines.concat()
+    };
+    // A closed pipe is the reader's choice.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Messages go where the programs' output goes: to the console and the run's log.

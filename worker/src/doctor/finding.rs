@@ -189,7 +189,12 @@ impl fmt::Display for Report {
         match (problems, warnings) {
             (0, 0) => write!(f, "A run can work."),
             (0, n) => write!(f, "A run can work, with {n} warning{}.", plural(n)),
-            (n, _) => write!(f, "{n} problem{}: a run would fail.", plural(n)),
+            (n, _) => write!(
+                f,
+                "{n} problem{}: a run would fail.\n\
+                 hint: worker/docs/native.md leads from nothing to a calibrated dataset",
+                plural(n)
+            ),
         }
     }
 }
@@ -227,7 +232,7 @@ mod tests {
         assert!(
             report(Level::Problem)
                 .to_string()
-                .ends_with("1 problem: a run would fail.")
+                .contains("\n1 problem: a run would fail.\nhint: ")
         );
     }
 }
