@@ -65,7 +65,7 @@ impl<'de> Visitor<'de> for LineInto<'_> {
             match field {
                 Field::Id => line.id = Some(map.next_value()?),
                 Field::Context => {
-                    line.context = map.next_value::<Option<Text<'de>>>()?.map(|text| text.0)
+                    line.context = map.next_value::<Option<Text<'de>>>()?.map(|text| text.0);
                 }
                 Field::Path => line.path = map.next_value()?,
                 Field::Header => {
