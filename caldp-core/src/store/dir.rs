@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 
 use crate::atomic::{Existing, Pending, TEMPORARY};
 use crate::checksum::{Sha1, Sha1Sum};
@@ -156,7 +156,7 @@ impl DirStore {
     pub(super) async fn put_stream(
         &self,
         key: &str,
-        mut reader: impl AsyncRead + Unpin + Send,
+        reader: impl AsyncRead + Unpin + Send,
         size: Option<u64>,
     ) -> Result<Stored, DirError> {
         let (pending, file) = self
@@ -174,7 +174,9 @@ impl DirStore {
         };
         let mut file = tokio::fs::File::from_std(file);
         file.set_max_buf_size(COPY);
-        let copied = tokio::io::copy(&mut reader, &mut file).await;
+        // Every write is a task for another thread: few large ones are several times faster.
+        let mut reader = BufReader::with_capacity(COPY, reader);
+        let copied = tokio::io::copy_buf(&mut reader, &mut file).await;
         let flushed = file.flush().await;
         let copied = copied
             .and_then(|copied| flushed.map(|()| copied))
