@@ -7,13 +7,13 @@ mod shared;
 use std::fs;
 use std::path::Path;
 
+use caldp_core::checksum::Sha1Sum;
 use crds_core::bestrefs::{LookupPath, Types};
 use crds_core::dataset::fits::{NoMatch, ReferenceCards};
 use crds_core::dataset::{self, fits};
 use crds_core::rules::{Checksums, Context, MappingDirectory, Scope};
 use flate2::read::GzDecoder;
 use serde_json::Value;
-use sha1::{Digest as _, Sha1};
 use shared::{fixtures, test_data};
 
 fn unpack(archive: &Path, into: &Path) {
@@ -169,7 +169,7 @@ fn the_oracle_headers_come_out() {
                 assert_eq!(got, wanted, "{name}");
             }
         }
-        let rest = format!("{:x}", Sha1::digest(&bytes[length..]));
+        let rest = Sha1Sum::of(&bytes[length..]).to_string();
         assert_eq!(rest, entry["rest_sha1"], "{name}");
     }
 }

@@ -3,43 +3,14 @@
 //! The bytes come from anywhere; they are counted and summed as they pass. A file that some other
 //! program writes, or that is written out of order, is read once more when it is finished.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use sha1::{Digest as _, Sha1};
+use caldp_core::checksum::{Sha1, Sha1Sum};
 
 use crate::atomic::Pending;
 use crate::config::Config;
-
-/// A SHA-1 sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Sha1Sum([u8; 20]);
-
-impl fmt::Display for Sha1Sum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl FromStr for Sha1Sum {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let digits: Option<Vec<u8>> = text
-            .chars()
-            .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-            .collect();
-        let digits = digits.ok_or(())?;
-        let (pairs, []) = digits.as_chunks::<2>() else {
-            return Err(());
-        };
-        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high * 16 + low).collect();
-        bytes.try_into().map(Self).map_err(drop)
-    }
-}
 
 /// What is known about a file before it is there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -166,7 +137,7 @@ impl Placement {
 
     /// Checks what was written with [`Placement::write`] and gives the file its name.
     pub fn finish(self) -> Result<(), PlaceError> {
-        let sum = Sha1Sum(self.sha1.finalize().into());
+        let sum = self.sha1.finish();
         compare(&self.target, &self.expected, self.written, || Ok(sum))?;
         self.pending.commit().map_err(|source| PlaceError::Io {
             path: self.target,
@@ -216,11 +187,7 @@ fn check_as(path: &Path, name: &Path, expected: &Expected) -> Result<(), PlaceEr
         source,
     };
     let size = fs::metadata(path).map_err(io)?.len();
-    compare(name, expected, size, || {
-        let mut sha1 = Sha1::new();
-        io::copy(&mut File::open(path).map_err(io)?, &mut sha1).map_err(io)?;
-        Ok(Sha1Sum(sha1.finalize().into()))
-    })
+    compare(name, expected, size, || Sha1Sum::of_file(path).map_err(io))
 }
 
 fn compare(

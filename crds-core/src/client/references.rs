@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use caldp_core::checksum::Sha1Sum;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Client, ClientError, FileKind};
 use crate::cache::FileName;
 use crate::cache::layout::References;
 use crate::cache::lock::{Lock, Locks};
-use crate::cache::place::{Expected, Sha1Sum};
+use crate::cache::place::Expected;
 use crate::source::{Plugin, Source, SourceError};
 
 /// How many references are fetched at once. Each may use several connections.

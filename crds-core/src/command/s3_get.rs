@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use caldp_core::checksum::Sha1Sum;
+
 use super::{Failure, log, options};
 use crate::cache::FileName;
-use crate::cache::place::{Expected, PlaceError, Sha1Sum};
+use crate::cache::place::{Expected, PlaceError};
 use crate::client::{Client, FileKind};
 use crate::config::{Config, FileUri};
 use crate::source::{self, SourceError};
@@ -66,10 +68,7 @@ fn sum(text: &str) -> Result<SumOption, String> {
     if unknown(text) {
         return Ok(None);
     }
-    let sum = text
-        .to_ascii_lowercase()
-        .parse()
-        .map_err(|()| "not 40 hexadecimal digits")?;
+    let sum = text.parse::<Sha1Sum>().map_err(|error| error.to_string())?;
     Ok(Some(sum))
 }
 

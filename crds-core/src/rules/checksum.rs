@@ -1,9 +1,8 @@
 //! The checksum a rule file carries of itself.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
-use sha1::{Digest, Sha1};
+use caldp_core::checksum::Sha1;
 
 /// The text that marks the lines which the checksum leaves out.
 const MARK: &str = "sha1sum";
@@ -25,7 +24,7 @@ pub(crate) fn of_text(text: &str) -> String {
             .rev()
             .find(|(_, c)| ends_line(*c))
             .map_or(0, |(at, c)| at + c.len_utf8());
-        sha1.update(&rest[..line_start]);
+        sha1.update(&rest.as_bytes()[..line_start]);
         let after = &rest[mark..];
         let line_end = after
             .char_indices()
@@ -33,13 +32,8 @@ pub(crate) fn of_text(text: &str) -> String {
             .map_or(after.len(), |(at, c)| at + c.len_utf8());
         rest = &after[line_end..];
     }
-    sha1.update(rest);
-    let mut hex = String::with_capacity(40);
-    for byte in sha1.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    sha1.update(rest.as_bytes());
+    sha1.finish().to_string()
 }
 
 fn ends_line(c: char) -> bool {

@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use caldp_core::checksum::Sha1Sum;
 use caldp_core::s3::{Access, S3Options};
 use caldp_tests::{CrdsServer, S3Server, fixtures};
 
 use super::*;
-use crate::cache::place::{PlaceError, Sha1Sum};
+use crate::cache::place::PlaceError;
 use crate::config::Config;
 
 const REFERENCE: &str = "zz900001j_ccd.fits";
@@ -20,11 +21,6 @@ fn connections() -> Connections {
 
 fn folder() -> std::path::PathBuf {
     fixtures().join("crds/references/hst")
-}
-
-fn sum_of(path: &Path) -> Sha1Sum {
-    let sum = caldp_core::checksum::Sha1Sum::of_file(path).unwrap();
-    sum.to_string().parse().unwrap()
 }
 
 fn left_in(folder: &Path) -> usize {
@@ -40,7 +36,7 @@ async fn conforms(uri: &str, connections: Connections) {
     let content = fs::read(&original).unwrap();
     let right = Expected {
         size: Some(content.len() as u64),
-        sha1: Some(sum_of(&original)),
+        sha1: Some(Sha1Sum::of_file(&original).unwrap()),
     };
     let temporary = tempfile::tempdir().unwrap();
     let target = temporary.path().join(REFERENCE);
@@ -66,7 +62,7 @@ async fn conforms(uri: &str, connections: Connections) {
         ..right
     };
     let wrong_sum = Expected {
-        sha1: Some(sum_of(&fixtures().join("manifest.json"))),
+        sha1: Some(Sha1Sum::of_file(&fixtures().join("manifest.json")).unwrap()),
         ..right
     };
     let error = source

@@ -94,10 +94,7 @@ impl S3 {
         let client = self.client().await;
         let checks = caldp_core::s3::Expected {
             size: expected.size,
-            sha1: match expected.sha1.map(|sum| sum.to_string().parse()) {
-                Some(Ok(sum)) => Sha1Check::Equals(sum),
-                _ => Sha1Check::Skip,
-            },
+            sha1: expected.sha1.map_or(Sha1Check::Skip, Sha1Check::Equals),
         };
         match client.get_to_file(&object, target, &checks).await {
             Ok(downloaded) => Ok(downloaded.size),
