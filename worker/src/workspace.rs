@@ -93,10 +93,12 @@ fn remove_dead(attempts: &Path, prefix: &str) {
         if !entry.file_name().to_string_lossy().starts_with(prefix) {
             continue;
         }
-        let Ok(lock) = File::open(entry.path().join(LOCK)) else {
-            continue;
+        let dead = match File::open(entry.path().join(LOCK)) {
+            Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok(),
+            // Its run was killed while it removed it, the lock first.
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
         };
-        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        if dead {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
@@ -142,6 +144,16 @@ mod tests {
         let dataset: Dataset = "j8cb010b0".parse().unwrap();
         let dead = Workspace::create(home.path(), &dataset).unwrap().keep();
         assert!(dead.is_dir());
+        let _next = Workspace::create(home.path(), &dataset).unwrap();
+        assert!(!dead.exists());
+    }
+
+    #[test]
+    fn what_a_run_killed_while_it_tidied_left_is_removed_by_the_next() {
+        let home = tempfile::tempdir().unwrap();
+        let dataset: Dataset = "j8cb010b0".parse().unwrap();
+        let dead = Workspace::create(home.path(), &dataset).unwrap().keep();
+        fs::remove_file(dead.join(LOCK)).unwrap();
         let _next = Workspace::create(home.path(), &dataset).unwrap();
         assert!(!dead.exists());
     }
