@@ -78,7 +78,7 @@ impl<B: Batch> Desk<B> {
         let uri = place.record(dataset)?;
         for _ in 0..CONDITIONAL_TRIES {
             let (held, states) =
-                futures_util::try_join!(self.held(place, dataset), self.states(place, dataset))?;
+                tokio::try_join!(self.held(place, dataset), self.states(place, dataset))?;
             let record = held.as_ref().map(|h| h.record.clone());
             match step(record, states.last().copied()) {
                 Step::Nothing(why) => {

@@ -63,7 +63,7 @@ impl<B: Batch> Desk<B> {
         F: Future<Output = B>,
     {
         let (answer, policy) = batch_patience(config.lease);
-        let (s3, batch) = futures_util::join!(s3, batch(answer));
+        let (s3, batch) = tokio::join!(s3, batch(answer));
         let jobs = Jobs::new(batch, Pace::new(config.batch_rate), policy);
         Self { config, s3, jobs }
     }
