@@ -6,6 +6,7 @@
 
 mod atomic;
 pub mod bestrefs;
+mod bounded;
 pub mod cache;
 mod client;
 pub mod command;
@@ -22,8 +23,8 @@ mod text_map;
 
 pub use client::{
     AssignError, AssignOptions, Assigned, Assignments, BadFiles, Client, ClientError,
-    FetchedReference, FileAssignment, Problem, Progress, ReferenceOrigin, TypeChoice, VERSION_TEXT,
-    Written,
+    FetchedReference, FileAssignment, Problem, Progress, ReferenceLocation, ReferenceOrigin,
+    TypeChoice, VERSION_TEXT, Written,
 };
 pub use config::Config;
 pub use observatory::Observatory;

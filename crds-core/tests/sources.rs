@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use caldp_tests::{CrdsFault, CrdsServer, fixtures, unpack_fixture};
 use crds_core::dataset::fits;
-use crds_core::{AssignOptions, Client, Config, Observatory, ReferenceOrigin};
+use crds_core::{AssignOptions, Client, Config, Observatory, ReferenceLocation, ReferenceOrigin};
 use serde_json::Value;
 
 const CONTEXT: &str = "hst_9001.pmap";
@@ -246,4 +246,39 @@ async fn a_plugin_fetches_whatever_the_paths_are_called() {
         let path = places.path(&reference.parse().unwrap()).unwrap();
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);
     }
+}
+
+#[tokio::test]
+async fn programs_get_uris_instead_of_files_where_that_is_asked() {
+    let cache = tempfile::tempdir().unwrap();
+    let storage = fixtures().join("crds/references/hst");
+    let variables = [
+        ("CRDS_PATH", cache.path().to_str().unwrap()),
+        ("CRDS_REFERENCE_URI", storage.to_str().unwrap()),
+        ("CRDS_S3_RETURN_URI", "1"),
+    ];
+    let name = "zz900001j_ccd.fits";
+    let located = client(&variables)
+        .locate_references([name], &())
+        .await
+        .unwrap();
+    let uri = ReferenceLocation::Uri(storage.join(name).display().to_string());
+    assert_eq!(located, [(name.parse().unwrap(), uri)]);
+    assert_eq!(fs::read_dir(cache.path()).unwrap().count(), 0);
+    let config = fixtures().join("crds/config/hst");
+    let fetching = [
+        variables[0],
+        variables[1],
+        ("CRDS_CONFIG_URI", config.to_str().unwrap()),
+    ];
+    let located = client(&fetching)
+        .locate_references([name], &())
+        .await
+        .unwrap();
+    let path = cache.path().join("references/hst/acs").join(name);
+    assert!(path.exists());
+    assert_eq!(
+        located,
+        [(name.parse().unwrap(), ReferenceLocation::Path(path))]
+    );
 }

@@ -84,19 +84,29 @@ fn entries(folder: &Path) -> io::Result<impl Iterator<Item = io::Result<fs::DirE
     }
 }
 
-/// The files of one folder, unfinished ones left out.
+/// The files of one folder, and links that should be files and lead nowhere; unfinished ones left
+/// out.
 fn collect(folder: &Path, found: &mut Vec<CachedFile>) -> io::Result<()> {
     for entry in entries(folder)? {
         let entry = entry?;
         let path = entry.path();
         if let Ok(name) = entry.file_name().into_string()
             && !name.starts_with('.')
-            && path.is_file()
+            && (path.is_file() || leads_nowhere(&path))
         {
             found.push(CachedFile { name, path });
         }
     }
     Ok(())
+}
+
+/// Whether this is a link in the place of a file that is not there, or that is a circle.
+fn leads_nowhere(path: &Path) -> bool {
+    let is_folder = |name: &std::ffi::OsStr| {
+        let mut variables = hst::reference_variables();
+        variables.any(|variable| name == variable)
+    };
+    path.is_symlink() && !path.exists() && !path.file_name().is_some_and(is_folder)
 }
 
 /// How closely to look.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::name::{FileName, FileNameError};
 use crate::atomic::Pending;
+use crate::bounded;
 use crate::config::{Config, Locations, Part, SubdirMode};
 use crate::observatory::{Observatory, hst};
 
@@ -18,6 +19,9 @@ const DEFAULT_CACHE: &str = "/grp/crds/cache";
 
 /// More entries than this in the folder of references, and it is taken for a flat one.
 const FLAT_FROM: usize = 20;
+
+/// The file that says how references are sorted has one word.
+const MAX_MODE: usize = 1 << 12;
 
 /// The folders of one observatory's cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -202,7 +206,7 @@ impl References {
 
     fn written_mode(layout: &Layout) -> Result<Option<SubdirMode>, ReferenceError> {
         let path = layout.subdir_mode();
-        match fs::read_to_string(&path) {
+        match bounded::read_text(&path, MAX_MODE) {
             Ok(text) => match text.trim().parse() {
                 Ok(mode) => Ok(Some(mode)),
                 Err(_) => Err(ReferenceError::Mode {

@@ -6,7 +6,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -14,6 +14,7 @@ use super::catalogue::{Catalogue, Encoded};
 use super::context::{ContextName, ContextTag};
 use super::layout::Layout;
 use crate::atomic::Pending;
+use crate::bounded;
 use crate::literal::{self, Literal};
 use crate::observatory::Observatory;
 
@@ -113,13 +114,7 @@ impl ServerConfig {
     /// Reads the one in the cache.
     pub fn load(layout: &Layout) -> Result<Self, ServerConfigError> {
         let path = layout.server_config();
-        let read = fs::File::open(&path).and_then(|file| {
-            let mut bytes = Vec::new();
-            file.take(literal::MAX_BYTES as u64 + 1)
-                .read_to_end(&mut bytes)?;
-            Ok(bytes)
-        });
-        match read {
+        match bounded::read(&path, literal::MAX_BYTES) {
             Ok(bytes) => Self::parse(&bytes, layout.observatory, &path.display().to_string()),
             Err(source) => Err(ServerConfigError::Io { path, source }),
         }

@@ -22,8 +22,12 @@
 //! # }
 //! ```
 
+mod applicable;
 mod assign;
+mod assignment;
+mod dataset;
 mod error;
+mod problem;
 mod references;
 mod rules;
 mod server_info;
@@ -36,13 +40,13 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-pub use assign::{
-    AssignError, AssignOptions, Assigned, Assignments, BadFiles, FileAssignment, Problem,
-    TypeChoice, Written,
-};
-pub(crate) use assign::{Dataset, Unreadable};
+pub use assign::{AssignOptions, BadFiles, TypeChoice};
+pub use assignment::{Assigned, Assignments, FileAssignment, Written};
+pub(crate) use dataset::{Dataset, Unreadable};
 pub use error::ClientError;
-pub use references::{FetchedReference, Progress, ReferenceOrigin};
+pub use problem::{AssignError, Problem};
+pub(crate) use references::Reuse;
+pub use references::{FetchedReference, Progress, ReferenceLocation, ReferenceOrigin};
 pub use version::VERSION_TEXT;
 
 use crate::cache::FileName;

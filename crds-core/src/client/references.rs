@@ -2,6 +2,7 @@
 //! checked.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,6 +49,15 @@ pub enum ReferenceOrigin {
     },
 }
 
+/// Where a reference can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReferenceLocation {
+    /// In the cache.
+    Path(PathBuf),
+    /// Where it came from, or would.
+    Uri(String),
+}
+
 /// Is told how fetching goes on; from several tasks at once. `()` ignores it.
 pub trait Progress: Send + Sync {
     /// So many files, of so many bytes as far as known, are to be fetched.
@@ -73,6 +83,14 @@ pub trait Progress: Send + Sync {
 
 impl Progress for () {}
 
+/// Whether a file that the cache has will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reuse {
+    Cached,
+    /// It is fetched again, and replaced when that is done.
+    Nothing,
+}
+
 /// One reference, and what is known before it is fetched.
 struct Wanted {
     name: FileName,
@@ -80,6 +98,7 @@ struct Wanted {
     expected: Expected,
     /// As in the catalogue, whatever is checked.
     known: Option<Expected>,
+    reuse: Reuse,
 }
 
 /// What fetches the references that are missing.
@@ -106,8 +125,54 @@ impl Client {
         names: impl IntoIterator<Item = &'n str>,
         progress: &dyn Progress,
     ) -> Result<Vec<FetchedReference>, ClientError> {
+        self.fetch_unless(Reuse::Cached, names, progress).await
+    }
+
+    /// Where references can be read, in the order of their names: in the cache, into which they are
+    /// fetched if need be; with `CRDS_S3_RETURN_URI` where they are fetched from, and nothing is.
+    ///
+    /// ```no_run
+    /// # async fn run(client: crds_core::Client) -> Result<(), crds_core::ClientError> {
+    /// use crds_core::ReferenceLocation;
+    ///
+    /// for (name, location) in client.locate_references(["zz900001j_ccd.fits"], &()).await? {
+    ///     match location {
+    ///         ReferenceLocation::Path(path) => println!("{name}: {}", path.display()),
+    ///         ReferenceLocation::Uri(uri) => println!("{name}: {uri}"),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn locate_references<'n>(
+        &self,
+        names: impl IntoIterator<Item = &'n str>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<(FileName, ReferenceLocation)>, ClientError> {
+        if !self.config.s3_return_uri {
+            let fetched = self.fetch_references(names, progress).await?;
+            let located = |file: FetchedReference| (file.name, ReferenceLocation::Path(file.path));
+            return Ok(fetched.into_iter().map(located).collect());
+        }
+        let source = self.reference_source()?;
+        let names: BTreeSet<String> = companions(names);
+        let located = |name: &String| -> Result<_, ClientError> {
+            let name: FileName = name.parse()?;
+            let uri = source.location(&name);
+            Ok((name, ReferenceLocation::Uri(uri)))
+        };
+        names.iter().map(located).collect()
+    }
+
+    /// Like [`Client::fetch_references`], with a say in what need not be fetched.
+    pub(crate) async fn fetch_unless<'n>(
+        &self,
+        reuse: Reuse,
+        names: impl IntoIterator<Item = &'n str>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<FetchedReference>, ClientError> {
         let places = self.references()?;
-        let (present, missing) = self.sorted_out(&places, names).await?;
+        let (present, missing) = self.sorted_out(&places, reuse, names).await?;
         let mut references = present;
         if !missing.is_empty() {
             references.extend(self.fetch_missing(&places, missing, progress).await?);
@@ -120,10 +185,10 @@ impl Client {
     async fn sorted_out<'n>(
         &self,
         places: &References,
+        reuse: Reuse,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(Vec<FetchedReference>, Vec<Wanted>), ClientError> {
-        let names = names.into_iter().map(str::to_ascii_lowercase);
-        let names: BTreeSet<String> = names.flat_map(with_companion).collect();
+        let names = companions(names);
         if names.is_empty() {
             return Ok((Vec::new(), Vec::new()));
         }
@@ -137,8 +202,9 @@ impl Client {
                 expected: known.unwrap_or_default().as_configured(&self.config),
                 name,
                 known,
+                reuse,
             };
-            match wanted.cached() {
+            match wanted.cached()? {
                 Some(reference) => present.push(reference),
                 None => missing.push(wanted),
             }
@@ -174,11 +240,15 @@ impl Client {
             .await
     }
 
-    fn fetcher(&self) -> Result<Fetcher, ClientError> {
+    fn reference_source(&self) -> Result<Arc<dyn Source>, ClientError> {
         let serverless = || SourceError::Serverless {
             what: "fetching references".to_owned(),
         };
-        let source = self.source(FileKind::Reference).ok_or_else(serverless)?;
+        Ok(self.source(FileKind::Reference).ok_or_else(serverless)?)
+    }
+
+    fn fetcher(&self) -> Result<Fetcher, ClientError> {
+        let source = self.reference_source()?;
         Ok(match self.config.plugin() {
             Some(template) if !Plugin::is_built_in(template) => {
                 Fetcher::Plugin(Plugin::new(template), source)
@@ -198,7 +268,7 @@ impl Client {
         let path = places.prepare(&wanted.name)?;
         let _lock = self.lock(&wanted.name).await?;
         // Whoever had the lock before may have brought it.
-        if let Some(reference) = wanted.cached() {
+        if let Some(reference) = wanted.cached()? {
             progress.bytes(reference.size);
             progress.done(&wanted.name);
             return Ok(reference);
@@ -251,23 +321,37 @@ impl Client {
 }
 
 impl Wanted {
-    /// The reference, if it is there and not of another size than it should be.
-    fn cached(&self) -> Option<FetchedReference> {
-        let metadata = std::fs::metadata(&self.path)
-            .ok()
-            .filter(std::fs::Metadata::is_file)?;
+    /// The reference, if it is there, will do, and is not of another size than it should be.
+    ///
+    /// Where nobody can look, nothing can be fetched to either: that is an error.
+    fn cached(&self) -> Result<Option<FetchedReference>, ClientError> {
+        let metadata = match std::fs::metadata(&self.path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => {
+                let path = self.path.clone();
+                return Err(ClientError::Io { path, source });
+            }
+        };
         let size = metadata.len();
-        if self.expected.size.is_some_and(|expected| expected != size) {
-            return None;
+        let other_size = self.expected.size.is_some_and(|expected| expected != size);
+        if !metadata.is_file() || other_size || self.reuse == Reuse::Nothing {
+            return Ok(None);
         }
-        Some(FetchedReference {
+        Ok(Some(FetchedReference {
             name: self.name.clone(),
             path: self.path.clone(),
             size,
             sha1: self.known.and_then(|known| known.sha1),
             origin: ReferenceOrigin::Cached,
-        })
+        }))
     }
+}
+
+/// The names of files as they are stored, each once, with those that go with them.
+fn companions<'n>(names: impl IntoIterator<Item = &'n str>) -> BTreeSet<String> {
+    let names = names.into_iter().map(str::to_ascii_lowercase);
+    names.flat_map(with_companion).collect()
 }
 
 /// A GEIS header `x.r4h` is of no use without its data `x.r4d`.

@@ -8,12 +8,14 @@ use std::sync::{Arc, PoisonError};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::{Client, ClientError, FileKind, file_name};
+use super::{Client, ClientError, FileKind, Reuse, file_name};
+use crate::bounded;
 use crate::cache::place::Placement;
 use crate::config::CacheMode;
+use crate::literal;
 use crate::rules::{
-    Checksums, Context, LoadError, MappingDirectory, MappingKind, MappingName, MappingSource,
-    Scope, mappings_named_in,
+    Checksums, Context, LoadError, MAX_PICKLE, MappingDirectory, MappingKind, MappingName,
+    MappingSource, Scope, mappings_named_in,
 };
 use crate::source::Source;
 
@@ -40,7 +42,7 @@ impl MappingSource for Overlaid {
     fn read(&self, name: &MappingName) -> io::Result<Bytes> {
         let (first, path) = &self.first;
         if name == first {
-            return std::fs::read(path).map(Bytes::from);
+            return bounded::read(path, literal::MAX_BYTES).map(Bytes::from);
         }
         self.rest.read(name)
     }
@@ -112,15 +114,16 @@ impl Client {
         Ok(Arc::new(context))
     }
 
-    /// Puts rule files into the cache that it lacks, these alone.
+    /// Puts rule files into the cache, these alone: those it lacks, or all.
     pub(crate) async fn store_mappings<'n>(
         &self,
+        reuse: Reuse,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(), ClientError> {
         let mut missing = Vec::new();
         for name in names {
             let name: MappingName = name.parse()?;
-            if !self.layout.mapping(name.as_str()).exists() {
+            if reuse == Reuse::Nothing || !self.layout.mapping(name.as_str()).exists() {
                 missing.push(name);
             }
         }
@@ -130,7 +133,7 @@ impl Client {
         let source = self.mapping_source(first)?;
         self.server_config().await?;
         stream::iter(missing)
-            .map(|name| self.rule_file(source.as_ref(), name, Keep::Yes))
+            .map(|name| self.fetch_rule_file(source.as_ref(), name, Keep::Yes))
             .buffer_unordered(RULES_AT_ONCE)
             .try_for_each(|_| async { Ok(()) })
             .await
@@ -210,7 +213,7 @@ impl Client {
         scope: Scope<'_>,
     ) -> Result<Option<Context>, ClientError> {
         let path = self.layout.pickle(name.as_str());
-        match std::fs::read(&path) {
+        match bounded::read(&path, MAX_PICKLE) {
             Ok(bytes) => return Ok(Some(Context::from_pickle(name, &bytes, scope)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(ClientError::Io { path, source }),
@@ -292,11 +295,21 @@ impl Client {
         keep: Keep,
     ) -> Result<(MappingName, Bytes), ClientError> {
         let path = self.layout.mapping(name.as_str());
-        match std::fs::read(&path) {
+        match bounded::read(&path, literal::MAX_BYTES) {
             Ok(bytes) => return Ok((name, bytes.into())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(source) => return Err(ClientError::Io { path, source }),
         }
+        self.fetch_rule_file(source, name, keep).await
+    }
+
+    async fn fetch_rule_file(
+        &self,
+        source: &dyn Source,
+        name: MappingName,
+        keep: Keep,
+    ) -> Result<(MappingName, Bytes), ClientError> {
+        let path = self.layout.mapping(name.as_str());
         let bytes = source.read(&file_name(name.as_str())?).await?;
         if keep == Keep::Yes && !self.config.readonly_cache {
             self.keep(&path, &bytes);

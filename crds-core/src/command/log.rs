@@ -79,12 +79,27 @@ impl<S: Subscriber> Layer<S> for Lines {
         }
         let _ = write!(line, "CRDS - {name} -  ");
         event.record(&mut Text(&mut line));
+        let mut line = printable(&line);
         line.push('\n');
         // One write, so that lines of several processes do not mix; nobody to tell if it fails.
         super::progress::above(|| {
             let _ = std::io::stderr().write_all(line.as_bytes());
         });
     }
+}
+
+/// The text with everything written out that a terminal would obey: names of files and values of
+/// headers are foreign. Lines stay lines.
+fn printable(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if c.is_control() && c != '\n' {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
 }
 
 /// Puts an event's message, and what else it says, into a line.

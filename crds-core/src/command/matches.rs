@@ -7,10 +7,17 @@ use serde_json::json;
 use super::{Failure, log, options, print_json};
 use crate::cache::context::ContextName;
 use crate::config::Config;
+use crate::literal::Literal;
+use crate::observatory::Observatory;
 use crate::rules::RuleRow;
+use crate::selector::or_list;
 
 /// Prints the rows of the rules that choose references: context, file, and what the row asks for
 #[derive(Debug, clap::Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Args {
     /// The rules to search [default: `CRDS_CONTEXT`, else those in use]
     #[arg(long, visible_alias = "context", num_args = 1.., value_name = "CONTEXT")]
@@ -21,7 +28,7 @@ pub(super) struct Args {
     /// All references of the rules
     #[arg(long)]
     files_from_contexts: bool,
-    /// Only rows that ask for this, as the rules write it; several must all hold
+    /// Only rows that list this value, in any case, or do not ask for the key; several must all hold
     #[arg(long, num_args = 1.., value_name = "KEY=VALUE", value_parser = filter)]
     filters: Vec<(String, String)>,
     /// Leave out the instrument and type
@@ -30,11 +37,14 @@ pub(super) struct Args {
     /// Leave out the names of keys
     #[arg(short, long)]
     omit_parameter_names: bool,
+    /// Print Python tuples
+    #[arg(short, long)]
+    tuple_format: bool,
 }
 
 fn filter(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
-    Ok((key.to_uppercase(), value.to_owned()))
+    Ok((key.trim().to_owned(), value.trim().to_uppercase()))
 }
 
 pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
@@ -64,7 +74,7 @@ pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
                 if !args
                     .filters
                     .iter()
-                    .all(|(key, value)| asks(&row, key, value))
+                    .all(|(key, value)| allows(&row, key, value))
                 {
                     continue;
                 }
@@ -79,7 +89,11 @@ pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
                         "parameters": parameters.collect::<serde_json::Map<_, _>>(),
                     }));
                 } else {
-                    writeln!(out, "{shown} {name} : {}", args.text(&row))?;
+                    writeln!(
+                        out,
+                        "{shown} {name} : {}",
+                        args.text(&row, rules.observatory())
+                    )?;
                 }
             }
         }
@@ -91,13 +105,24 @@ pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     Ok(u8::from(log::errors() > 0))
 }
 
-fn asks(row: &RuleRow<'_>, key: &str, value: &str) -> bool {
-    let mut parameters = row.parameters.iter();
-    parameters.any(|(k, v)| k.eq_ignore_ascii_case(key) && v == value)
+/// Whether a row lists the value, given in upper case, or does not ask for the key.
+fn allows(row: &RuleRow<'_>, key: &str, value: &str) -> bool {
+    let mut asked = row.parameters.iter();
+    asked.all(|(k, cell)| {
+        !k.eq_ignore_ascii_case(key) || or_list(&cell.to_uppercase()).contains(&value)
+    })
+}
+
+/// The text as Python writes it.
+fn quoted(text: &str) -> Literal<'_> {
+    Literal::Str(text.into())
 }
 
 impl Args {
-    fn text(&self, row: &RuleRow<'_>) -> String {
+    fn text(&self, row: &RuleRow<'_>, observatory: Observatory) -> String {
+        if self.tuple_format {
+            return self.tuple(row, observatory).to_string();
+        }
         let mut words = Vec::new();
         if !self.brief_paths {
             words.push(row.instrument.to_uppercase());
@@ -105,11 +130,30 @@ impl Args {
         }
         words.extend(row.parameters.iter().map(|(key, value)| {
             if self.omit_parameter_names {
-                format!("'{value}'")
+                quoted(value).to_string()
             } else {
-                format!("{key}='{value}'")
+                format!("{key}={}", quoted(value))
             }
         }));
         words.join(" ")
+    }
+
+    fn tuple<'r>(&self, row: &'r RuleRow<'_>, observatory: Observatory) -> Literal<'r> {
+        let pair = |key, value| Literal::Tuple(vec![quoted(key), value]);
+        let upper = |text: &str| Literal::Str(text.to_uppercase().into());
+        let mut parts = Vec::new();
+        if !self.brief_paths {
+            parts.push(pair("OBSERVATORY", upper(observatory.name())));
+            parts.push(pair("INSTRUMENT", upper(row.instrument)));
+            parts.push(pair("FILEKIND", upper(row.reference_type)));
+        }
+        parts.extend(row.parameters.iter().map(|(key, value)| {
+            if self.omit_parameter_names {
+                quoted(value)
+            } else {
+                pair(*key, quoted(value))
+            }
+        }));
+        Literal::Tuple(parts)
     }
 }

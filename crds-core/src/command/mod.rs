@@ -217,15 +217,15 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::fatal(format!("no asynchronous I/O: {error}")))?;
-    let json = shared.json;
+    let (json, reuse) = (shared.json, shared.reuse());
     runtime.block_on(async {
         match command {
-            Command::Bestrefs(args) => bestrefs::run(&args, config, json).await,
-            Command::Sync(args) => sync::run(&args, config, json).await,
+            Command::Bestrefs(args) => bestrefs::run(&args, config, reuse, json).await,
+            Command::Sync(args) => sync::run(&args, config, reuse, json).await,
             Command::List(args) => list::run(&args, config, json).await,
             Command::Matches(args) => matches::run(&args, config, json).await,
             Command::Env(args) => env::run(&args, &config, json),
-            Command::S3Get(args) => s3_get::run(&args, config).await,
+            Command::S3Get(args) => s3_get::run(&args, config, reuse).await,
             Command::S3Set(_)
             | Command::Completions { .. }
             | Command::Man { .. }

@@ -1,12 +1,18 @@
 //! The options that all commands share, and what they make of the environment's settings.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::Failure;
+use crate::bounded;
 use crate::cache::context::ContextName;
-use crate::client::Client;
+use crate::client::{Client, Reuse};
 use crate::config::{Config, ConfigError};
 use crate::observatory::Observatory;
+
+/// The longest list of names that is read, in bytes: half a million paths.
+const MAX_LIST: usize = 64 << 20;
 
 /// Options of every command. They beat the environment.
 #[derive(Debug, Clone, Default, Args)]
@@ -27,6 +33,9 @@ pub(super) struct Shared {
     /// Never write to the cache [env: `CRDS_READONLY_CACHE`]
     #[arg(short = 'R', long, global = true, help_heading = "Common options")]
     readonly_cache: bool,
+    /// Fetch files even if they are there
+    #[arg(short = 'I', long, global = true, help_heading = "Common options")]
+    ignore_cache: bool,
     /// Hubble's references [env: `CRDS_OBSERVATORY=hst`]
     #[arg(short = 'H', long, global = true, conflicts_with_all = ["jwst", "roman"], help_heading = "Common options")]
     hst: bool,
@@ -51,6 +60,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// Whether files that are in the cache will do.
+    pub(super) fn reuse(&self) -> Reuse {
+        if self.ignore_cache {
+            Reuse::Nothing
+        } else {
+            Reuse::Cached
+        }
+    }
+
     /// The settings of the environment, and of these options.
     pub(super) fn config(&self) -> Result<Config, ConfigError> {
         let mut config = Config::from_env()?;
@@ -106,7 +124,7 @@ pub(super) fn expanded(names: &[String]) -> Result<Vec<String>, Failure> {
             all.push(name.clone());
             continue;
         };
-        let text = std::fs::read_to_string(list)
+        let text = bounded::read_text(Path::new(list), MAX_LIST)
             .map_err(|error| Failure::fatal(format!("the list {list} cannot be read: {error}")))?;
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));

@@ -7,7 +7,7 @@ use caldp_core::checksum::Sha1Sum;
 use super::{Failure, log, options};
 use crate::cache::FileName;
 use crate::cache::place::{Expected, PlaceError};
-use crate::client::{Client, FileKind};
+use crate::client::{Client, FileKind, Reuse};
 use crate::config::{Config, FileUri};
 use crate::source::{self, SourceError};
 
@@ -39,9 +39,6 @@ pub(super) struct Args {
     /// Accepted for older callers; how often is tried is built in
     #[arg(short = 'r', long, value_name = "N")]
     max_retries: Option<u32>,
-    /// Fetch it even if it is there
-    #[arg(short = 'I', long)]
-    ignore_cache: bool,
     /// How much is said: DEBUG, INFO, WARNING or ERROR
     #[arg(long, value_name = "LEVEL")]
     loglevel: Option<String>,
@@ -72,11 +69,11 @@ fn sum(text: &str) -> Result<SumOption, String> {
     Ok(Some(sum))
 }
 
-pub(super) async fn run(args: &Args, config: Config) -> Result<u8, Failure> {
+pub(super) async fn run(args: &Args, config: Config, reuse: Reuse) -> Result<u8, Failure> {
     let client = options::client(config, None, [args.source.as_str()]);
     let (name, source) = find(&client, &args.source)?;
     let target = target(&client, args, &name)?;
-    if target.exists() && !args.ignore_cache {
+    if reuse == Reuse::Cached && target.exists() {
         tracing::debug!("{} is there already", target.display());
         return Ok(0);
     }

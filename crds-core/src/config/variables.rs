@@ -287,7 +287,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         "CRDS_S3_RETURN_URI",
         "0",
         s3_return_uri,
-        "Answer with the URIs of references instead of fetching them into the cache."
+        "Programs that ask the library where references are get URIs, and nothing is fetched. Commands fetch all the same, as in the Python client."
     ),
     accepted!(
         "CRDS_S3_BUCKET",

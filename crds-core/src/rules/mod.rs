@@ -25,6 +25,7 @@ pub use source::{MappingDirectory, MappingSource};
 
 pub(crate) use compiled::{Instrument, Table, TypeRule};
 pub(crate) use context::{Found, Root};
+pub(crate) use pickle::MAX_BYTES as MAX_PICKLE;
 
 /// Rules cannot be loaded.
 #[derive(Debug, thiserror::Error)]

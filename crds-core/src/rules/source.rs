@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::MappingName;
+use crate::bounded;
 
 /// Gives the bytes of rule files by name.
 ///
@@ -30,7 +31,8 @@ impl MappingDirectory {
 impl MappingSource for MappingDirectory {
     fn read(&self, name: &MappingName) -> std::io::Result<Bytes> {
         let path = self.0.join(name.as_str());
-        std::fs::read(&path).map(Bytes::from).map_err(|error| {
+        let content = bounded::read(&path, crate::literal::MAX_BYTES);
+        content.map(Bytes::from).map_err(|error| {
             std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         })
     }

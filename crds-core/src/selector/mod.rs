@@ -18,6 +18,7 @@ mod version;
 
 pub use failure::{ListedValues, LookupFailure};
 
+pub(crate) use cell::or_list;
 pub(crate) use choose::{Chosen, Dates};
 pub(crate) use failure::Miss;
 pub(crate) use match_table::MatchTable;

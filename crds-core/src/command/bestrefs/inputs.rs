@@ -1,7 +1,7 @@
 //! Where the headers of `crds bestrefs` come from: files, JSON, or the server's catalogue.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -14,6 +14,9 @@ use crate::header::{Header, float_text};
 
 /// How many headers a server is asked for at once, unless it says otherwise.
 const HEADERS_AT_ONCE: usize = 500;
+
+/// The longest file of headers that is read, in bytes. All of them are kept in memory.
+const MAX_FILE: u64 = 1 << 30;
 
 /// What is to be evaluated.
 #[derive(Debug)]
@@ -112,7 +115,6 @@ fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
     let mut headers = BTreeMap::new();
     for path in paths {
         let failed = |reason: String| Failure::fatal(format!("{}: {reason}", path.display()));
-        let text = std::fs::read(path).map_err(|error| failed(error.to_string()))?;
         if path
             .extension()
             .is_some_and(|e| e == "pkl" || e == "pickle")
@@ -121,7 +123,15 @@ fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
                 "headers are read from JSON only, not from pickles\n  hint: the Python client's --save-pickle x.json writes it".into(),
             ));
         }
-        let values = serde_json::Deserializer::from_slice(&text).into_iter::<Map<String, Value>>();
+        let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        if size > MAX_FILE {
+            return Err(failed(format!(
+                "it has {size} bytes, more than the {MAX_FILE} that are read\n  hint: --headers reads one line after another, however many there are"
+            )));
+        }
+        let text = std::io::BufReader::new(file.take(MAX_FILE));
+        let values = serde_json::Deserializer::from_reader(text).into_iter::<Map<String, Value>>();
         for value in values {
             for (id, fields) in value.map_err(|error| failed(error.to_string()))? {
                 let Value::Object(fields) = fields else {

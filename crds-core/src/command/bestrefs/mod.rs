@@ -15,7 +15,9 @@ use super::progress::Downloads;
 use super::{Failure, log, options, print_json};
 use crate::bestrefs::Outcome;
 use crate::cache::context::ContextName;
-use crate::client::{AssignOptions, Assignments, BadFiles, Client, FileAssignment, TypeChoice};
+use crate::client::{
+    AssignOptions, Assignments, BadFiles, Client, FileAssignment, Reuse, TypeChoice,
+};
 use crate::config::Config;
 use crate::dataset::fits::NoMatch;
 use compare::{Old, Update};
@@ -62,13 +64,13 @@ pub(super) struct Args {
     /// Compare with what the headers say
     #[arg(short, long)]
     compare_source_bestrefs: bool,
-    /// Only these types of references
+    /// Only these types of references [default: those that calibrating the dataset takes]
     #[arg(short, long, num_args = 1.., value_name = "TYPE")]
     types: Vec<String>,
     /// All but these types of references
     #[arg(short = 'k', long, num_args = 1.., value_name = "TYPE")]
     skip_types: Vec<String>,
-    /// Accepted: all types of an instrument are always looked at
+    /// All types of the instrument, also those that a JWST exposure does not take; beats --types
     #[arg(long)]
     all_types: bool,
     /// Only these ids
@@ -118,7 +120,12 @@ pub(super) struct Args {
     allow_bad_references: bool,
 }
 
-pub(super) async fn run(args: &Args, mut config: Config, json: bool) -> Result<u8, Failure> {
+pub(super) async fn run(
+    args: &Args,
+    mut config: Config,
+    reuse: Reuse,
+    json: bool,
+) -> Result<u8, Failure> {
     for (given, name, value, option) in [
         (
             args.allow_bad_rules,
@@ -171,7 +178,7 @@ pub(super) async fn run(args: &Args, mut config: Config, json: bool) -> Result<u
         inputs.save(path)?;
     }
     print(args, &updates)?;
-    let fetched = finish(args, &client, &new, &updates).await?;
+    let fetched = finish(args, &client, reuse, &new, &updates).await?;
     if json {
         print_json(&as_json(&new, &fetched))?;
     }
@@ -182,23 +189,16 @@ pub(super) async fn run(args: &Args, mut config: Config, json: bool) -> Result<u
 impl Args {
     fn options(&self, context: Option<&ContextName>) -> AssignOptions {
         let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect();
-        let types = if !self.types.is_empty() {
-            let skipped: Vec<String> = lower(&self.skip_types);
-            let asked: Vec<String> = lower(&self.types);
-            TypeChoice::Only(
-                asked
-                    .into_iter()
-                    .filter(|name| !skipped.contains(name))
-                    .collect(),
-            )
-        } else if self.skip_types.is_empty() {
-            TypeChoice::All
-        } else {
-            TypeChoice::Except(lower(&self.skip_types))
-        };
         AssignOptions {
             context: context.cloned(),
-            types,
+            types: if self.all_types {
+                TypeChoice::All
+            } else if self.types.is_empty() {
+                TypeChoice::Applicable
+            } else {
+                TypeChoice::Only(lower(&self.types))
+            },
+            skip: lower(&self.skip_types),
             no_match: if self.undefined_differences_matter {
                 NoMatch::Failure
             } else {
@@ -343,6 +343,7 @@ fn print(args: &Args, updates: &Updates<'_>) -> Result<(), Failure> {
 async fn finish(
     args: &Args,
     client: &Client,
+    reuse: Reuse,
     new: &Assignments,
     updates: &Updates<'_>,
 ) -> Result<Vec<crate::client::FetchedReference>, Failure> {
@@ -353,7 +354,7 @@ async fn finish(
             .flatten()
             .filter(|update| update.new != compare::NOT_APPLICABLE);
         let names: Vec<&str> = names.map(|update| update.new.as_str()).collect();
-        match client.fetch_references(names, &Downloads::new()).await {
+        match client.fetch_unless(reuse, names, &Downloads::new()).await {
             Ok(references) => fetched = references,
             Err(error) => tracing::error!("{error}"),
         }

@@ -8,13 +8,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use report::Report;
-use upkeep::{check, clear, purge, remove, sort};
+use upkeep::{check, clear, purge, sort};
 use which::{Wanted, wanted};
 
 use super::progress::{Downloads, readable};
 use super::{Failure, json, log, options, print_json};
 use crate::cache::context::ContextName;
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, Reuse};
 use crate::config::{Config, SubdirMode};
 
 /// Brings rules and references into the cache; checks, repairs, sorts and clears it
@@ -72,7 +72,7 @@ pub(super) struct Args {
     /// Sort the references into folders: flat or instrument
     #[arg(short, long, value_name = "MODE", num_args = 0..=1, default_missing_value = "instrument")]
     organize: Option<SubdirMode>,
-    /// Copy the files into this folder instead of the cache
+    /// Copy the files into this folder, too
     #[arg(long, value_name = "FOLDER")]
     output_dir: Option<PathBuf>,
     /// Not possible: pickles are written by the Python client only
@@ -87,9 +87,6 @@ pub(super) struct Args {
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Fetch files that are there, too
-    #[arg(short = 'I', long)]
-    ignore_cache: bool,
 }
 
 fn range(text: &str) -> Result<(u32, u32), String> {
@@ -101,7 +98,12 @@ fn range(text: &str) -> Result<(u32, u32), String> {
     Ok((number(first)?, number(last)?))
 }
 
-pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
+pub(super) async fn run(
+    args: &Args,
+    config: Config,
+    reuse: Reuse,
+    json: bool,
+) -> Result<u8, Failure> {
     if args.save_pickles {
         return Err(Failure::usage(
             "pickles are Python programs and are not written here; rules load as fast without them",
@@ -125,7 +127,7 @@ pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     };
     clear(args, &client, &mut report)?;
     let wanted = wanted(args, &client).await?;
-    fetch(args, &client, &wanted, &mut report).await?;
+    fetch(args, &client, reuse, &wanted, &mut report).await?;
     purge(args, &client, &wanted, &mut report)?;
     check(args, &client, &wanted, &mut report).await?;
     if let Some(mode) = args.organize {
@@ -148,6 +150,7 @@ pub(super) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
 async fn fetch(
     args: &Args,
     client: &Client,
+    reuse: Reuse,
     wanted: &Wanted,
     report: &mut Report,
 ) -> Result<(), Failure> {
@@ -175,18 +178,12 @@ async fn fetch(
         tracing::info!("DRYRUN: would fetch {} bytes", readable(bytes));
         return Ok(());
     }
-    if args.ignore_cache {
-        for name in &wanted.references {
-            let plain = name.parse();
-            let plain = plain.map_err(|error| Failure::usage(format!("{error}")))?;
-            remove(&client.place(&plain)?);
-        }
-    }
     client
-        .store_mappings(wanted.mappings.iter().map(String::as_str))
+        .store_mappings(reuse, wanted.mappings.iter().map(String::as_str))
         .await?;
     let names = wanted.references.iter().map(String::as_str);
-    let fetched = match client.fetch_references(names, &Downloads::new()).await {
+    let progress = Downloads::new();
+    let fetched = match client.fetch_unless(reuse, names, &progress).await {
         Ok(fetched) => fetched,
         Err(error) => {
             tracing::error!("{error}");

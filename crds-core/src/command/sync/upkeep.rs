@@ -8,7 +8,7 @@ use super::which::Wanted;
 use crate::cache::inventory::{self, CachedFile, Depth, Finding};
 use crate::cache::lock::Locks;
 use crate::cache::organize::organize;
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, Reuse};
 use crate::command::Failure;
 use crate::command::progress::Downloads;
 use crate::config::SubdirMode;
@@ -52,7 +52,7 @@ pub(super) fn purge(
     Ok(())
 }
 
-pub(super) fn remove(path: &Path) {
+fn remove(path: &Path) {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::error!("{} cannot be removed: {error}", path.display());
@@ -122,7 +122,9 @@ async fn repair(client: &Client, file: &CachedFile) -> bool {
     remove(&file.path);
     let is_rules = file.path.starts_with(&client.layout().mappings);
     let repaired = if is_rules {
-        client.store_mappings([file.name.as_str()]).await
+        client
+            .store_mappings(Reuse::Nothing, [file.name.as_str()])
+            .await
     } else {
         let fetched = client
             .fetch_references([file.name.as_str()], &Downloads::new())

@@ -16,7 +16,7 @@ use super::context::{Context, Scope};
 use super::{LoadError, MappingKind, MappingName};
 
 /// The longest pickle that is read, in bytes. That of a whole HST context has 4 MB.
-const MAX_BYTES: usize = 32 << 20;
+pub(crate) const MAX_BYTES: usize = 32 << 20;
 
 /// A pickle is not a CRDS context.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
