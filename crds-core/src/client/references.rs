@@ -303,7 +303,7 @@ impl Client {
     }
 
     /// Waits until no other process is fetching this file.
-    async fn lock(&self, name: &FileName) -> Result<Lock, ClientError> {
+    pub(super) async fn lock(&self, name: &FileName) -> Result<Lock, ClientError> {
         let locks = Locks::new(&self.layout, &self.config);
         if let Some(lock) = locks.try_acquire(name) {
             return Ok(lock);

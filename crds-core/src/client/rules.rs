@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
@@ -25,8 +25,11 @@ const RULES_AT_ONCE: usize = 16;
 /// Whether what was fetched goes into the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keep {
-    Yes,
     No,
+    /// If that is possible; the rules are needed whether or not.
+    IfPossible,
+    /// That is what it is fetched for.
+    Yes,
 }
 
 /// Rule files at hand.
@@ -106,7 +109,11 @@ impl Client {
         }
         let source = self.mapping_source(&name)?;
         self.server_config().await?;
-        let keep = if dry { Keep::No } else { Keep::Yes };
+        let keep = if dry || self.config.readonly_cache {
+            Keep::No
+        } else {
+            Keep::Yes
+        };
         let files = self
             .gather(source.as_ref(), &name, Scope::All, keep)
             .await?;
@@ -130,10 +137,14 @@ impl Client {
         let Some(first) = missing.first() else {
             return Ok(());
         };
+        if self.config.readonly_cache {
+            let names = missing.iter().map(ToString::to_string).collect();
+            return Err(ClientError::ReadOnly { names });
+        }
         let source = self.mapping_source(first)?;
         self.server_config().await?;
         stream::iter(missing)
-            .map(|name| self.fetch_rule_file(source.as_ref(), name, Keep::Yes))
+            .map(|name| self.rule_file(source.as_ref(), name, reuse, Keep::Yes))
             .buffer_unordered(RULES_AT_ONCE)
             .try_for_each(|_| async { Ok(()) })
             .await
@@ -201,7 +212,11 @@ impl Client {
         }
         let source = self.mapping_source(name)?;
         let streamed = self.config.s3_enabled || self.config.mode == CacheMode::S3;
-        let keep = if streamed { Keep::No } else { Keep::Yes };
+        let keep = if streamed || self.config.readonly_cache {
+            Keep::No
+        } else {
+            Keep::IfPossible
+        };
         let files = self.gather(source.as_ref(), name, scope, keep).await?;
         Ok(Context::load(&files, name, scope, self.checksums())?)
     }
@@ -213,10 +228,8 @@ impl Client {
         scope: Scope<'_>,
     ) -> Result<Option<Context>, ClientError> {
         let path = self.layout.pickle(name.as_str());
-        match bounded::read(&path, MAX_PICKLE) {
-            Ok(bytes) => return Ok(Some(Context::from_pickle(name, &bytes, scope)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(ClientError::Io { path, source }),
+        if let Some(bytes) = if_there(&path, MAX_PICKLE)? {
+            return Ok(Some(Context::from_pickle(name, &bytes, scope)?));
         }
         // A server has no pickles; only a URI says where there are some.
         let Some(source) = self
@@ -228,6 +241,11 @@ impl Client {
             return Ok(None);
         };
         let file = file_name(&format!("{name}.pkl"))?;
+        let _lock = self.lock(&file).await?;
+        // Whoever had the lock before may have brought it.
+        if let Some(bytes) = if_there(&path, MAX_PICKLE)? {
+            return Ok(Some(Context::from_pickle(name, &bytes, scope)?));
+        }
         let bytes = match source.read(&file).await {
             Ok(bytes) => bytes,
             Err(error) if error.is_not_found() => return Ok(None),
@@ -235,13 +253,13 @@ impl Client {
         };
         let context = Context::from_pickle(name, &bytes, scope)?;
         if !self.config.readonly_cache {
-            self.keep(&path, &bytes);
+            self.keep(&path, &bytes, Keep::IfPossible)?;
         }
         Ok(Some(context))
     }
 
-    /// Puts a file into the cache that was needed anyway; not being able to is no failure.
-    fn keep(&self, path: &std::path::Path, bytes: &[u8]) {
+    /// Puts a file into the cache. One that is not what CRDS knows is refused in any case.
+    fn keep(&self, path: &Path, bytes: &[u8], keep: Keep) -> Result<(), ClientError> {
         let known = path.file_name().and_then(std::ffi::OsStr::to_str);
         let expected = known
             .and_then(|name| self.server_config.get()?.catalogue().ok()?.expected(name))
@@ -251,8 +269,13 @@ impl Client {
             placement.write(bytes)?;
             placement.finish()
         });
-        if let Err(error) = placed {
-            tracing::debug!("not kept in the cache: {error}");
+        match placed {
+            Err(error) if keep == Keep::Yes || error.is_mismatch() => Err(error.into()),
+            Err(error) => {
+                tracing::debug!("not kept in the cache: {error}");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
     }
 
@@ -268,7 +291,7 @@ impl Client {
         let mut wanted = vec![name.clone()];
         while !wanted.is_empty() {
             let fetched: Vec<(MappingName, Bytes)> = stream::iter(wanted.drain(..))
-                .map(|name| self.rule_file(source, name, keep))
+                .map(|name| self.rule_file(source, name, Reuse::Cached, keep))
                 .buffer_unordered(RULES_AT_ONCE)
                 .try_collect()
                 .await?;
@@ -288,33 +311,46 @@ impl Client {
         Ok(files)
     }
 
+    /// One rule file: the cache's, or else the source's. Of many processes one fetches it.
     async fn rule_file(
         &self,
         source: &dyn Source,
         name: MappingName,
+        reuse: Reuse,
         keep: Keep,
     ) -> Result<(MappingName, Bytes), ClientError> {
         let path = self.layout.mapping(name.as_str());
-        match bounded::read(&path, literal::MAX_BYTES) {
-            Ok(bytes) => return Ok((name, bytes.into())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(ClientError::Io { path, source }),
+        let cached = || match reuse {
+            Reuse::Cached => if_there(&path, literal::MAX_BYTES),
+            Reuse::Nothing => Ok(None),
+        };
+        if let Some(bytes) = cached()? {
+            return Ok((name, bytes.into()));
         }
-        self.fetch_rule_file(source, name, keep).await
-    }
-
-    async fn fetch_rule_file(
-        &self,
-        source: &dyn Source,
-        name: MappingName,
-        keep: Keep,
-    ) -> Result<(MappingName, Bytes), ClientError> {
-        let path = self.layout.mapping(name.as_str());
-        let bytes = source.read(&file_name(name.as_str())?).await?;
-        if keep == Keep::Yes && !self.config.readonly_cache {
-            self.keep(&path, &bytes);
+        let file = file_name(name.as_str())?;
+        if keep == Keep::No {
+            return Ok((name, source.read(&file).await?));
         }
+        let _lock = self.lock(&file).await?;
+        // Whoever had the lock before may have brought it.
+        if let Some(bytes) = cached()? {
+            return Ok((name, bytes.into()));
+        }
+        let bytes = source.read(&file).await?;
+        self.keep(&path, &bytes, keep)?;
         Ok((name, bytes))
+    }
+}
+
+/// The content of a file of the cache, if it is there.
+fn if_there(path: &Path, most: usize) -> Result<Option<Vec<u8>>, ClientError> {
+    match bounded::read(path, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ClientError::Io {
+            path: path.to_owned(),
+            source,
+        }),
     }
 }
 
