@@ -65,6 +65,26 @@ fn wrong_use_and_impossible_settings_are_told_apart() {
             .contains("bestrefs")
     );
     assert!(run(&[], &["man", "bestrefs"]).stdout.contains(".TH"));
+    let no_page = run(&[], &["man", "bestref"]);
+    assert_eq!(no_page.code, 2);
+    assert!(
+        no_page.stderr.contains("no command bestref"),
+        "{}",
+        no_page.stderr
+    );
+    let nobody = [
+        ("CRDS_PATH", "/nonexistent"),
+        ("CRDS_SERVER_URL", "http://127.0.0.1:9"),
+    ];
+    let unreachable = run(&nobody, &["list", "--latest-context"]);
+    assert_eq!(unreachable.code, 255);
+    assert!(
+        unreachable
+            .stderr
+            .contains("hint: is CRDS_SERVER_URL right"),
+        "{}",
+        unreachable.stderr
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ use caldp_core::checksum::Sha1Sum;
 use caldp_tests::{Fault, Faults, S3Server, fixtures};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
 
 const PROCESSES: usize = 16;
@@ -195,6 +196,51 @@ fn sixteen_processes_fetch_every_file_once() {
     assert_eq!(storage.requests(), requests + PROCESSES as u64 - 1);
     storage.server.set_faults(None);
     storage.verify(cache.path(), files);
+}
+
+#[test]
+fn an_interrupted_process_leaves_nothing_unfinished() {
+    let storage = Storage::start();
+    let cache = tempfile::tempdir().unwrap();
+    let config = tempfile::tempdir().unwrap();
+    fs::write(
+        config.path().join("server_config"),
+        server_config(&storage.originals),
+    )
+    .unwrap();
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        storage.server.reset_counts();
+        // Answers stop in the middle of the file.
+        storage.server.set_faults(Faults::always(Fault::Stall));
+        let child = storage
+            .crds(cache.path(), &["sync", "--files", LARGE[0]])
+            .env("CRDS_CONFIG_URI", config.path())
+            .spawn()
+            .unwrap();
+        while storage.requests() < 1 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let process = Pid::from_raw(child.id().try_into().unwrap()).unwrap();
+        kill_process(process, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(
+            said.contains("interrupted") && said.contains("hint: "),
+            "{said}"
+        );
+        storage.server.set_faults(None);
+        let folder = cache.path().join("references/hst/acs");
+        let left = fs::read_dir(&folder).unwrap().count();
+        assert_eq!(left, 0, "{left} files in {}", folder.display());
+    }
+    succeeds(
+        storage
+            .crds(cache.path(), &["sync", "--files", LARGE[0]])
+            .spawn()
+            .unwrap(),
+    );
+    storage.verify(cache.path(), 1);
 }
 
 #[test]

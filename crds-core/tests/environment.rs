@@ -33,6 +33,56 @@ fn calls(text: &str) -> Vec<(&str, Vec<&str>)> {
         .collect()
 }
 
+/// The rows of a table of commands and the options that matter: `| `sync` | `--all` ... |`.
+fn options_that_matter(text: &str) -> Vec<(&str, BTreeSet<&str>)> {
+    let heading = "| command | options that matter |";
+    let table = text.split_once(heading).map_or("", |(_, table)| table);
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.filter_map(|row| {
+        let (command, rest) = row.trim_start_matches('|').split_once('|')?;
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let words = rest.split(|c| !is_part(c));
+        let options = words.filter(|word| word.strip_prefix("--").is_some_and(|n| !n.is_empty()));
+        Some((command.trim().trim_matches('`'), options.collect()))
+    })
+    .collect()
+}
+
+#[test]
+fn every_option_that_matters_is_known() {
+    let Some(data) = shared::test_data("the options that matter") else {
+        return;
+    };
+    let text = std::fs::read_to_string(data.join("docs/crds-rules.md")).unwrap();
+    let help = |command: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_crds"));
+        let output = program.args([command, "--help"]).env_clear().output();
+        String::from_utf8_lossy(&output.unwrap().stdout).into_owned()
+    };
+    let commands = ["bestrefs", "sync", "list", "matches"];
+    let mut seen = 0;
+    for (row, options) in options_that_matter(&text) {
+        let of_row = [row];
+        let all = if row == "all" {
+            &commands[..]
+        } else {
+            &of_row[..]
+        };
+        for command in all {
+            let help = help(command);
+            for option in &options {
+                assert!(help.contains(option), "crds {command} has no {option}");
+                seen += 1;
+            }
+        }
+    }
+    println!("{seen} options are known");
+    assert!(seen > 70, "{seen} options");
+}
+
 #[test]
 fn every_setting_and_command_that_users_were_told_of_is_known() {
     let Some(data) = shared::test_data("the list of promised settings and commands") else {

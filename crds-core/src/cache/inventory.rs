@@ -16,6 +16,9 @@ use crate::observatory::hst;
 /// Unfinished files older than this belong to nobody any more.
 const ABANDONED: Duration = Duration::from_hours(24);
 
+/// The names of folders in which download plugins work begin so.
+pub(crate) const PLUGIN_FOLDER: &str = ".crds-plugin-";
+
 /// A file of the cache.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CachedFile {
@@ -174,7 +177,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Removes what interrupted processes left unfinished, a day ago or longer; how many files.
+/// Removes what killed processes left unfinished, a day ago or longer; how many files and folders.
 pub fn remove_abandoned(layout: &Layout) -> io::Result<usize> {
     let mut places = vec![
         layout.mappings.clone(),
@@ -191,14 +194,17 @@ pub fn remove_abandoned(layout: &Layout) -> io::Result<usize> {
             let name = name.to_string_lossy();
             let metadata = entry.metadata()?;
             let age = SystemTime::now().duration_since(metadata.modified()?);
-            if name.starts_with('.')
-                && name.ends_with(".tmp")
-                && metadata.is_file()
-                && age.is_ok_and(|age| age > ABANDONED)
-            {
-                fs::remove_file(entry.path())?;
-                removed += 1;
+            if age.is_err() || age.is_ok_and(|age| age <= ABANDONED) {
+                continue;
             }
+            if name.starts_with('.') && name.ends_with(".tmp") && metadata.is_file() {
+                fs::remove_file(entry.path())?;
+            } else if name.starts_with(PLUGIN_FOLDER) && metadata.is_dir() {
+                fs::remove_dir_all(entry.path())?;
+            } else {
+                continue;
+            }
+            removed += 1;
         }
     }
     Ok(removed)

@@ -22,6 +22,16 @@ pub enum ClientError {
     /// What the server said last cannot be had.
     #[error(transparent)]
     ServerConfig(#[from] ServerConfigError),
+    /// The server does not answer, and the cache does not know what it said before.
+    #[error(
+        "{source}\n  hint: is CRDS_SERVER_URL right, and the network there? Without a server a filled cache is enough; {folder} has no server_config"
+    )]
+    NoServer {
+        /// Why the server could not be asked.
+        source: Box<ClientError>,
+        /// Where its earlier answers would be.
+        folder: String,
+    },
     /// A file cannot be had.
     #[error(transparent)]
     Source(#[from] SourceError),

@@ -41,7 +41,10 @@ impl Client {
                 tracing::warn!("the cached configuration is used, because {error}");
                 Ok(cached()?)
             }
-            Err(error) => Err(error),
+            Err(error) => Err(ClientError::NoServer {
+                source: Box::new(error),
+                folder: self.layout.config.display().to_string(),
+            }),
         }
     }
 

@@ -10,16 +10,28 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 
+use crate::config::Config;
+
 static ERRORS: AtomicU64 = AtomicU64::new(0);
 static WARNINGS: AtomicU64 = AtomicU64::new(0);
 static INFOS: AtomicU64 = AtomicU64::new(0);
 
 /// How much is written, and with what before it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Style {
     /// As `CRDS_VERBOSITY`: 0 is the usual, 50 adds details, 75 everything.
-    pub(super) verbosity: u32,
-    pub(super) time: bool,
+    verbosity: u32,
+    time: bool,
+}
+
+impl Style {
+    /// As the settings say.
+    pub(super) fn of(config: &Config) -> Self {
+        Self {
+            verbosity: config.verbosity,
+            time: config.log_time,
+        }
+    }
 }
 
 /// Begins to write.

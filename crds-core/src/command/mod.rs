@@ -5,6 +5,7 @@
 
 mod bestrefs;
 mod env;
+mod interrupt;
 mod json;
 mod list;
 mod log;
@@ -184,6 +185,13 @@ fn as_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let Cli { shared, command } = cli;
     // What needs no settings works with bad ones.
+    let without_settings = matches!(
+        command,
+        Command::Completions { .. } | Command::Man { .. } | Command::Names | Command::S3Set(_)
+    );
+    if without_settings {
+        log::begin(log::Style::default());
+    }
     match &command {
         Command::Completions { shell, name } => return completions(*shell, name),
         Command::Man { command, directory } => {
@@ -198,17 +206,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         _ => {}
     }
     let config = shared.config();
-    let style = config.as_ref().map_or(
-        log::Style {
-            verbosity: 0,
-            time: false,
-        },
-        |config| log::Style {
-            verbosity: config.verbosity,
-            time: config.log_time,
-        },
-    );
-    log::begin(style);
+    log::begin(config.as_ref().map(log::Style::of).unwrap_or_default());
     let config = config?;
     for unknown in config.unknown() {
         tracing::warn!("{unknown} is set but means nothing; `crds env` lists what does");
@@ -218,7 +216,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         .build()
         .map_err(|error| Failure::fatal(format!("no asynchronous I/O: {error}")))?;
     let (json, reuse) = (shared.json, shared.reuse());
-    runtime.block_on(async {
+    interrupt::run(runtime, async {
         match command {
             Command::Bestrefs(args) => bestrefs::run(&args, config, reuse, json).await,
             Command::Sync(args) => sync::run(&args, config, reuse, json).await,

@@ -52,7 +52,7 @@ pub enum LoadError {
     Syntax(#[from] crate::literal::LiteralError),
     /// The file has no checksum.
     #[error(
-        "the rules {name} carry no sha1sum\nhint: CRDS_IGNORE_MAPPING_CHECKSUM=1 loads them all the same"
+        "the rules {name} carry no sha1sum\n  hint: CRDS_IGNORE_MAPPING_CHECKSUM=1 loads them all the same"
     )]
     NoChecksum {
         /// The rule file.
@@ -60,7 +60,7 @@ pub enum LoadError {
     },
     /// The file is not what it was when its checksum was made.
     #[error(
-        "the rules {name} say their sha1sum is {stated}, but it is {actual}: the file was changed\nhint: fetch it again, or load it as it is with CRDS_IGNORE_MAPPING_CHECKSUM=1"
+        "the rules {name} say their sha1sum is {stated}, but it is {actual}: the file was changed\n  hint: fetch it again, or load it as it is with CRDS_IGNORE_MAPPING_CHECKSUM=1"
     )]
     WrongChecksum {
         /// The rule file.
@@ -72,7 +72,7 @@ pub enum LoadError {
     },
     /// The pickle is not one of a CRDS context.
     #[error(
-        "the pickle of {name} cannot be used: {problem}\nhint: remove it, and the rules are loaded from their files"
+        "the pickle of {name} cannot be used: {problem}\n  hint: remove it, and the rules are loaded from their files"
     )]
     Pickle {
         /// The context.

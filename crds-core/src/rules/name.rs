@@ -22,7 +22,7 @@ pub struct MappingName(FileName);
 /// A text is not the name of a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is not the name of a rule file\nhint: rule files are plain names ending in .pmap, .imap or .rmap"
+    "{0:?} is not the name of a rule file\n  hint: rule files are plain names ending in .pmap, .imap or .rmap"
 )]
 pub struct MappingNameError(String);
 

@@ -11,6 +11,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::{OnBytes, SourceError};
 use crate::cache::FileName;
+use crate::cache::inventory::PLUGIN_FOLDER;
 use crate::cache::place::{self, Expected};
 
 /// How much of a failing program's stderr is repeated.
@@ -64,7 +65,7 @@ impl Plugin {
         // name for a folder, and some leave files beside their output.
         let parent = target.parent().unwrap_or(Path::new("."));
         let folder = tempfile::Builder::new()
-            .prefix(".crds-plugin-")
+            .prefix(PLUGIN_FOLDER)
             .tempdir_in(parent)
             .map_err(write)?;
         let output = folder.path().join(name.as_str());
