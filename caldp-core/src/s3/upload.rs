@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::OwnedSemaphorePermit;
@@ -27,6 +27,10 @@ const PART: u64 = 6 * 1024 * 1024;
 /// How many parts are in memory at once, over all uploads of a client: being filled or sent. With
 /// their size it bounds the memory of uploads, to 24 MiB.
 pub(super) const PARTS_IN_FLIGHT: usize = 4;
+
+/// What parts are summed with. It is named when an upload begins, which the SDK does not do by itself:
+/// S3 refuses sums of parts that were not announced (400 `InvalidPart`).
+const CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
 
 /// The most parts S3 takes.
 const MAX_PARTS: u64 = 10_000;
@@ -243,6 +247,7 @@ impl Upload {
                     .create_multipart_upload()
                     .bucket(uri.bucket())
                     .key(uri.key())
+                    .checksum_algorithm(CHECKSUM)
                     .send()
                     .await
                     .map_err(judge)?;
@@ -384,6 +389,7 @@ async fn send_part(
             .key(uri.key())
             .upload_id(&id)
             .part_number(number)
+            .checksum_algorithm(CHECKSUM)
             .body(ByteStream::from(part.body.clone()))
             .customize()
             .disable_payload_signing();

@@ -78,6 +78,8 @@ pub(super) struct Upload {
     pub(super) key: String,
     pub(super) content_type: Option<String>,
     pub(super) metadata: Option<HashMap<String, String>>,
+    /// Whether it was said at the start that parts would come with checksums.
+    pub(super) with_checksums: bool,
     pub(super) parts: BTreeMap<i32, (Arc<Blob>, String)>,
 }
 

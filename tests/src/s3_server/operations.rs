@@ -7,12 +7,12 @@ use bytes::Bytes;
 use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource,
-    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
-    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, GetObjectInput,
-    GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
-    ListObjectsV2Input, ListObjectsV2Output, PutObjectInput, PutObjectOutput, StreamingBlob,
-    UploadPartInput, UploadPartOutput,
+    CompleteMultipartUploadOutput, CompletedPart, CopyObjectInput, CopyObjectOutput,
+    CopyObjectResult, CopySource, CreateMultipartUploadInput, CreateMultipartUploadOutput,
+    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
+    ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput,
+    HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput,
+    PutObjectOutput, StreamingBlob, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
@@ -229,6 +229,7 @@ impl S3 for Backend {
             key: input.key.clone(),
             content_type: input.content_type,
             metadata: input.metadata,
+            with_checksums: input.checksum_algorithm.is_some(),
             ..Upload::default()
         };
         index.uploads.insert(id.clone(), upload);
@@ -302,6 +303,12 @@ impl S3 for Backend {
             if part.e_tag.as_ref().map(ETag::value) != Some(etag) {
                 return Err(s3_error!(InvalidPart));
             }
+            if !upload.with_checksums && has_checksum(part) {
+                return Err(s3_error!(
+                    InvalidPart,
+                    "the upload was begun without checksums"
+                ));
+            }
             if position + 1 < listed.len() && blob.len() < MIN_PART {
                 return Err(s3_error!(EntityTooSmall));
             }
@@ -373,6 +380,14 @@ fn upload<'a>(index: &'a mut Index, id: &str) -> S3Result<&'a mut Upload> {
         .uploads
         .get_mut(id)
         .ok_or_else(|| s3_error!(NoSuchUpload))
+}
+
+fn has_checksum(part: &CompletedPart) -> bool {
+    part.checksum_crc32.is_some()
+        || part.checksum_crc32c.is_some()
+        || part.checksum_crc64nvme.is_some()
+        || part.checksum_sha1.is_some()
+        || part.checksum_sha256.is_some()
 }
 
 fn matches(condition: &ETagCondition, object: &Object) -> bool {
