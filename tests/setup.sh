@@ -10,6 +10,7 @@
 #   tests/setup.sh engine        a container engine and what its base image is made with
 #   tests/setup.sh system        moto and boto3, for the tests of the trigger and of the whole system;
 #                                checkov and localstack likewise
+#   tests/setup.sh deny          cargo-deny
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -69,7 +70,8 @@ for want in "$@"; do
     fi
     if [ "$want" = engine ]; then
         docker info >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$missing docker.io iptables"
-        [ -x /usr/sbin/debootstrap ] || missing="$missing debootstrap"
+        # Only root can make a base image with it; others pull one.
+        [ "$(id -u)" -ne 0 ] || [ -x /usr/sbin/debootstrap ] || missing="$missing debootstrap"
         command -v zip >/dev/null || missing="$missing zip"
     fi
 done
@@ -79,6 +81,7 @@ for want in "$@"; do
     case $want in
         calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
         system | checkov | localstack) environment "$want" "tests/system/$want.txt" ;;
+        deny) environment "$want" "tests/$want.txt" ;;
         fitscut | shellcheck | engine) ;;
         *) echo "setup: unknown part '$want'" >&2; exit 2 ;;
     esac
