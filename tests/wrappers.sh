@@ -12,15 +12,17 @@ place=$(cd "$place" && pwd -P)
 mkdir "$place/bin" "$place/home" "$place/cache" "$place/outside"
 cat >"$place/bin/docker" <<'STAND_IN'
 #!/bin/sh
-# A stand-in for a container engine: knows run, and that it is not rootless.
+# A stand-in for a container engine: knows run, which images it has, and whether it is rootless.
 case $1 in
     run) printf '%s\n' "$@" >"$RECORD"; env >"$RECORD.env" ;;
-    info) echo '[name=seccomp]' ;;
+    image) [ "$2 $3" = "inspect caldp:latest" ] || exit 1 ;;
+    info) echo "[name=seccomp${ROOTLESS:+ name=rootless}]" ;;
     --version) echo 'Docker version 20.10.24' ;;
     *) exit 64 ;;
 esac
 STAND_IN
 chmod +x "$place/bin/docker"
+ln -s docker "$place/bin/podman"
 
 fail() { echo "tests/wrappers.sh: $*" >&2; exit 1; }
 
@@ -119,9 +121,38 @@ for secret in AWS_SECRET_ACCESS_KEY MAST_API_TOKEN; do
     grep -q "^$secret=" "$place/record.env" || fail "$secret does not reach the engine"
 done
 if grep -Eq 's3cret|t0ken|AKIAX' "$place/record"; then fail "a secret is on the command line"; fi
+
+# Files belong to the caller: without root a container's root is the caller, podman can keep the caller's id.
+settings="ROOTLESS=yes"
+container true
+asked 0:0
+settings="CALDP_ENGINE=podman"
+container true
+asked keep-id
+asked "$(id -u):$(id -g)"
+
+# An engine or an image that is not there is named, with what to do.
+settings="CALDP_ENGINE=no-such"
+called caldp-docker-run-container true && fail "without an engine all is well"
+grep -q "'no-such'" "$place/err" || fail "the engine is not named: $(cat "$place/err")"
+grep -q '^hint: ' "$place/err" || fail "no remedy in $(cat "$place/err")"
+settings="CALDP_DOCKER_IMAGE=caldp:typo"
+container true
+grep -q 'image caldp:typo.*pull' "$place/err" || fail "the missing image is not named: $(cat "$place/err")"
 settings=""
+container true
+[ ! -s "$place/err" ] || fail "a run says something of its own: $(cat "$place/err")"
+rm "$place/record"
 
 # Help needs no engine, and says how it is called.
+for command in caldp-image-build caldp-image-push caldp-image-sbom; do
+    called "$command" --help || fail "$command --help fails"
+    [ -s "$place/out" ] || fail "$command --help says nothing"
+done
+for command in caldp-image-push caldp-image-sbom; do
+    called "$command" now && fail "$command now is accepted"
+    grep -q 'takes no arguments' "$place/err" || fail "$command now: $(cat "$place/err")"
+done
 for command in caldp-docker-run-pipeline caldp-docker-run-container; do
     called "$command" --help || fail "$command --help fails"
     grep -q "^  *$command <" "$place/out" || fail "$command --help: $(cat "$place/out")"
