@@ -51,3 +51,8 @@ output "caldp" {
   description = "Where to put lists, push the image, and look for results."
   value       = module.caldp
 }
+
+output "image_repository" {
+  description = "CALDP_DOCKER_REPO for caldp-image-build and caldp-image-push."
+  value       = module.caldp.image_repository
+}

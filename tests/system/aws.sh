@@ -77,7 +77,7 @@ need_terraform() {
     need_python
     [ ! -d "$scratch/tf" ] || return 0
     if ! command -v terraform >/dev/null; then
-        loudly_skip "$part: Terraform is not installed"
+        loudly_skip "Terraform is not installed"
         return 1
     fi
     step "Terraform's provider"
@@ -92,16 +92,10 @@ need_terraform() {
         if ! terraform -chdir="$folder" init -input=false -no-color ${providers:+"-plugin-dir=$providers"} >"$scratch/init.log" 2>&1; then
             tail -n 5 "$scratch/init.log" >&2
             rm -rf "$scratch/tf"
-            loudly_skip "$part: no AWS provider for Terraform (set TF_PLUGIN_DIR to a directory that holds one)"
+            loudly_skip "no AWS provider for Terraform (set TF_PLUGIN_DIR to a directory that holds one)"
             return 1
         fi
     done
-}
-
-loudly_skip() {
-    skipped="${skipped:+$skipped, }$1"
-    printf '%s\n' "************************************************************************" \
-        "SKIPPED: $1" "************************************************************************" >&2
 }
 
 terraform_do() {

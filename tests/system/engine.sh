@@ -14,6 +14,17 @@ find_client() {
     done
 }
 
+# need_engine: whether there is one. Where this could have started one, its absence is a failure.
+need_engine() {
+    [ -z "${ENGINE:-}" ] || return 0
+    step "start an engine"
+    if tests/setup.sh engine && start_engine; then return; fi
+    ENGINE=""
+    [ "$(id -u)" -ne 0 ] || fail "there is no container engine"
+    loudly_skip "no container engine runs, and only root can start one"
+    return 1
+}
+
 start_engine() {
     ENGINE=$(find_client)
     [ -n "$ENGINE" ] || { echo "engine: no docker client that can build" >&2; return 1; }
@@ -44,7 +55,15 @@ start_engine() {
     echo "engine: started one in $engine_dir" >&2
 }
 
-# Stops the engine if it was started here, and says so when it leaves a mount behind.
+# processes_of NAME: those that have it in their command line.
+processes_of() {
+    for process in /proc/[0-9]*; do
+        command=$({ tr '\0' ' ' <"$process/cmdline"; } 2>/dev/null) || continue
+        case $command in *"$1"*) printf '%s %s\n' "${process#/proc/}" "$command" ;; esac
+    done
+}
+
+# Stops the engine if it was started here, and says so when it leaves a process or a mount behind.
 stop_engine() {
     [ -n "${engine_pid:-}" ] || return 0
     kill "$engine_pid" 2>/dev/null || true
@@ -54,6 +73,11 @@ stop_engine() {
     umount "$engine_dir/data" 2>/dev/null || true
     # Nor does any engine take away the name of the host's network that its containers used.
     umount "$engine_dir/exec/netns/default" 2>/dev/null || true
+    left=$(processes_of "$engine_dir/")
+    if [ -n "$left" ]; then
+        printf 'engine: it left these processes behind:\n%s\n' "$left" >&2
+        return 1
+    fi
     left=$(awk -v dir="$engine_dir/" 'index($2, dir) == 1 { print $2 }' /proc/self/mounts)
     if [ -n "$left" ]; then
         printf 'engine: it left these mounts behind:\n%s\n' "$left" >&2

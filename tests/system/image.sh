@@ -4,6 +4,8 @@
 base=caldp-test-base:bookworm
 image=caldp:system
 broken=caldp:broken
+pipeline=caldp-test-pipeline:stable
+on_pipeline=caldp:on-pipeline
 lambda_image=caldp-test-lambda:latest
 image_id="" zip=""
 
@@ -20,12 +22,17 @@ need_programs() {
     [ -s "$zip" ] || fail "there is no $zip"
 }
 
+# build_image NAME: as people do, but with the binary and the base of this test.
+build_image() {
+    CALDP_ENGINE=$ENGINE CALDP_DOCKER_IMAGE=$1 DEBIAN_IMAGE=$base CSYS_VER="" CALDP_WORKER=$worker \
+        docker/bin/caldp-image-build --network host --quiet >"$scratch/build.log" 2>&1 ||
+        { tail -n 40 "$scratch/build.log" >&2; fail "the image $1 does not build"; }
+}
+
 # need_image: the image, from a local base, with the real calcos and stand-ins for HSTCAL that only refuse.
 need_image() {
     [ -z "$image_id" ] || return 0
     need_programs
-    step "start an engine"
-    start_engine
     step "a base image"
     base_image "$base"
     step "build the image"
@@ -38,12 +45,27 @@ need_image() {
     cat /usr/local/share/ca-certificates/*.crt >"$scratch/extra-ca.crt" 2>/dev/null || true
     extra=""
     [ ! -s "$scratch/extra-ca.crt" ] || extra=$scratch/extra-ca.crt
-    CALDP_ENGINE=$ENGINE CALDP_DOCKER_IMAGE=$image CALDP_EXTRA_CA=$extra CALDP_TEST_PROGRAMS=$scratch/stand-ins \
-        CALDP_REQUIREMENTS=calcos DEBIAN_IMAGE=$base CAL_BASE_IMAGE="" CSYS_VER="" CALDP_WORKER=$worker \
-        docker/bin/caldp-image-build --network host --quiet >"$scratch/build.log" 2>&1 ||
-        { tail -n 40 "$scratch/build.log" >&2; fail "the image does not build"; }
+    CALDP_EXTRA_CA=$extra
+    export CALDP_EXTRA_CA
+    CALDP_TEST_PROGRAMS=$scratch/stand-ins CALDP_REQUIREMENTS=calcos CAL_BASE_IMAGE="" build_image "$image"
     image_id=$("$ENGINE" image inspect --format '{{ .Id }}' "$image")
     say "the image is built"
+}
+
+# pipeline_image: everything from a base image, which here is a stand-in for stsci/hst-pipeline: it has
+# calcos where that has its programs, and neither a worker nor the user.
+pipeline_image() {
+    mkdir -p "$scratch/pipeline"
+    printf '%s\n' "FROM $image" 'USER root' \
+        'RUN rm /usr/local/bin/caldp* && userdel developer && mkdir -p /opt/conda/envs && ln -s /opt/calibration /opt/conda/envs/linux' \
+        >"$scratch/pipeline/Dockerfile"
+    DOCKER_BUILDKIT=1 "$ENGINE" build --quiet --network host --tag "$pipeline" "$scratch/pipeline" >/dev/null
+    CALDP_TEST_PROGRAMS="" CAL_BASE_IMAGE=$pipeline build_image "$on_pipeline"
+    told=$("$ENGINE" run --rm --network none "$on_pipeline" \
+        sh -c 'command -v calcos; test -s "$SSL_CERT_FILE" && caldp --version >/dev/null && echo "$(id -un) $CSYS_VER"')
+    [ "$told" = "/opt/conda/envs/linux/bin/calcos
+developer $pipeline" ] || fail "the image on a base image says: $told"
+    say "CAL_BASE_IMAGE gives an image with the base's programs"
 }
 
 # broken_image: under the image's name one with a worker that does nothing and says it went well.
@@ -160,6 +182,34 @@ run_image() {
         grep -q 'hint: CALDP_HOME' "$scratch/run.log" || { cat "$scratch/run.log" >&2; fail "file:$path was refused without a hint"; }
     done
     say "relative paths are mapped, others refused"
+
+    # Nothing but a name: loose files in the current directory, the cache in crds_cache.
+    mkdir "$scratch/bare"
+    tar -xzf tests/fixtures/raw/lbgu17qnq.tar.gz -C "$scratch/bare"
+    cp -R "$cache" "$scratch/bare/crds_cache"
+    chown -R "$uid:$uid" "$scratch/bare" 2>/dev/null || true
+    (cd "$scratch/bare" && as_caller "$uid" "$bin/caldp-docker-run-pipeline" lbgu17qnq) >"$scratch/run.log" 2>&1 ||
+        { tail -n 40 "$scratch/run.log" >&2; fail "a run with nothing but a name"; }
+    [ -s "$scratch/bare/data/cos/lbgu17qnq/lbgu17qnq_x1d.fits" ] || fail "with nothing but a name there is no spectrum"
+    say "the name of a dataset is enough"
+
+    # Results to S3 with the credentials of .aws in CALDP_HOME, references into an empty cache.
+    (
+        start_moto
+        trap 'stop "$moto_pid"' EXIT
+        "$python" "$here/scenario.py" prepare >"$scratch/role"
+        "$python" "$here/scenario.py" bucket
+        mkdir "$scratch/empty"
+        printf '[default]\naws_access_key_id = testing\naws_secret_access_key = testing\n' >"$home/.aws/credentials"
+        chown "$uid:$uid" "$scratch/empty" "$home/.aws/credentials" 2>/dev/null || true
+        (cd "$home" && unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY CRDS_CONTEXT &&
+            CRDS_PATH=$scratch/empty CRDSBUCKET=s3://caldp-crds as_caller "$uid" \
+                "$bin/caldp-docker-run-pipeline" lbgu17qnq file:inputs s3://caldp-system/batch-22 caldp-config-aws) >"$scratch/run.log" 2>&1 ||
+            { tail -n 40 "$scratch/run.log" >&2; fail "a run to S3"; }
+        "$python" "$here/scenario.py" processed batch-22/ lbgu17qnq || fail "the results on S3"
+        find "$scratch/empty" -name '*.fits' -uid "$uid" | grep -q . || fail "no reference is in the cache that may be written"
+    )
+    say "results go to S3 with the credentials of .aws; references stay in the cache that may be written"
 
     # What people debug with.
     answer=$(cd "$home" && as_caller "$uid" "$bin/caldp-docker-run-container" sh -c 'cat ~/.aws/config; id -u; pwd' sh)

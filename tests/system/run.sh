@@ -9,7 +9,8 @@
 #   tests/system/run.sh all          these four, with one build, one image and one engine for all
 #
 # CALDP_WORKER and CALDP_TRIGGER_ZIP name binaries that are built already. TF_PLUGIN_DIR holds a
-# Terraform provider where none can be downloaded. What cannot run here is left out loudly.
+# Terraform provider where none can be downloaded. What cannot run here is left out loudly, and the last
+# line counts it as skipped, never as passed.
 set -eu
 cd "$(dirname "$0")/../.."
 here=tests/system
@@ -24,9 +25,17 @@ esac
 say() { printf '%s: %s\n' "${part:-$what}" "$*" >&2; }
 fail() { say "FAILED: $*"; exit 1; }
 
+# loudly_skip WHY: the part that is under way cannot run here.
+loudly_skip() {
+    skipped=$((skipped + 1)) left_out="${left_out:+$left_out, }$part: $1"
+    printf '%s\n' "************************************************************************" \
+        "SKIPPED: $part: $1" "************************************************************************" >&2
+}
+
 started=$(date +%s)
+passed=0 failed=0 skipped=0
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/caldp-system.XXXXXX")
-moto_pid="" localstack_pid="" skipped="" part="" step="" step_started=$started
+moto_pid="" localstack_pid="" left_out="" part="" step="" step_started=$started
 
 # step NAME: what takes time from here on; the summary at the end says how much.
 step() {
@@ -45,12 +54,13 @@ stop() {
 clean_up() {
     status=$?
     trap - EXIT
-    step ""
+    part=""
+    step "clean up"
     stop "$moto_pid"
     stop "$localstack_pid"
     if [ -n "${ENGINE:-}" ]; then
         # Only what this test made: containers of its images, and the images themselves.
-        for name in $image $broken $lambda_image; do
+        for name in $image $broken $lambda_image $on_pipeline $pipeline; do
             for container in $("$ENGINE" ps --all --quiet --filter "ancestor=$name" 2>/dev/null); do
                 say "a container was left behind and is removed: $container"
                 "$ENGINE" rm --force "$container" >/dev/null 2>&1 || true
@@ -59,19 +69,21 @@ clean_up() {
             [ -n "${engine_pid:-}" ] || "$ENGINE" image rm "$name" >/dev/null 2>&1 || true
         done
         [ -z "${busybox_is_ours:-}" ] || [ -n "${engine_pid:-}" ] || "$ENGINE" image rm busybox >/dev/null 2>&1 || true
-        stop_engine || status=1
     fi
-    part=""
+    stop_engine || status=1
+    step ""
     if [ -s "$scratch/times" ]; then
         say "time by step:"
         cat "$scratch/times" >&2
     fi
     rm -rf "$scratch"
     if [ "$status" -eq 0 ]; then
-        say "passed in $(($(date +%s) - started)) s${skipped:+; SKIPPED: $skipped}"
+        say "done in $(($(date +%s) - started)) s${left_out:+; SKIPPED: $left_out}"
     else
-        say "failed after $(($(date +%s) - started)) s"
+        failed=1
+        say "failed after $(($(date +%s) - started)) s; not run: ${to_run:-nothing}"
     fi
+    echo "$what: $passed passed, $failed failed, $skipped skipped"
     exit "$status"
 }
 trap clean_up EXIT
@@ -85,11 +97,15 @@ trap 'exit 130' HUP INT TERM
 . "$here/aws.sh"
 
 image_test() {
+    need_engine || return 0
+    need_python
     need_image
     step "look into it"
     look_into_image
     step "run it"
     run_image
+    step "the image on another base"
+    pipeline_image
 }
 
 infra_test() {
@@ -118,7 +134,7 @@ infra_test() {
 
 system_test() {
     need_terraform || return 0
-    need_programs
+    need_engine || return 0
     need_image
     step "start moto"
     lambda_images
@@ -151,8 +167,8 @@ localstack_test() {
     fi
     step "install LocalStack"
     CALDP_PYTHON=$CALDP_PYTHON tests/setup.sh localstack
+    need_engine || return 0
     need_python
-    need_programs
     need_image
     step "start LocalStack"
     start_localstack
@@ -172,8 +188,9 @@ localstack_test() {
     localstack_pid=""
 }
 
-step "tools"
-tests/setup.sh engine
+to_run=$parts
 for part in $parts; do
+    to_run=${to_run#"$part"} to_run=${to_run# } before=$skipped
     "${part}_test"
+    [ "$skipped" -ne "$before" ] || passed=$((passed + 1))
 done

@@ -3,6 +3,8 @@
     scenario.py prepare    buckets with the CRDS cache and the raw datasets; prints the ARN of Batch's role
     scenario.py run        a batch list is put into the bucket; products, messages, record, verdict
     scenario.py broken     one dataset with a worker that is broken: this must fail, and says how
+    scenario.py bucket     the bucket for results, where no infrastructure makes it
+    scenario.py processed <prefix> <dataset>    looks at the results of a run by hand
 
 Sequence and waiting are here; the engine, the emulator and Terraform are run.sh's. moto 5.2.5 carries
 events as the infrastructure says: from the bucket to the queue, from the bucket and other sources through
@@ -322,9 +324,14 @@ def broken():
     check_processed("data/broken/", dataset)
 
 
+def make_bucket():
+    s3.create_bucket(Bucket=BUCKET)
+
+
 def main():
+    steps = {"prepare": prepare, "run": run, "broken": broken, "bucket": make_bucket, "processed": check_processed}
     try:
-        {"prepare": prepare, "run": run, "broken": broken}[sys.argv[1]]()
+        steps[sys.argv[1]](*sys.argv[2:])
     except Unexpected as problem:
         print(f"scenario: FAILED: {problem}", file=sys.stderr)
         sys.exit(1)

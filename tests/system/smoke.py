@@ -26,7 +26,7 @@ NEIGHBOUR = f"{TREE}data/cos/{DATASET}-notes/keep.txt"
 
 def prepare():
     scenario.prepare()
-    scenario.s3.create_bucket(Bucket=BUCKET)
+    scenario.make_bucket()
     queue = scenario.sqs.create_queue(QueueName="caldp-events")["QueueUrl"]
     arn = scenario.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     scenario.events.put_rule(Name="caldp-request", EventPattern=json.dumps({
