@@ -5,7 +5,7 @@
 //! Everything here blocks; asynchronous callers use a blocking thread.
 
 use std::fs::{File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -66,9 +66,21 @@ impl Pending {
             Existing::Keep => self.file.persist_noclobber(&self.target),
         }
         .map_err(|failed| failed.error)?;
-        // The name itself is durable only when the directory is.
-        File::open(directory)?.sync_all()
+        // The name itself is durable only when the directory is. Some network file systems cannot
+        // synchronise one; the content is safe then.
+        let _ = File::open(directory).and_then(|directory| directory.sync_all());
+        Ok(())
     }
+}
+
+/// Makes this the whole content of `target`, whatever it was before.
+///
+/// # Errors
+/// As [`Pending::create`] and [`Pending::commit`], or when writing fails.
+pub fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
+    let pending = Pending::create(target)?;
+    pending.file().write_all(content)?;
+    pending.commit(Existing::Replace)
 }
 
 fn parent(path: &Path) -> &Path {
@@ -82,8 +94,6 @@ fn parent(path: &Path) -> &Path {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
-    use std::io::Write;
-
     use super::*;
 
     #[test]
@@ -95,6 +105,8 @@ mod tests {
         assert!(!target.exists());
         pending.commit(Existing::Replace).unwrap();
         assert_eq!(std::fs::read(&target).unwrap(), b"text");
+        replace(&target, b"new").unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
         drop(Pending::create(&target).unwrap());
         assert_eq!(
             std::fs::read_dir(target.parent().unwrap()).unwrap().count(),

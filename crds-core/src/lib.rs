@@ -4,7 +4,6 @@
 //! header against tables kept by the observatories. This crate loads those rules, answers lookups,
 //! keeps the cache of rules and references, and writes the answers into dataset headers.
 
-mod atomic;
 pub mod bestrefs;
 mod bounded;
 pub mod cache;

@@ -8,6 +8,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use caldp_core::atomic::TEMPORARY;
+
 use super::catalogue::Catalogue;
 use super::layout::Layout;
 use super::place::{self, Expected, PlaceError};
@@ -197,7 +199,7 @@ pub fn remove_abandoned(layout: &Layout) -> io::Result<usize> {
             if age.is_err() || age.is_ok_and(|age| age <= ABANDONED) {
                 continue;
             }
-            if name.starts_with('.') && name.ends_with(".tmp") && metadata.is_file() {
+            if name.starts_with(TEMPORARY) && metadata.is_file() {
                 fs::remove_file(entry.path())?;
             } else if name.starts_with(PLUGIN_FOLDER) && metadata.is_dir() {
                 fs::remove_dir_all(entry.path())?;

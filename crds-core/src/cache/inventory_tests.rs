@@ -42,7 +42,7 @@ fn damage_and_strangers_are_found() {
     fs::write(acs.join("bj_drk.fits"), "abd").unwrap();
     fs::write(acs.join("cj_drk.fits"), "ab").unwrap();
     fs::write(layout.references.join("dj_drk.fits"), "").unwrap();
-    fs::write(acs.join(".ej_drk.fits.x.tmp"), "").unwrap();
+    fs::write(acs.join(".caldp-part-x"), "").unwrap();
     let catalogue =
         Catalogue::of_files(["aj_drk.fits", "bj_drk.fits", "cj_drk.fits"].map(|name| {
             let sum = "a9993e364706816aba3e25717850c26c9cd0d89d";
@@ -80,14 +80,14 @@ fn only_what_was_abandoned_long_ago_is_removed() {
     fs::create_dir_all(&acs).unwrap();
     let old = SystemTime::now() - ABANDONED - Duration::from_mins(1);
     for (name, age) in [
-        (".a.fits.1.tmp", old),
-        (".b.fits.1.tmp", SystemTime::now()),
+        (".caldp-part-a", old),
+        (".caldp-part-b", SystemTime::now()),
         ("c.fits", old),
     ] {
         let file = fs::File::create(acs.join(name)).unwrap();
         file.set_modified(age).unwrap();
     }
     assert_eq!(remove_abandoned(&layout).unwrap(), 1);
-    assert!(!acs.join(".a.fits.1.tmp").exists());
+    assert!(!acs.join(".caldp-part-a").exists());
     assert_eq!(fs::read_dir(&acs).unwrap().count(), 2);
 }

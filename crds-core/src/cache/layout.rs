@@ -5,11 +5,12 @@
 //! such folders. References may be sorted by instrument: [`References`] knows.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use caldp_core::atomic;
+
 use super::name::{FileName, FileNameError};
-use crate::atomic::Pending;
 use crate::bounded;
 use crate::config::{Config, Locations, Part, SubdirMode};
 use crate::observatory::{Observatory, hst};
@@ -297,10 +298,7 @@ fn guess_mode(references: &Path) -> SubdirMode {
 
 /// Writes down how the references are sorted.
 pub(super) fn write_mode(layout: &Layout, mode: SubdirMode) -> io::Result<()> {
-    fs::create_dir_all(&layout.config)?;
-    let mut file = Pending::beside(&layout.subdir_mode())?;
-    file.file().write_all(mode.name().as_bytes())?;
-    file.commit()
+    atomic::replace(&layout.subdir_mode(), mode.name().as_bytes())
 }
 
 #[cfg(test)]

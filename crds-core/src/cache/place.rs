@@ -1,15 +1,14 @@
 //! Puts a file into the cache: complete, with the size and SHA-1 sum it should have, or not at all.
 //!
-//! The bytes come from anywhere; they are counted and summed as they pass. A file that some other
-//! program writes, or that is written out of order, is read once more when it is finished.
+//! The bytes come from anywhere; they are counted and summed as they pass.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use caldp_core::atomic::{Existing, Pending};
 use caldp_core::checksum::{Sha1, Sha1Sum};
 
-use crate::atomic::Pending;
 use crate::config::Config;
 
 /// What is known about a file before it is there.
@@ -92,27 +91,13 @@ impl Placement {
             path: target.to_owned(),
             source,
         };
-        if let Some(folder) = target.parent() {
-            fs::create_dir_all(folder).map_err(io)?;
-        }
         Ok(Self {
-            pending: Pending::beside(target).map_err(io)?,
+            pending: Pending::create(target).map_err(io)?,
             target: target.to_owned(),
             expected,
             sha1: Sha1::new(),
             written: 0,
         })
-    }
-
-    /// Where the bytes go until the file is finished, for a program that writes it by itself;
-    /// then [`Placement::finish_read`].
-    pub fn path(&self) -> &Path {
-        self.pending.path()
-    }
-
-    /// The file, for writing it out of order; then [`Placement::finish_read`].
-    pub fn file(&mut self) -> &mut File {
-        self.pending.file()
     }
 
     /// The next bytes. More than expected is an error at once.
@@ -139,20 +124,12 @@ impl Placement {
     pub fn finish(self) -> Result<(), PlaceError> {
         let sum = self.sha1.finish();
         compare(&self.target, &self.expected, self.written, || Ok(sum))?;
-        self.pending.commit().map_err(|source| PlaceError::Io {
-            path: self.target,
-            source,
-        })
-    }
-
-    /// Checks what is in the file, whoever wrote it, and gives it its name.
-    pub fn finish_read(self) -> Result<(), PlaceError> {
-        // The other program may have replaced the file instead of filling it.
-        check_as(self.pending.path(), &self.target, &self.expected)?;
-        self.pending.commit().map_err(|source| PlaceError::Io {
-            path: self.target,
-            source,
-        })
+        self.pending
+            .commit(Existing::Replace)
+            .map_err(|source| PlaceError::Io {
+                path: self.target,
+                source,
+            })
     }
 }
 
@@ -177,17 +154,12 @@ pub fn place(target: &Path, expected: Expected, source: &mut impl Read) -> Resul
 
 /// Checks a file that is there.
 pub fn check(path: &Path, expected: &Expected) -> Result<(), PlaceError> {
-    check_as(path, path, expected)
-}
-
-/// Checks the file at `path`; errors call it `name`.
-fn check_as(path: &Path, name: &Path, expected: &Expected) -> Result<(), PlaceError> {
     let io = |source| PlaceError::Io {
-        path: name.to_owned(),
+        path: path.to_owned(),
         source,
     };
     let size = fs::metadata(path).map_err(io)?.len();
-    compare(name, expected, size, || Sha1Sum::of_file(path).map_err(io))
+    compare(path, expected, size, || Sha1Sum::of_file(path).map_err(io))
 }
 
 fn compare(
@@ -272,21 +244,5 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"other");
         assert!(check(&target, &expected(5, ABC)).is_err());
         assert_eq!(left(), 1);
-    }
-
-    #[test]
-    fn another_program_may_write_or_replace_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("x.fits");
-        let placement = Placement::begin(&target, expected(3, ABC)).unwrap();
-        fs::remove_file(placement.path()).unwrap();
-        fs::write(placement.path(), "abc").unwrap();
-        placement.finish_read().unwrap();
-        assert_eq!(fs::read(&target).unwrap(), b"abc");
-        let placement = Placement::begin(&target, expected(3, ABC)).unwrap();
-        fs::write(placement.path(), "xyz").unwrap();
-        assert!(placement.finish_read().unwrap_err().is_mismatch());
-        assert_eq!(fs::read(&target).unwrap(), b"abc");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

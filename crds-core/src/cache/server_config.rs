@@ -5,15 +5,15 @@
 //! the text, from the cache, a URI or a server, is for others.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+
+use caldp_core::atomic;
 
 use super::catalogue::{Catalogue, Encoded};
 use super::context::{ContextName, ContextTag};
 use super::layout::Layout;
-use crate::atomic::Pending;
 use crate::bounded;
 use crate::literal::{self, Literal};
 use crate::observatory::Observatory;
@@ -283,17 +283,9 @@ impl ServerConfig {
     /// Writes a configuration that came from a server into the cache, with the list of bad files
     /// beside it. `text` is what was parsed.
     pub fn store(&self, text: &[u8], layout: &Layout) -> io::Result<()> {
-        fs::create_dir_all(&layout.config)?;
         let bad = self.bad_files().join("\n");
-        for (path, bytes) in [
-            (layout.bad_files(), bad.as_bytes()),
-            (layout.server_config(), text),
-        ] {
-            let mut file = Pending::beside(&path)?;
-            file.file().write_all(bytes)?;
-            file.commit()?;
-        }
-        Ok(())
+        atomic::replace(&layout.bad_files(), bad.as_bytes())?;
+        atomic::replace(&layout.server_config(), text)
     }
 }
 

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::fs;
 use std::path::Path;
 
 use super::*;

@@ -11,11 +11,12 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
+use caldp_core::atomic::{Existing, Pending};
+
 use super::card::{Card, CardValue, Value};
 use super::checksum::{Sum, ZERO};
 use super::error::{FitsError, FitsProblem};
 use super::hdu::{BLOCK, Headers, RawHeader};
-use crate::atomic::Pending;
 
 /// One keyword to set in a primary header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,7 +207,7 @@ fn image(cards: &[Card]) -> Vec<u8> {
 /// Writes `header` and everything after the first `skip` bytes of `file` under its name.
 fn replace(path: &Path, file: &mut File, skip: usize, header: &[u8]) -> Result<(), FitsProblem> {
     let before = file.metadata().map_err(FitsProblem::Read)?;
-    let mut new = Pending::beside(path).map_err(FitsProblem::Write)?;
+    let new = Pending::create(path).map_err(FitsProblem::Write)?;
     // Only root can give files away; for everyone else the new file is theirs, as it must be.
     let _ = fchown(new.file(), Some(before.uid()), Some(before.gid()));
     let copied = new
@@ -214,14 +215,14 @@ fn replace(path: &Path, file: &mut File, skip: usize, header: &[u8]) -> Result<(
         .set_permissions(before.permissions())
         .and_then(|()| new.file().write_all(header))
         .and_then(|()| file.seek(SeekFrom::Start(skip as u64)))
-        .and_then(|_| io::copy(file, new.file()))
+        .and_then(|_| io::copy(file, &mut new.file()))
         .map_err(FitsProblem::Write)?;
     let after = file.metadata().map_err(FitsProblem::Read)?;
     let whole = before.len().checked_sub(skip as u64) == Some(copied);
     if !whole || before.modified().ok() != after.modified().ok() {
         return Err(FitsProblem::Changed);
     }
-    new.commit().map_err(FitsProblem::Write)
+    new.commit(Existing::Replace).map_err(FitsProblem::Write)
 }
 
 #[cfg(test)]
