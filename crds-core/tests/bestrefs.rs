@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 
 use caldp_tests::{CrdsServer, external_data, fixtures};
-use program::{REFERENCE, cache, offline, raw_files, run, run_with_input};
+use program::{REFERENCE, cache, cache_copy, offline, raw_files, run, run_with_input};
 use serde_json::{Value, json};
 
 #[test]
@@ -122,6 +122,38 @@ fn bestrefs_reports_what_is_wrong_and_goes_on() {
             allowed.stderr
         );
     }
+}
+
+#[test]
+fn an_omission_that_python_overlooks_is_overlooked_and_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = cache_copy(folder.path());
+    for name in ["hst_acs_ccdtab_9000.rmap", "hst_acs_bpixtab_9000.rmap"] {
+        let table = cache.join("mappings/hst").join(name);
+        let rules = fs::read_to_string(&table).unwrap();
+        let omitted = rules.replacen("header = {", "header = {'rmap_omit': 'True', ", 1);
+        assert_ne!(rules, omitted);
+        fs::write(table, omitted).unwrap();
+    }
+    let files = raw_files("j8cb010b0", folder.path());
+    let variables = [
+        offline(cache.to_str().unwrap()),
+        vec![("CRDS_IGNORE_MAPPING_CHECKSUM", "1")],
+    ]
+    .concat();
+    let file = files[0].to_str().unwrap();
+    let asked = [
+        "bestrefs",
+        "-f",
+        file,
+        "-t",
+        "ccdtab",
+        "--print-new-references",
+    ];
+    let answered = run(&variables, &asked);
+    assert!(answered.stdout.contains(REFERENCE), "{}", answered.stderr);
+    let warnings = answered.stderr.matches("omits nothing").count();
+    assert_eq!((answered.code, warnings), (0, 1), "{}", answered.stderr);
 }
 
 #[test]

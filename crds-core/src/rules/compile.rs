@@ -101,6 +101,9 @@ impl Builder {
             .unwrap_or_else(|| "always".into());
         let relevance = self.expression(mapping, &relevance.replace("always", "True"), &needed)?;
         let omit = header.text("rmap_omit").unwrap_or_else(|| "False".into());
+        if omit == "true" {
+            warn_of_lost_omission(mapping);
+        }
         let omit = self.expression(mapping, &omit, &needed)?;
         let parameter_relevance = self.parameter_relevance(mapping, &needed)?;
 
@@ -342,6 +345,18 @@ fn decisive_slots(table: &Table, names: &[ExpressionName], builder: &Builder) ->
 }
 
 /// Leaves out an expression that is the constant which changes nothing.
+/// `'rmap_omit': 'True'` is seen in lower case, as an unknown name, and so omits nothing: what all
+/// real tables for `SYNPHOT` say. Source: CRDS 14.
+fn warn_of_lost_omission(mapping: &Mapping) {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        tracing::warn!(
+            "{} says rmap_omit 'True', which omits nothing, as in the Python client; other tables may say so, too",
+            mapping.name
+        );
+    });
+}
+
 fn constant(expression: Expression, harmless: bool) -> Option<Expression> {
     use crate::expression::Constant;
     match expression {

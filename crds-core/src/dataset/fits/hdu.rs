@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::card::{CARD_LENGTH, Card, Value};
+use super::card::{CARD_LENGTH, Card};
 use super::error::{FitsError, FitsProblem};
+use super::value::Value;
 
 /// Headers and data come in blocks of this many bytes.
 pub(super) const BLOCK: usize = 2880;

@@ -7,6 +7,7 @@ mod error;
 mod hdu;
 mod references;
 mod update;
+mod value;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,10 +15,11 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-pub use card::{CARD_LENGTH, Card, CardValue, Parsed, Value};
+pub use card::{CARD_LENGTH, Card, Parsed};
 pub use error::{FitsError, FitsProblem};
 pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
 pub use update::{CardUpdate, ChecksumState, UpdateOutcome, update_primary};
+pub use value::{CardValue, Value};
 
 use crate::header::Header;
 

@@ -13,10 +13,11 @@ use std::path::Path;
 
 use caldp_core::atomic::{Existing, Pending};
 
-use super::card::{Card, CardValue, Value};
+use super::card::Card;
 use super::checksum::{Sum, ZERO};
 use super::error::{FitsError, FitsProblem};
 use super::hdu::{BLOCK, Headers, RawHeader};
+use super::value::{CardValue, Value};
 
 /// One keyword to set in a primary header.
 #[derive(Debug, Clone, PartialEq, Eq)]
