@@ -1,4 +1,5 @@
-//! What every kind of store must do, done to every kind.
+//! What every kind of store must do, done to every kind: a directory, a bucket of the S3 server of the
+//! tests and, when `CALDP_S3_TEST_OUTPUTS` names one, a real bucket.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -9,13 +10,29 @@ use caldp_core::checksum::Sha1Sum;
 use caldp_core::s3::{Access, ErrorKind, Expected, Precondition, S3, S3Options, Sha1Check};
 use caldp_core::store::Store;
 use caldp_core::uri::S3Uri;
-use caldp_tests::S3Server;
+use caldp_tests::{S3Server, real_location};
 
 const BUCKET: &str = "hst-test";
 const ALWAYS: Precondition = Precondition::None;
 
+/// What keeps stores alive, and empties the real one when a test is done with it.
+struct Kept {
+    _server: S3Server,
+    dir: tempfile::TempDir,
+    real: Option<Store>,
+}
+
+impl Kept {
+    async fn tidy(self) {
+        if let Some(store) = self.real {
+            let left = keys(&store, "").await;
+            store.delete_many(&left).await.unwrap();
+        }
+    }
+}
+
 /// One store of each kind, empty, and what keeps them alive.
-async fn stores() -> (Vec<Store>, S3Server, tempfile::TempDir) {
+async fn stores() -> (Vec<Store>, Kept) {
     let dir = tempfile::tempdir().unwrap();
     let server = S3Server::start(&[BUCKET]);
     let (id, secret) = server.credentials();
@@ -29,12 +46,23 @@ async fn stores() -> (Vec<Store>, S3Server, tempfile::TempDir) {
     })
     .await;
     let at = |root| Store::s3(s3.clone(), S3Uri::new(BUCKET, root).unwrap());
-    let stores = vec![
+    let mut stores = vec![
         Store::dir(dir.path().join("made/later")),
         at("data/batch"),
         at(""),
     ];
-    (stores, server, dir)
+    let mut real = None;
+    if let Some(root) = real_location("CALDP_S3_TEST_OUTPUTS", "a store") {
+        let store = Store::s3(S3::from_env().await, root.parse().unwrap());
+        stores.push(store.clone());
+        real = Some(store);
+    }
+    let kept = Kept {
+        _server: server,
+        dir,
+        real,
+    };
+    (stores, kept)
 }
 
 async fn text(store: &Store, key: &str) -> String {
@@ -49,7 +77,7 @@ async fn keys(store: &Store, prefix: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn what_is_put_is_got_and_replaced_and_deleted() {
-    let (stores, _server, _dir) = stores().await;
+    let (stores, kept) = stores().await;
     for store in stores {
         let put = store.put_bytes("a/b/c", "one", &ALWAYS).await.unwrap();
         assert_eq!(put.size, 3);
@@ -67,11 +95,12 @@ async fn what_is_put_is_got_and_replaced_and_deleted() {
             "{error}"
         );
     }
+    kept.tidy().await;
 }
 
 #[tokio::test]
 async fn what_is_above_a_key_is_no_key() {
-    let (stores, _server, _dir) = stores().await;
+    let (stores, kept) = stores().await;
     for store in stores {
         store.put_bytes("a/b", "", &ALWAYS).await.unwrap();
         assert_eq!(store.head("a").await.unwrap(), None, "{store}");
@@ -82,11 +111,12 @@ async fn what_is_above_a_key_is_no_key() {
         store.delete("a/b/c").await.unwrap();
         assert_eq!(text(&store, "a/b").await, "");
     }
+    kept.tidy().await;
 }
 
 #[tokio::test]
 async fn a_key_cannot_lead_out() {
-    let (stores, _server, _dir) = stores().await;
+    let (stores, kept) = stores().await;
     for store in stores {
         for bad in [
             "../x",
@@ -103,11 +133,12 @@ async fn a_key_cannot_lead_out() {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{bad:?}: {error}");
         }
     }
+    kept.tidy().await;
 }
 
 #[tokio::test]
 async fn only_the_first_of_many_writes_what_must_be_absent() {
-    let (stores, _server, _dir) = stores().await;
+    let (stores, kept) = stores().await;
     for store in stores {
         let mut writers = tokio::task::JoinSet::new();
         for n in 0..16 {
@@ -126,11 +157,12 @@ async fn only_the_first_of_many_writes_what_must_be_absent() {
             assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
         }
     }
+    kept.tidy().await;
 }
 
 #[tokio::test]
 async fn of_many_updates_none_is_lost() {
-    let (stores, _server, _dir) = stores().await;
+    let (stores, kept) = stores().await;
     for store in stores {
         store.put_bytes("count", "0", &ALWAYS).await.unwrap();
         let mut writers = tokio::task::JoinSet::new();
@@ -160,11 +192,12 @@ async fn of_many_updates_none_is_lost() {
         assert_eq!(error.kind(), ErrorKind::Changed);
         assert_eq!(keys(&store, "").await, [""; 0]);
     }
+    kept.tidy().await;
 }
 
 #[tokio::test]
 async fn listings_are_by_prefix_and_in_order() {
-    let (stores, _server, _dir) = stores().await;
+    let (stores, kept) = stores().await;
     for store in stores {
         for key in [
             "m/processed-b",
@@ -193,11 +226,13 @@ async fn listings_are_by_prefix_and_in_order() {
         assert_eq!(keys(&store, "").await, ["z"]);
         store.delete("z").await.unwrap();
     }
+    kept.tidy().await;
 }
 
 #[tokio::test]
 async fn files_go_in_and_out_whole_and_checked() {
-    let (stores, _server, dir) = stores().await;
+    let (stores, kept) = stores().await;
+    let dir = &kept.dir;
     let source = dir.path().join("source");
     for size in [0, 5, 9 * 1024 * 1024] {
         let body: Vec<u8> = (0..size)
@@ -245,6 +280,7 @@ async fn files_go_in_and_out_whole_and_checked() {
         let error = store.get_bytes("file", 8).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
     }
+    kept.tidy().await;
 }
 
 #[tokio::test]

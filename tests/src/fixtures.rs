@@ -85,6 +85,26 @@ pub fn external_data(path: &str, what: &str) -> Option<PathBuf> {
     Some(path)
 }
 
+/// A folder of its own below the S3 location that `variable` names (`CALDP_S3_TEST_INPUTS` or
+/// `CALDP_S3_TEST_OUTPUTS`), reached with whatever credentials the environment has; `None` after
+/// saying on stderr that `what` is left out because the variable is not set. Whoever asks for it
+/// empties it; what a failed test leaves there is there to be looked at.
+///
+/// # Panics
+/// When the variable is set to something that is no S3 location.
+pub fn real_location(variable: &str, what: &str) -> Option<String> {
+    let Ok(root) = std::env::var(variable) else {
+        eprintln!("left out: {what} at a real S3 location: {variable} is not set");
+        return None;
+    };
+    assert!(
+        root.starts_with("s3://"),
+        "{variable} is '{root}'; it is to be s3://<bucket>/<prefix>"
+    );
+    let root = root.trim_end_matches('/');
+    Some(format!("{root}/caldp-test-{:016x}", fastrand::u64(..)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod calcloud;
+mod locations;
 mod operators;
 
 use caldp_tests::{S3Server, calcos_directory, fixtures};
