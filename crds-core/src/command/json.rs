@@ -1,8 +1,9 @@
-//! What several commands write with `--json`.
+//! What commands write with `--json`.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::client::{FetchedReference, ReferenceOrigin};
+use crate::bestrefs::Outcome;
+use crate::client::{Assignments, FetchedReference, FileAssignment, Problem, ReferenceOrigin};
 
 /// A reference in the cache, and where it came from.
 pub(super) fn reference(reference: &FetchedReference) -> Value {
@@ -15,5 +16,35 @@ pub(super) fn reference(reference: &FetchedReference) -> Value {
             ReferenceOrigin::Cached => "cache",
             ReferenceOrigin::Fetched { location, .. } => location,
         },
+    })
+}
+
+/// The answers for files, and the references that were fetched for them.
+pub(super) fn assignments(new: &Assignments, fetched: &[FetchedReference]) -> Value {
+    let outcome = |outcome: &Outcome| match outcome {
+        Outcome::File(name) => json!({"file": name.as_str()}),
+        Outcome::NotApplicable => json!({"na": true}),
+        Outcome::NoMatch => json!({"no_match": true}),
+        Outcome::Ambiguous(names) => json!({"ambiguous": &**names}),
+        Outcome::Error(failure) => json!({"error": failure.to_string()}),
+    };
+    let file = |file: &FileAssignment| {
+        let types = file.types.iter();
+        let types = types.map(|t| (t.reference_type.to_string(), outcome(&t.outcome)));
+        let texts = |problems: &[Problem]| -> Vec<String> {
+            problems.iter().map(ToString::to_string).collect()
+        };
+        json!({
+            "id": file.path.display().to_string(),
+            "instrument": file.instrument,
+            "bestrefs": types.collect::<Map<_, _>>(),
+            "errors": texts(&file.errors),
+            "warnings": texts(&file.warnings),
+        })
+    };
+    json!({
+        "context": new.context.as_str(),
+        "files": new.files.iter().map(file).collect::<Vec<_>>(),
+        "references": fetched.iter().map(reference).collect::<Vec<_>>(),
     })
 }

@@ -9,14 +9,11 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use serde_json::json;
-
 use super::progress::Downloads;
-use super::{Failure, log, options, print_json};
-use crate::bestrefs::Outcome;
+use super::{Failure, json, log, options, print_json};
 use crate::cache::context::ContextName;
 use crate::client::{
-    AssignOptions, Assignments, BadFiles, Client, FileAssignment, Reuse, TypeChoice,
+    AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice,
 };
 use crate::config::Config;
 use crate::dataset::fits::NoMatch;
@@ -124,7 +121,7 @@ pub(super) async fn run(
     args: &Args,
     mut config: Config,
     reuse: Reuse,
-    json: bool,
+    as_json: bool,
 ) -> Result<u8, Failure> {
     for (given, name, value, option) in [
         (
@@ -179,8 +176,8 @@ pub(super) async fn run(
     }
     print(args, &updates)?;
     let fetched = finish(args, &client, reuse, &new, &updates).await?;
-    if json {
-        print_json(&as_json(&new, &fetched))?;
+    if as_json {
+        print_json(&json::assignments(&new, &fetched))?;
     }
     log::counts();
     Ok(u8::from(log::errors() > 0))
@@ -312,7 +309,7 @@ fn print(args: &Args, updates: &Updates<'_>) -> Result<(), Failure> {
                 .entry(update.reference_type.as_str())
                 .or_default() += 1;
         }
-        tracing::info!("Updated exposure counts:\n {}", json!(counts));
+        tracing::info!("Updated exposure counts:\n {}", serde_json::json!(counts));
     }
     if args.print_affected {
         let products: std::collections::BTreeSet<String> = updates
@@ -378,33 +375,4 @@ async fn finish(
         }
     }
     Ok(fetched)
-}
-
-fn as_json(new: &Assignments, fetched: &[crate::client::FetchedReference]) -> serde_json::Value {
-    let outcome = |outcome: &Outcome| match outcome {
-        Outcome::File(name) => json!({"file": name.as_str()}),
-        Outcome::NotApplicable => json!({"na": true}),
-        Outcome::NoMatch => json!({"no_match": true}),
-        Outcome::Ambiguous(names) => json!({"ambiguous": &**names}),
-        Outcome::Error(failure) => json!({"error": failure.to_string()}),
-    };
-    let file = |file: &FileAssignment| {
-        let types = file.types.iter();
-        let types = types.map(|t| (t.reference_type.to_string(), outcome(&t.outcome)));
-        let texts = |problems: &[crate::client::Problem]| -> Vec<String> {
-            problems.iter().map(ToString::to_string).collect()
-        };
-        json!({
-            "id": file.path.display().to_string(),
-            "instrument": file.instrument,
-            "bestrefs": types.collect::<serde_json::Map<_, _>>(),
-            "errors": texts(&file.errors),
-            "warnings": texts(&file.warnings),
-        })
-    };
-    json!({
-        "context": new.context.as_str(),
-        "files": new.files.iter().map(file).collect::<Vec<_>>(),
-        "references": fetched.iter().map(super::json::reference).collect::<Vec<_>>(),
-    })
 }
