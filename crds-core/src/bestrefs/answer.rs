@@ -82,30 +82,12 @@ impl fmt::Display for Outcome {
 }
 
 /// The answers for one dataset, in the order of the rules; types the rules omit are absent.
-#[derive(Debug, Clone)]
-pub struct BestReferences {
-    /// The types of the instrument.
-    known: Arc<[ReferenceType]>,
-    entries: Vec<(Name, Outcome)>,
-}
-
-/// The type an answer is for.
-#[derive(Debug, Clone)]
-pub(super) enum Name {
-    /// By its place in the instrument's rules.
-    Known(usize),
-    /// One the instrument does not have.
-    Other(ReferenceType),
-}
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BestReferences(Vec<(ReferenceType, Outcome)>);
 
 impl BestReferences {
-    pub(super) fn new(known: Arc<[ReferenceType]>) -> Self {
-        let entries = Vec::with_capacity(known.len());
-        Self { known, entries }
-    }
-
-    pub(super) fn extend(&mut self, answer: Option<(Name, Outcome)>) {
-        self.entries.extend(answer);
+    pub(super) fn push(&mut self, name: ReferenceType, outcome: Outcome) {
+        self.0.push((name, outcome));
     }
 
     /// The outcome for a type, given in lower case; nothing if the type is omitted.
@@ -117,42 +99,22 @@ impl BestReferences {
 
     /// All outcomes, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&ReferenceType, &Outcome)> {
-        self.entries.iter().filter_map(|(name, outcome)| {
-            let name = match name {
-                Name::Known(place) => self.known.get(*place)?,
-                Name::Other(name) => name,
-            };
-            Some((name, outcome))
-        })
+        self.0.iter().map(|(name, outcome)| (name, outcome))
     }
 
     /// How many types have an outcome.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.0.len()
     }
 
     /// Whether no type has an outcome.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.is_empty()
     }
 }
 
 impl FromIterator<(ReferenceType, Outcome)> for BestReferences {
     fn from_iter<I: IntoIterator<Item = (ReferenceType, Outcome)>>(entries: I) -> Self {
-        let entries = entries.into_iter();
-        Self {
-            known: [].into(),
-            entries: entries
-                .map(|(name, outcome)| (Name::Other(name), outcome))
-                .collect(),
-        }
+        Self(entries.into_iter().collect())
     }
 }
-
-impl PartialEq for BestReferences {
-    fn eq(&self, other: &Self) -> bool {
-        self.iter().eq(other.iter())
-    }
-}
-
-impl Eq for BestReferences {}

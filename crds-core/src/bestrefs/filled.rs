@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 use std::sync::Arc;
 
 use super::question::LookupPath;
-use crate::header::{Header, condition, trim};
+use crate::header::{Fields, condition, trim};
 use crate::rules::Instrument;
 use crate::selector::date::{self, Moment};
 use crate::selector::slots::{Slot, Values};
@@ -22,9 +22,13 @@ pub(super) struct Filled<'h> {
 }
 
 impl<'h> Filled<'h> {
-    pub(super) fn new(instrument: &'h Instrument, header: &'h Header, path: LookupPath) -> Self {
+    pub(super) fn new(
+        instrument: &'h Instrument,
+        header: &'h (impl Fields + ?Sized),
+        path: LookupPath,
+    ) -> Self {
         let mut raw: Vec<Option<&'h str>> = vec![None; instrument.slots.len()];
-        for (key, value) in header.iter() {
+        for (key, value) in header.pairs() {
             let slot = match path {
                 LookupPath::AsGiven => instrument.slots.find(key),
                 LookupPath::Conditioned => instrument.reduced(key),

@@ -4,14 +4,13 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::answer::Name;
 use super::filled::{DatesOf, Filled};
 use super::plan::{Entry, Plan, Plans};
 use super::question::{LookupError, LookupPath, Types};
 use super::remember::{ABSENT, Combination, Known, Numbers, TableMemory, ValueId};
 use super::table::{Steps, unknown_type};
-use super::{BestReferences, Outcome};
-use crate::header::{Header, condition};
+use super::{BestReferences, Outcome, ReferenceType};
+use crate::header::{Fields, Header, condition};
 use crate::observatory::hst_rules::Hook;
 use crate::rules::{Context, Found, Instrument, MappingName, Root, Table, TypeRule};
 use crate::selector::slots::Values;
@@ -63,6 +62,22 @@ impl<'c> Lookups<'c> {
         path: LookupPath,
         types: Types<'_>,
     ) -> Result<BestReferences, LookupError> {
+        let mut answers = BestReferences::default();
+        self.each_reference(header, path, types, &mut |name, outcome| {
+            answers.push(name.clone(), outcome.clone());
+        })?;
+        Ok(answers)
+    }
+
+    /// Tells the references of one dataset as they are found, in the order of the rules; types the
+    /// rules omit are not told.
+    pub(crate) fn each_reference(
+        &mut self,
+        header: &(impl Fields + ?Sized),
+        path: LookupPath,
+        types: Types<'_>,
+        tell: &mut impl FnMut(&ReferenceType, &Outcome),
+    ) -> Result<(), LookupError> {
         let (index, instrument) = self.instrument(header, path)?;
         if let (Root::Single(_), None, Types::Only(asked)) =
             (&self.context.root, &instrument.imap, types)
@@ -72,26 +87,26 @@ impl<'c> Lookups<'c> {
         self.make_room(index, instrument);
         let filled = Filled::new(instrument, header, path);
         let ids = self.ids.fill(&mut self.numbers, &filled);
-        let mut answers = BestReferences::new(Arc::clone(&instrument.type_names));
         let Some(memory) = self.memories.get_mut(index) else {
-            return Ok(answers);
+            return Ok(());
         };
         match types {
-            Types::All => memory.look_all_up(&filled, ids, &mut answers),
+            Types::All => memory.look_all_up(&filled, ids, tell),
             Types::Only(asked) => {
                 for name in asked {
                     let lower = name.to_lowercase();
-                    let mut all = instrument.types.iter();
-                    answers.extend(match all.position(|(name, _)| name.as_str() == lower) {
-                        Some(place) => memory
-                            .look_up(place, &filled, ids)
-                            .map(|outcome| (Name::Known(place), outcome)),
-                        None => Some(unknown_type(instrument, &lower)),
-                    });
+                    let mut all = instrument.types.iter().enumerate();
+                    let known = all.find(|(_, (name, _))| name.as_str() == lower);
+                    if let Some((place, (name, _))) = known {
+                        memory.look_up(place, &filled, ids, &mut |outcome| tell(name, outcome));
+                    } else {
+                        let (name, outcome) = unknown_type(instrument, &lower);
+                        tell(&name, &outcome);
+                    }
                 }
             }
         }
-        Ok(answers)
+        Ok(())
     }
 
     fn make_room(&mut self, index: usize, instrument: &Instrument) {
@@ -110,7 +125,7 @@ impl<'c> Lookups<'c> {
 
     fn instrument(
         &self,
-        header: &Header,
+        header: &(impl Fields + ?Sized),
         path: LookupPath,
     ) -> Result<(usize, &'c Instrument), LookupError> {
         let name = match &self.context.root {
@@ -181,7 +196,7 @@ impl Memory {
         &mut self,
         filled: &Filled<'_>,
         ids: Option<&Ids>,
-        answers: &mut BestReferences,
+        tell: &mut impl FnMut(&ReferenceType, &Outcome),
     ) {
         let places = 0..filled.instrument.types.len();
         let plan: Plan = match ids {
@@ -192,13 +207,16 @@ impl Memory {
                 plan
             }),
         };
-        for (place, (entry, (_, rule))) in plan.iter().zip(&filled.instrument.types).enumerate() {
-            let outcome = match (entry, rule) {
-                (Entry::Settled(outcome), _) => outcome.clone(),
-                (Entry::Dated(steps), TypeRule::Table(table)) => by_date(filled, table, steps),
-                _ => self.look_up(place, filled, ids),
-            };
-            answers.extend(outcome.map(|outcome| (Name::Known(place), outcome)));
+        let all = plan.iter().zip(&filled.instrument.types).enumerate();
+        for (place, (entry, (name, rule))) in all {
+            let mut tell = |outcome: &Outcome| tell(name, outcome);
+            match (entry, rule) {
+                (Entry::Settled(outcome), _) => outcome.iter().for_each(tell),
+                (Entry::Dated(steps), TypeRule::Table(table)) => {
+                    by_date(filled, table, steps, &mut tell);
+                }
+                _ => self.look_up(place, filled, ids, &mut tell),
+            }
         }
     }
 
@@ -214,7 +232,11 @@ impl Memory {
                         if steps.is_dated() {
                             Entry::Dated(steps)
                         } else {
-                            Entry::Settled(by_date(filled, table, &steps))
+                            let mut settled = None;
+                            by_date(filled, table, &steps, &mut |outcome| {
+                                settled = Some(outcome.clone());
+                            });
+                            Entry::Settled(settled)
                         }
                     }
                     _ => Entry::Ask,
@@ -225,19 +247,25 @@ impl Memory {
         }
     }
 
-    /// The answer for the type at a place of the instrument; nothing if it is omitted.
-    fn look_up(&mut self, place: usize, filled: &Filled<'_>, ids: Option<&Ids>) -> Option<Outcome> {
-        match &filled.instrument.types.get(place)?.1 {
-            TypeRule::NotApplicable => Some(Outcome::NotApplicable),
-            TypeRule::Omitted => None,
-            TypeRule::Table(table) => {
+    /// Tells the answer for the type at a place of the instrument, unless it is omitted.
+    fn look_up(
+        &mut self,
+        place: usize,
+        filled: &Filled<'_>,
+        ids: Option<&Ids>,
+        tell: &mut impl FnMut(&Outcome),
+    ) {
+        match filled.instrument.types.get(place) {
+            Some((_, TypeRule::NotApplicable)) => tell(&Outcome::NotApplicable),
+            Some((_, TypeRule::Omitted)) | None => {}
+            Some((_, TypeRule::Table(table))) => {
                 let known = ids.and_then(|ids| ids.combination(table, filled));
                 match (self.tables.get_mut(place), known) {
                     (Some(memory), Some(combination)) => {
                         let steps = remembered(filled, table, memory, combination);
-                        by_date(filled, table, &steps)
+                        by_date(filled, table, &steps, tell);
                     }
-                    _ => afresh(filled, table),
+                    _ => afresh(filled, table).iter().for_each(tell),
                 }
             }
         }
@@ -274,12 +302,16 @@ const INSTRUMENT_KEYS: [&str; 7] = [
 ];
 
 /// The header's instrument, lower-case.
-fn instrument_name(header: &Header, key: &str, path: LookupPath) -> Result<Box<str>, LookupError> {
+fn instrument_name(
+    header: &(impl Fields + ?Sized),
+    key: &str,
+    path: LookupPath,
+) -> Result<Box<str>, LookupError> {
     let missing = || LookupError::NoInstrument { key: key.into() };
     let name = match path {
         // The reduced header keeps the rules' own key only.
         LookupPath::Conditioned => {
-            let mut entries = header.iter().filter(|(k, _)| is_upper_of(key, k));
+            let mut entries = header.pairs().filter(|(k, _)| is_upper_of(key, k));
             let (_, value) = entries.next_back().ok_or_else(missing)?;
             condition(value)
         }
@@ -307,8 +339,8 @@ fn instrument_name(header: &Header, key: &str, path: LookupPath) -> Result<Box<s
 }
 
 /// The value of the last entry with exactly this key.
-fn last<'h>(header: &'h Header, key: &str) -> Option<&'h str> {
-    let mut entries = header.iter().filter(|(k, _)| *k == key);
+fn last<'h>(header: &'h (impl Fields + ?Sized), key: &str) -> Option<&'h str> {
+    let mut entries = header.pairs().filter(|(k, _)| *k == key);
     entries.next_back().map(|(_, value)| value)
 }
 
@@ -347,20 +379,28 @@ fn remembered(
     steps
 }
 
-/// What is left to do once the rows that fit are known.
-fn by_date(filled: &Filled<'_>, table: &Table, steps: &Steps<Known>) -> Option<Outcome> {
+/// Does what is left to do once the rows that fit are known.
+fn by_date(
+    filled: &Filled<'_>,
+    table: &Table,
+    steps: &Steps<Known>,
+    tell: &mut impl FnMut(&Outcome),
+) {
     if let Steps::Asked(Ok(Known::Rows(timeline)), _) = steps
         && let Some(terminal) = timeline.terminal(filled)
     {
-        return table.outcomes.get(terminal as usize).cloned().flatten();
+        // Told where it is: to share it would cost as much as to find it.
+        let outcome = table.outcomes.get(terminal as usize);
+        return outcome.into_iter().flatten().for_each(tell);
     }
-    table.outcome(steps, |known| match known {
+    let outcome = table.outcome(steps, |known| match known {
         Known::Rows(timeline) => timeline.choose(filled),
         Known::Dates => {
             let none = Values::new(Vec::new());
             table.root.choose(&none, filled, &table.terminals)
         }
-    })
+    });
+    outcome.iter().for_each(tell);
 }
 
 /// Looks a type up without remembering anything.

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::answer::Name;
 use super::{Outcome, ReferenceType};
 use crate::expression::{Expression, Names};
 use crate::observatory::hst_rules;
@@ -227,13 +226,10 @@ impl Names for HeaderNames<'_, '_> {
 }
 
 /// The failure for a type the instrument does not have.
-pub(super) fn unknown_type(instrument: &Instrument, name: &str) -> (Name, Outcome) {
+pub(super) fn unknown_type(instrument: &Instrument, name: &str) -> (ReferenceType, Outcome) {
     let failure = LookupFailure::UnknownType {
         instrument: instrument.name.clone(),
         name: name.into(),
     };
-    (
-        Name::Other(ReferenceType::new(name)),
-        Outcome::Error(failure.into()),
-    )
+    (ReferenceType::new(name), Outcome::Error(failure.into()))
 }

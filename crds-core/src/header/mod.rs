@@ -6,6 +6,8 @@
 
 mod condition;
 
+use std::borrow::Cow;
+
 pub use condition::condition;
 pub(crate) use condition::{is_space, python_float, trim};
 
@@ -44,44 +46,30 @@ impl Header {
             .map(|(_, v)| v.as_str())
     }
 
-    /// Begins to fill the header anew, in the space of the pairs it has.
-    pub(crate) fn refill(&mut self) -> Refill<'_> {
-        Refill {
-            entries: &mut self.entries,
-            filled: 0,
-        }
-    }
-
     /// All pairs, in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
         self.entries.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
 }
 
-/// A header that is being filled anew.
-#[derive(Debug)]
-pub(crate) struct Refill<'h> {
-    entries: &'h mut Vec<(String, String)>,
-    filled: usize,
+/// Keyword and value pairs in order, wherever they are kept.
+pub(crate) trait Fields {
+    /// All pairs, in order.
+    fn pairs(&self) -> impl DoubleEndedIterator<Item = (&str, &str)>;
 }
 
-impl Refill<'_> {
-    /// An empty key and an empty value, the next pair.
-    pub(crate) fn next_entry(&mut self) -> (&mut String, &mut String) {
-        let place = self.filled;
-        if place >= self.entries.len() {
-            self.entries.resize_with(place + 1, Default::default);
-        }
-        self.filled += 1;
-        let (key, value) = &mut self.entries[place];
-        key.clear();
-        value.clear();
-        (key, value)
+impl Fields for Header {
+    fn pairs(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+        self.iter()
     }
+}
 
-    /// Ends; the last pair was not needed.
-    pub(crate) fn finish(self) {
-        self.entries.truncate(self.filled.saturating_sub(1));
+/// A pair as it stands in a text that is kept elsewhere, or as it had to be written anew.
+pub(crate) type Field<'t> = (Cow<'t, str>, Cow<'t, str>);
+
+impl Fields for [Field<'_>] {
+    fn pairs(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+        self.iter().map(|(key, value)| (&**key, &**value))
     }
 }
 

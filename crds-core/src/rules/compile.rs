@@ -253,7 +253,6 @@ impl Builder {
         let mut instrument = Instrument {
             name: self.name,
             imap: None,
-            type_names: types.iter().map(|(name, _)| name.clone()).collect(),
             types,
             slots: self.slots,
             needed: needed_slots,

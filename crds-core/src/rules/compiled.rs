@@ -18,8 +18,6 @@ pub(crate) struct Instrument {
     /// The instrument map; a table used as a context has none.
     pub(crate) imap: Option<Mapping>,
     pub(crate) types: Vec<(ReferenceType, TypeRule)>,
-    /// Their names alone.
-    pub(crate) type_names: Arc<[ReferenceType]>,
     pub(crate) slots: Slots,
     /// The keys a header is reduced to, in text order.
     pub(crate) needed: Vec<Slot>,
