@@ -8,7 +8,8 @@ use bytes::Bytes;
 use caldp_core::checksum::Sha1Sum;
 use caldp_core::retry::RetryPolicy;
 use caldp_core::s3::{
-    Access, Delimiter, ErrorKind, Expected, Precondition, S3, S3Options, Sha1Check, Timeouts,
+    Access, Delimiter, ErrorKind, Expected, Length, Precondition, S3, S3Options, Sha1Check,
+    Timeouts,
 };
 use caldp_core::uri::S3Uri;
 use caldp_tests::{Fault, Faults, S3Server};
@@ -339,6 +340,10 @@ async fn a_file_that_changes_while_it_is_read_is_noticed() {
     assert!(!target.exists());
 }
 
+fn all(body: &[u8]) -> Length {
+    Length::Exactly(body.len() as u64)
+}
+
 #[tokio::test]
 async fn uploads_of_every_size_are_stored_whole() {
     let server = S3Server::start(&[BUCKET]);
@@ -346,7 +351,10 @@ async fn uploads_of_every_size_are_stored_whole() {
     for size in [0, 1, PART - 1, PART, 17 * MIB + 3] {
         let body = noise(size);
         server.reset_counts();
-        let stored = s3.put_stream(&uri("up"), &body[..], None).await.unwrap();
+        let stored = s3
+            .put_stream(&uri("up"), &body[..], all(&body))
+            .await
+            .unwrap();
         assert_eq!(stored.size, size as u64);
         assert!(server.get(BUCKET, "up").unwrap() == body, "{size}");
         assert_eq!(server.count("PutObject"), u64::from(size < PART));
@@ -361,6 +369,34 @@ async fn uploads_of_every_size_are_stored_whole() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::LocalFile);
+}
+
+/// S3 takes no more than 10,000 parts: what may be large is cut into larger ones, whatever comes.
+#[tokio::test]
+async fn what_may_need_too_many_parts_is_sent_in_larger_ones() {
+    const GIB: u64 = 1 << 30;
+    let server = S3Server::start(&[BUCKET]);
+    let s3 = client(&server).await;
+    let body = noise(30 * MIB);
+    for (most, parts) in [(GIB, 5), (100 * GIB, 3), (1024 * GIB, 0)] {
+        server.reset_counts();
+        let most = Length::AtMost(most);
+        s3.put_stream(&uri("up"), &body[..], most).await.unwrap();
+        assert!(server.get(BUCKET, "up").unwrap() == body);
+        assert_eq!(server.count("UploadPart"), parts, "{most:?}");
+        assert_eq!(server.open_uploads(), 0);
+    }
+    server.reset_counts();
+    let most = Length::AtMost(6000 * GIB);
+    let error = s3.put_stream(&uri("up"), &body[..], most).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::TooLarge);
+    assert!(server.requests().is_empty());
+    // More than was said is not what was meant to be stored.
+    let less = Length::AtMost(29 << 20);
+    let error = s3.put_stream(&uri("new"), &body[..], less).await;
+    assert_eq!(error.unwrap_err().kind(), ErrorKind::LocalFile);
+    assert_eq!(server.keys(BUCKET), ["up"]);
+    assert_eq!(server.open_uploads(), 0);
 }
 
 /// Gives some bytes and then fails.
@@ -396,7 +432,11 @@ async fn an_upload_that_fails_or_is_given_up_leaves_nothing() {
     let s3 = client(&server).await;
     for size in [MIB, 30 * MIB] {
         let error = s3
-            .put_stream(&uri("up"), breaking_off(size), None)
+            .put_stream(
+                &uri("up"),
+                breaking_off(size),
+                Length::AtMost(size as u64 + 1),
+            )
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LocalFile);
@@ -406,7 +446,7 @@ async fn an_upload_that_fails_or_is_given_up_leaves_nothing() {
     server.set_faults(Faults::always(Fault::Slow(Duration::from_millis(100))));
     let body = noise(40 * MIB);
     let key = uri("up");
-    let upload = s3.put_stream(&key, &body[..], None);
+    let upload = s3.put_stream(&key, &body[..], all(&body));
     assert!(
         tokio::time::timeout(Duration::from_millis(350), upload)
             .await
@@ -440,7 +480,7 @@ async fn bad_weather_is_weathered() {
         ];
         server.set_faults(Faults::one_in(3, &kinds).seeded(seed));
         let key = uri(&format!("dir/{seed}"));
-        s3.put_stream(&key, &body[..], None).await.unwrap();
+        s3.put_stream(&key, &body[..], all(&body)).await.unwrap();
         let expected = Expected {
             size: Some(body.len() as u64),
             sha1: Sha1Check::Equals(Sha1Sum::of(&body)),
@@ -493,7 +533,7 @@ async fn a_storm_ends_within_bounds() {
         assert!(error.to_string().contains("after 2 tries over"));
         let body = noise(10 * MIB);
         let error = s3
-            .put_stream(&uri("up"), &body[..], None)
+            .put_stream(&uri("up"), &body[..], all(&body))
             .await
             .unwrap_err();
         assert_eq!(error.kind(), kind, "{fault:?}: {error}");

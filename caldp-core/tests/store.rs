@@ -7,7 +7,7 @@ use std::path::Path;
 
 use caldp_core::atomic::TEMPORARY;
 use caldp_core::checksum::Sha1Sum;
-use caldp_core::s3::{Access, ErrorKind, Expected, Precondition, S3, S3Options, Sha1Check};
+use caldp_core::s3::{Access, ErrorKind, Expected, Length, Precondition, S3, S3Options, Sha1Check};
 use caldp_core::store::Store;
 use caldp_core::uri::S3Uri;
 use caldp_tests::{S3Server, real_location};
@@ -245,7 +245,8 @@ async fn files_go_in_and_out_whole_and_checked() {
         };
         for (n, store) in stores.iter().enumerate() {
             store.put_file("file", &source).await.unwrap();
-            store.put_stream("stream", &body[..], None).await.unwrap();
+            let length = Length::AtMost(u64::from(size) + 1);
+            store.put_stream("stream", &body[..], length).await.unwrap();
             for key in ["file", "stream"] {
                 let target = dir.path().join(format!("targets/{n}/{key}"));
                 let done = store.get_to_file(key, &target, &expected).await.unwrap();
@@ -272,7 +273,7 @@ async fn files_go_in_and_out_whole_and_checked() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LocalFile, "{error}");
         let short = store
-            .put_stream("x", &b"123"[..], Some(4))
+            .put_stream("x", &b"123"[..], Length::Exactly(4))
             .await
             .unwrap_err();
         assert_eq!(short.kind(), ErrorKind::LocalFile, "{short}");

@@ -9,11 +9,13 @@
 mod download;
 mod error;
 mod list;
+mod parts;
 mod upload;
 
 pub use download::{Downloaded, Expected, Sha1Check};
 pub use error::{ErrorKind, S3Error};
 pub use list::{Delimiter, Lister, Object, Page};
+pub use parts::Length;
 pub use upload::Stored;
 
 use std::env;
@@ -98,7 +100,7 @@ pub struct S3 {
     timeouts: Timeouts,
     /// One permit for each range of a download that is under way, over all downloads.
     ranges: Arc<Semaphore>,
-    /// One permit for each part of an upload that is in memory, over all uploads.
+    /// One permit for each MiB of parts of uploads in memory, over all uploads.
     parts: Arc<Semaphore>,
 }
 
@@ -185,7 +187,7 @@ impl S3 {
             retry,
             timeouts,
             ranges: Arc::new(Semaphore::new(download::RANGES_IN_FLIGHT)),
-            parts: Arc::new(Semaphore::new(upload::PARTS_IN_FLIGHT)),
+            parts: Arc::new(Semaphore::new(parts::ROOM)),
         }
     }
 

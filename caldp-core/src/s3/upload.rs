@@ -6,37 +6,22 @@
 //! aborted; one whose process dies is left to the bucket's lifecycle rules.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::io::AsyncRead;
 use tokio::task::{JoinError, JoinSet};
 
 use super::error::{Trouble, judge};
+use super::parts::{Length, MAX_PARTS, Part};
 use super::{ErrorKind, Precondition, S3, S3Error, Version};
 use crate::retry::Failure;
 use crate::uri::S3Uri;
 
-/// The size of parts in bytes, unless the whole would need too many. Smaller bodies are sent
-/// with one request.
-const PART: u64 = 6 * 1024 * 1024;
-
-/// How many parts are in memory at once, over all uploads of a client: being filled or sent. With
-/// their size it bounds the memory of uploads, to 24 MiB.
-pub(super) const PARTS_IN_FLIGHT: usize = 4;
-
 /// What parts are summed with. It is named when an upload begins, which the SDK does not do by itself:
 /// S3 refuses sums of parts that were not announced (400 `InvalidPart`).
 const CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
-
-/// The most parts S3 takes.
-const MAX_PARTS: u64 = 10_000;
-
-/// The largest object S3 takes, in bytes.
-const MAX_OBJECT: u64 = 5 * 1024 * 1024 * 1024 * 1024;
 
 /// What was stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,7 +104,7 @@ impl S3 {
         };
         let file = tokio::fs::File::open(path).await.map_err(|e| failed(&e))?;
         let size = file.metadata().await.map_err(|e| failed(&e))?.len();
-        let stored = self.put_stream(uri, file, Some(size)).await?;
+        let stored = self.put_stream(uri, file, Length::Exactly(size)).await?;
         if stored.size == size {
             Ok(stored)
         } else {
@@ -129,35 +114,28 @@ impl S3 {
         }
     }
 
-    /// Stores what a reader gives, of whatever length; `size` in bytes, where it is known, must be
-    /// what comes and decides the size of the parts. Without it, 58 GiB are the most.
+    /// Stores what a reader gives; how much that is decides the size of the parts.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLarge`] beyond that, [`ErrorKind::LocalFile`] when reading fails or gives
-    /// another size, others as they come. The object appears whole or not at all.
+    /// [`ErrorKind::TooLarge`] for more than S3 takes, [`ErrorKind::LocalFile`] when reading fails or
+    /// gives another length, others as they come. The object appears whole or not at all.
     pub async fn put_stream(
         &self,
         uri: &S3Uri,
         mut reader: impl AsyncRead + Unpin + Send,
-        size: Option<u64>,
+        length: Length,
     ) -> Result<Stored, S3Error> {
         let failed = |trouble| S3Error::new("upload", uri, trouble);
-        if size.is_some_and(|size| size > MAX_OBJECT) {
-            return Err(failed(Trouble::new(
-                ErrorKind::TooLarge,
-                "S3 takes at most 5 TiB",
-            )));
-        }
-        let part = PART.max(size.unwrap_or_default().div_ceil(MAX_PARTS));
+        let part = length.part().map_err(failed)?;
         let first = self.fill(&mut reader, part).await.map_err(failed)?;
         if first.size() < part {
-            check_size(first.size(), size).map_err(failed)?;
+            length.check(first.size()).map_err(failed)?;
             return self
                 .put_bytes(uri, first.body.clone(), &Precondition::None)
                 .await;
         }
         let mut upload = Upload::create(self, uri).await?;
-        match upload.send(first, reader, part, size).await {
+        match upload.send(first, reader, part, length).await {
             Ok(stored) => {
                 upload.id = None;
                 Ok(stored)
@@ -183,50 +161,6 @@ impl S3Error {
             _ => {}
         }
         self
-    }
-}
-
-fn check_size(size: u64, expected: Option<u64>) -> Result<(), Trouble> {
-    match expected {
-        Some(expected) if expected != size => Err(Trouble::new(
-            ErrorKind::LocalFile,
-            format!("it changed while it was read: {size} bytes came, not {expected}"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// A part in memory, counted among those that are.
-struct Part {
-    body: Bytes,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Part {
-    fn size(&self) -> u64 {
-        self.body.len() as u64
-    }
-}
-
-impl S3 {
-    /// Reads up to a whole part, when there is room for one more.
-    async fn fill(
-        &self,
-        reader: &mut (impl AsyncRead + Unpin),
-        part: u64,
-    ) -> Result<Part, Trouble> {
-        // none only if closed, which never happens
-        let permit = Arc::clone(&self.parts).acquire_owned().await.ok();
-        let mut buffer = Vec::with_capacity(usize::try_from(part).unwrap_or_default());
-        reader
-            .take(part)
-            .read_to_end(&mut buffer)
-            .await
-            .map_err(|error| Trouble::local("reading what is to be uploaded failed", &error))?;
-        Ok(Part {
-            body: buffer.into(),
-            _permit: permit,
-        })
     }
 }
 
@@ -272,7 +206,7 @@ impl Upload {
         first: Part,
         mut reader: impl AsyncRead + Unpin + Send,
         part: u64,
-        expected: Option<u64>,
+        length: Length,
     ) -> Result<Stored, S3Error> {
         let failed = |trouble| S3Error::new("upload", &self.uri, trouble);
         let mut sending = JoinSet::new();
@@ -300,7 +234,7 @@ impl Upload {
         while let Some(sent) = sending.join_next().await {
             done.push(part_sent(&self.uri, sent)?);
         }
-        check_size(size, expected).map_err(failed)?;
+        length.check(size).map_err(failed)?;
         done.sort_by_key(CompletedPart::part_number);
         self.complete(done, size).await
     }

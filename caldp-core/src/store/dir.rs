@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 use crate::atomic::{Existing, Pending, TEMPORARY};
 use crate::checksum::{Sha1, Sha1Sum};
 use crate::s3::{
-    Downloaded, ErrorKind, Expected, Head, Object, Precondition, Sha1Check, Stored, Version,
+    Downloaded, ErrorKind, Expected, Head, Length, Object, Precondition, Sha1Check, Stored, Version,
 };
 use crate::uri::check_key;
 
@@ -157,7 +157,7 @@ impl DirStore {
         &self,
         key: &str,
         reader: impl AsyncRead + Unpin + Send,
-        size: Option<u64>,
+        length: Length,
     ) -> Result<Stored, DirError> {
         let (pending, file) = self
             .blocking("write", key, |path| {
@@ -181,8 +181,7 @@ impl DirStore {
         let copied = copied
             .and_then(|copied| flushed.map(|()| copied))
             .map_err(|error| failed((ErrorKind::LocalFile, error.to_string())))?;
-        if size.is_some_and(|size| size != copied) {
-            let detail = "what is to be written changed while it was read".to_owned();
+        if let Err(detail) = length.holds(copied) {
             return Err(failed((ErrorKind::LocalFile, detail)));
         }
         self.blocking("write", key, move |_| {

@@ -14,8 +14,8 @@ use bytes::Bytes;
 use tokio::io::AsyncRead;
 
 use crate::s3::{
-    self, Delimiter, Downloaded, ErrorKind, Expected, Head, Object, Precondition, S3, S3Error,
-    Stored, Version,
+    self, Delimiter, Downloaded, ErrorKind, Expected, Head, Length, Object, Precondition, S3,
+    S3Error, Stored, Version,
 };
 use crate::uri::{Location, S3Uri, UriError};
 pub use dir::DirError;
@@ -159,7 +159,7 @@ impl Store {
         }
     }
 
-    /// Stores what a reader gives. `size` in bytes, where it is known, must be what comes.
+    /// Stores what a reader gives, which must be as long as was said.
     ///
     /// # Errors
     /// [`ErrorKind::LocalFile`] when reading fails or gives another size. Nothing appears then.
@@ -167,11 +167,11 @@ impl Store {
         &self,
         key: &str,
         reader: impl AsyncRead + Unpin + Send,
-        size: Option<u64>,
+        length: Length,
     ) -> Result<Stored, StoreError> {
         match &self.0 {
-            Backend::Dir(dir) => Ok(dir.put_stream(key, reader, size).await?),
-            Backend::S3(s3, root) => Ok(s3.put_stream(&root.join(key)?, reader, size).await?),
+            Backend::Dir(dir) => Ok(dir.put_stream(key, reader, length).await?),
+            Backend::S3(s3, root) => Ok(s3.put_stream(&root.join(key)?, reader, length).await?),
         }
     }
 

@@ -14,10 +14,11 @@ use crate::report::FileRecord;
 use caldp_core::checksum::Sha1;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
+use caldp_core::s3::Length;
 use caldp_core::store::{Place, Store, StoreError};
 use caldp_core::uri::Location;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use package::{Member, Packed};
+use package::{Member, PackageError, Packed};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,9 @@ pub enum DeliveryError {
     /// The store did not take or give something.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Files could not be packed.
+    #[error(transparent)]
+    Package(#[from] PackageError),
     /// The working directory could not be read.
     #[error("{path} could not be read: {source}")]
     Local {
@@ -139,6 +143,7 @@ impl<'a> Delivery<'a> {
                 path: files.folder.join(name),
             })
             .collect();
+        let most = package::longest(&members)?;
         let mut sum = Sha1::new();
         let mut packed = package::package(members);
         let stream = packed
@@ -147,7 +152,7 @@ impl<'a> Delivery<'a> {
             .map_err(io::Error::other);
         let stored = self
             .store
-            .put_stream(key, StreamReader::new(stream), None)
+            .put_stream(key, StreamReader::new(stream), Length::AtMost(most))
             .await?;
         let whole = FileRecord {
             name: archive.clone(),

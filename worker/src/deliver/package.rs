@@ -19,6 +19,8 @@ use tokio::sync::mpsc;
 
 /// The uncompressed size of a gzip member.
 const BLOCK: usize = 1 << 20;
+/// What a tar stream is made of.
+const TAR_BLOCK: u64 = 512;
 /// At most so many blocks are compressed at a time: with more, their memory would count.
 const MOST_THREADS: usize = 4;
 /// Calibrated images are noise: on them the fastest level gives the size of the best.
@@ -122,6 +124,28 @@ pub fn package(members: Vec<Member>) -> Package {
         .buffered(threads)
         .boxed();
     Package { members, packed }
+}
+
+/// The most bytes that the files can be packed into, should none of them compress.
+///
+/// # Errors
+/// [`PackageError::Read`] when a file cannot be looked at.
+pub fn longest(members: &[Member]) -> Result<u64, PackageError> {
+    // Two empty blocks end a tar stream.
+    let mut tar = 2 * TAR_BLOCK;
+    for member in members {
+        // A header, and another one with the name as its data where that is long.
+        let name = 3 * TAR_BLOCK + member.name.len() as u64;
+        let metadata = member.path.metadata();
+        let metadata = metadata.map_err(|source| PackageError::Read {
+            path: member.path.clone(),
+            source,
+        })?;
+        tar += name + metadata.len().next_multiple_of(TAR_BLOCK);
+    }
+    // Deflate stores what does not compress with 5 bytes for some thousands, gzip adds 18.
+    let overhead = tar / 500 + 64 * (tar / BLOCK as u64 + 1);
+    Ok(tar + overhead)
 }
 
 /// One gzip member; harder compressed when the first try says that it pays.

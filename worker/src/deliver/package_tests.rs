@@ -38,6 +38,34 @@ async fn packed(members: Vec<Member>) -> Vec<u8> {
 }
 
 #[tokio::test]
+async fn no_package_is_longer_than_was_foretold() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = fastrand::Rng::with_seed(4);
+    let mut incompressible = vec![0; 5 * BLOCK + 1];
+    random.fill(&mut incompressible);
+    let long = format!("previews/{}.jpg", "n".repeat(200));
+    let all = [
+        ("a_flt.fits", incompressible),
+        ("empty.tra", Vec::new()),
+        (&*long, vec![b'x'; 513]),
+    ];
+    for files in [&all[..], &all[1..], &all[2..], &[]] {
+        let members = members(folder.path(), files);
+        let most = longest(&members).unwrap();
+        let size = packed(members).await.len() as u64;
+        assert!(
+            size <= most && most < size + size / 100 + 8192,
+            "{size} {most}"
+        );
+    }
+    let gone = Member {
+        name: "x".to_owned(),
+        path: folder.path().join("none"),
+    };
+    assert!(longest(&[gone]).is_err());
+}
+
+#[tokio::test]
 async fn everyone_can_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let long = format!("previews/{}.jpg", "n".repeat(150));

@@ -84,15 +84,19 @@ async fn an_archive_that_cannot_be_finished_is_not_there() {
     let dataset: Dataset = DATASET.parse().unwrap();
     let delivery = Delivery::new(&store, Layout::Calcloud, &dataset);
     let data = folder_with(&[("j8cb01u2q_flt.fits", "flt")]);
-    let mut products = files(Area::Products, data.path());
-    products.names.push("j8cb01u3q_flt.fits".to_owned());
-    let error = delivery.store(&[products]).await.unwrap_err().to_string();
-    assert!(error.contains("j8cb01u3q_flt.fits"), "{error}");
-    assert!(
-        list(&output.path().join("outputs/j8cb010b0"))
-            .unwrap()
-            .is_empty()
-    );
+    let store = async || {
+        let mut products = files(Area::Products, data.path());
+        products.names.push("j8cb01u3q_flt.fits".to_owned());
+        let error = delivery.store(&[products]).await.unwrap_err().to_string();
+        assert!(error.contains("j8cb01u3q_flt.fits"), "{error}");
+    };
+    // One that is not there is known before anything is packed, one that is no file only then.
+    store().await;
+    assert!(!output.path().join("outputs").exists());
+    std::fs::create_dir(data.path().join("j8cb01u3q_flt.fits")).unwrap();
+    store().await;
+    let stored = list(&output.path().join("outputs/j8cb010b0")).unwrap();
+    assert!(stored.is_empty(), "{stored:?}");
 }
 
 #[tokio::test]
