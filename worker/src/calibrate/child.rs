@@ -1,8 +1,8 @@
-//! One child process as the leader of its own process group: started, watched, stopped and
-//! reaped. The leader is reaped last, after the rest of its group has been killed: while it is
-//! a zombie its number cannot be given to another group, so no signal can hit a stranger.
-//! Reading the child's output is left to `program`.
+//! One child process in a process group of its own: started, watched, stopped and reaped. The
+//! group's leader, its [`Guard`], is reaped last, after everything else in it has been killed. Reading
+//! the child's output is left to `program`.
 
+use super::guard::Guard;
 use super::metrics::Usage;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::io;
@@ -15,15 +15,15 @@ use tokio::sync::oneshot;
 /// A running process group.
 #[derive(Debug)]
 pub(super) struct Group {
-    leader: Pid,
-    /// Resolves when the leader has ended (it is not reaped yet).
+    number: Pid,
+    /// Resolves when the child has ended (it is not reaped yet).
     ended: oneshot::Receiver<()>,
-    /// Dropped or used: the thread may kill what is left of the group and reap the leader.
+    /// Dropped or used: the thread may kill what is left of the group and reap the child.
     release: Option<mpsc::Sender<()>>,
     reaped: oneshot::Receiver<io::Result<Reaped>>,
 }
 
-/// How the leader ended and what it used.
+/// How the child ended and what it used.
 #[derive(Debug)]
 pub(super) struct Reaped {
     pub(super) status: ExitStatus,
@@ -31,32 +31,40 @@ pub(super) struct Reaped {
 }
 
 impl Group {
-    /// Starts `command` as the leader of a new group, watched by a thread of its own.
+    /// Starts `command` in a new group, watched by a thread of its own.
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
-        let mut child = command.process_group(0).spawn()?;
+        let guard = Guard::start();
+        // Without a guard the child leads the group itself.
+        let leader = guard.as_ref().map(|guard| guard.group);
+        let mut child = command
+            .process_group(leader.map_or(0, |leader| leader.as_raw_nonzero().get()))
+            .spawn()?;
         // The command holds our copies of the pipe's writing end.
         drop(command);
-        let leader = Pid::from_child(&child);
+        let pid = Pid::from_child(&child);
+        let number = leader.unwrap_or(pid);
         let (ended_tx, ended) = oneshot::channel();
         let (release, release_rx) = mpsc::channel();
         let (reaped_tx, reaped) = oneshot::channel();
         let watched = std::thread::Builder::new()
             .name("reaper".to_owned())
             .spawn(move || {
-                wait_until_ended(leader);
+                wait_until_ended(pid);
                 let _ = ended_tx.send(());
                 // An error means that nobody is interested any more: reap all the same.
                 let _ = release_rx.recv();
-                signal(leader, Signal::KILL);
-                let _ = reaped_tx.send(reap(leader));
+                signal(number, Signal::KILL);
+                let reaped = reap(pid);
+                drop(guard);
+                let _ = reaped_tx.send(reaped);
             });
         if let Err(error) = watched {
-            signal(leader, Signal::KILL);
+            signal(number, Signal::KILL);
             let _ = child.wait();
             return Err(error);
         }
         Ok(Self {
-            leader,
+            number,
             ended,
             release: Some(release),
             reaped,
@@ -65,23 +73,23 @@ impl Group {
 
     /// Sends a signal to all processes of the group.
     pub(super) fn signal(&self, which: Signal) {
-        signal(self.leader, which);
+        signal(self.number, which);
     }
 
-    /// Waits until the leader has ended, at most `patience`; says whether it has.
+    /// Waits until the child has ended, at most `patience`; says whether it has.
     pub(super) async fn ended_within(&mut self, patience: Duration) -> bool {
         tokio::time::timeout(patience, self.ended()).await.is_ok()
     }
 
-    /// Waits until the leader has ended.
+    /// Waits until the child has ended.
     pub(super) async fn ended(&mut self) {
         if !self.ended.is_terminated() {
-            // An error would mean that the thread is gone, and with it the leader.
+            // An error would mean that the thread is gone, and with it the child.
             let _ = (&mut self.ended).await;
         }
     }
 
-    /// Kills what is left of the group and reaps the leader.
+    /// Kills what is left of the group and reaps the child.
     pub(super) async fn reap(mut self) -> io::Result<Reaped> {
         if let Some(release) = self.release.take() {
             let _ = release.send(());
@@ -94,26 +102,25 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Not reaped: the run was given up. The thread reaps the leader once it is dead.
+        // Not reaped: the run was given up. The thread reaps the child once it is dead.
         if self.release.is_some() {
             self.signal(Signal::KILL);
         }
     }
 }
 
-fn signal(leader: Pid, which: Signal) {
+fn signal(group: Pid, which: Signal) {
     // It fails only when no process of the group is left.
-    let _ = rustix::process::kill_process_group(leader, which);
+    let _ = rustix::process::kill_process_group(group, which);
 }
 
-fn wait_until_ended(leader: Pid) {
+fn wait_until_ended(child: Pid) {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(leader), options) {
-    }
+    while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(child), options) {}
 }
 
 /// Reaps an ended child with its resource usage, which neither `std` nor `rustix` give.
-fn reap(leader: Pid) -> io::Result<Reaped> {
+fn reap(child: Pid) -> io::Result<Reaped> {
     let mut status: libc::c_int = 0;
     let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
     loop {
@@ -124,7 +131,7 @@ fn reap(leader: Pid) -> io::Result<Reaped> {
         // SAFETY: both pointers are to live, writable variables of the types wait4 fills.
         let answer = unsafe {
             libc::wait4(
-                leader.as_raw_nonzero().get(),
+                child.as_raw_nonzero().get(),
                 &raw mut status,
                 0,
                 usage.as_mut_ptr(),

@@ -16,5 +16,6 @@ pub mod stage;
 pub mod versions;
 
 mod child;
+mod guard;
 mod inventory;
 mod lines;
