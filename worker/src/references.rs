@@ -32,7 +32,7 @@ const VERSION_KEYWORDS: [&str; 3] = ["CSYS_VER", "AWSDPVER", "AWSYSVER"];
 const UNDEFINED: &str = "UNDEFINED";
 
 /// The variable that names the context.
-const CONTEXT: &str = "CRDS_CONTEXT";
+pub(crate) const CONTEXT: &str = "CRDS_CONTEXT";
 
 /// What was chosen for a dataset.
 #[derive(Debug, Default)]

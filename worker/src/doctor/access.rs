@@ -103,7 +103,7 @@ fn places(situation: &Situation) -> Vec<(S3Uri, Use)> {
 }
 
 /// A client that gives up soon.
-async fn client(access: Access) -> S3 {
+pub(super) async fn client(access: Access) -> S3 {
     S3::new(S3Options {
         access,
         retry: RetryPolicy {

@@ -9,6 +9,7 @@ mod finding;
 mod inputs;
 mod machine;
 mod network;
+mod operators;
 mod place;
 mod probe;
 mod programs;

@@ -6,10 +6,11 @@
 
 use super::finding::{Area, Finding, Level};
 use super::place::Place;
-use super::{PATIENCE, Situation};
+use super::{PATIENCE, Situation, operators};
 use crate::calibrate::recipe::Recipe;
-use crate::config::Setting;
+use crate::config::{Setting, Settings};
 use crate::input::archive::{self, Limits};
+use crate::references::CONTEXT;
 use caldp_core::dataset::{Dataset, Instrument};
 use crds_core::cache::layout::Layout;
 use crds_core::config::{Config, FileUri, Part};
@@ -29,7 +30,8 @@ fn finding(subject: &str, level: Level, text: impl Display) -> Finding {
 }
 
 pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
-    let config = match Config::from_vars(situation.settings.variables()) {
+    let (settings, chosen) = operators::settings(&situation).await;
+    let config = match Config::from_vars(settings.variables()) {
         Ok(config) => config,
         Err(error) => return vec![finding("settings", Level::Problem, error)],
     };
@@ -41,13 +43,14 @@ pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
                 .hint("check its spelling; `crds env` lists what does")
         })
         .collect();
+    findings.extend(chosen);
     let layout = Layout::new(&config.locations, Observatory::Hst);
     let (cache, usable) = cache(&config, &layout);
     findings.extend(cache);
     if !usable {
         return findings;
     }
-    let found = tokio::time::timeout(PATIENCE, rules(&situation, &config)).await;
+    let found = tokio::time::timeout(PATIENCE, rules(&situation, &settings, &config)).await;
     findings.extend(found.unwrap_or_else(|_| {
         let text = format!("no answer within {} s", PATIENCE.as_secs());
         vec![
@@ -118,7 +121,7 @@ fn looking(config: &Config) -> Config {
     config
 }
 
-async fn rules(situation: &Situation, config: &Config) -> Vec<Finding> {
+async fn rules(situation: &Situation, settings: &Settings, config: &Config) -> Vec<Finding> {
     let client = Client::new(looking(config), Observatory::Hst);
     let mut findings = vec![match client.references() {
         Ok(places) => finding(
@@ -128,7 +131,7 @@ async fn rules(situation: &Situation, config: &Config) -> Vec<Finding> {
         ),
         Err(error) => finding("cache: layout", Level::Problem, error),
     }];
-    let (server, context) = context(situation, config, &client).await;
+    let (server, context) = context(settings, config, &client).await;
     findings.extend(server);
     let context = match context {
         // Who should have said it is known to be silent.
@@ -163,7 +166,7 @@ async fn rules(situation: &Situation, config: &Config) -> Vec<Finding> {
 /// What is known of the server, and the context a run would use with where it comes from; no
 /// context when who should have named it is silent.
 async fn context(
-    situation: &Situation,
+    settings: &Settings,
     config: &Config,
     cached: &Client,
 ) -> (
@@ -172,7 +175,7 @@ async fn context(
 ) {
     let from = async |client: &Client, place: String| {
         let name = client.context_name(None).await?.to_string();
-        Ok((name, named_by(situation).unwrap_or(place)))
+        Ok((name, named_by(settings).unwrap_or(place)))
     };
     if let Some(uri) = &config.config_uri {
         let place = format!("as {} says", uri.file("server_config"));
@@ -208,9 +211,8 @@ async fn context(
 }
 
 /// Where the name of the context is from, if it was given.
-fn named_by(situation: &Situation) -> Option<String> {
-    let mut settings = situation.settings.iter();
-    let (_, setting) = settings.find(|(name, _)| *name == "CRDS_CONTEXT")?;
+fn named_by(settings: &Settings) -> Option<String> {
+    let (_, setting) = settings.iter().find(|(name, _)| *name == CONTEXT)?;
     let Setting { value, origin } = setting;
     (!value.is_empty()).then(|| format!("as CRDS_CONTEXT={value} ({origin}) says"))
 }

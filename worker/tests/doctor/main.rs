@@ -3,13 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use caldp_tests::{CrdsServer, MastServer, S3Server, calcos_directory, fixtures, unpack_fixture};
+mod servers;
+
+use caldp_tests::{MastServer, fixtures, registry_programs, unpack_fixture};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// A directory to start in, with programs and with a MAST that answers.
@@ -191,7 +192,7 @@ fn versions_and_dialects_are_told() {
     let path = format!(
         "{}:{}",
         bench.programs().display(),
-        calcos_directory().display()
+        registry_programs().display()
     );
     let examined = Examined::of(bench.doctor(&[]).env("PATH", path));
     assert_eq!(examined.code(), Some(0), "{:#}", examined.report);
@@ -369,131 +370,6 @@ fn a_broken_cache_is_a_problem_whichever_way_it_is_broken() {
         examined
             .text("context")
             .starts_with("hst_9000.pmap, as CRDS_CONTEXT=")
-    );
-}
-
-#[test]
-fn servers_that_answer_and_servers_that_do_not() {
-    let bench = Bench::new();
-    bench.hstcal();
-    let crds = CrdsServer::start(&fixtures().join("crds"), "hst_9002.pmap", "hst_9002.pmap");
-    let offsite = [
-        "octka7040",
-        "--config",
-        "caldp-config-offsite",
-        "--input",
-        "astroquery:",
-    ];
-    let look = |crds: &str, mast: &str| {
-        let mut command = bench.doctor(&offsite);
-        command
-            .env_remove("CRDS_PATH")
-            .env("CRDS_SERVER_URL", crds)
-            .env("CALDP_MAST_URL", mast);
-        Examined::of(&mut command)
-    };
-    let examined = look(&crds.url(), &bench.mast.url());
-    assert_eq!(examined.code(), Some(0), "{:#}", examined.report);
-    // The server's word counts, and nothing was written.
-    assert_eq!(
-        examined.about("context")["details"]["context"],
-        "hst_9002.pmap"
-    );
-    assert!(!bench.path().join("crds_cache").exists());
-
-    // Nothing listens there any more.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nowhere = format!("http://{}", gone.local_addr().unwrap());
-    drop(gone);
-    let examined = look(&nowhere, &bench.mast.url());
-    assert_eq!(
-        (examined.level("server"), examined.code()),
-        ("problem", Some(1))
-    );
-    let examined = look(&crds.url(), &nowhere);
-    assert_eq!(
-        (examined.level(&nowhere), examined.code()),
-        ("problem", Some(1))
-    );
-
-    // One that takes connections and never answers costs bounded time.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", silent.local_addr().unwrap());
-    let started = Instant::now();
-    let examined = look(&url, &url);
-    assert!(
-        started.elapsed() < Duration::from_mins(1),
-        "{:?}",
-        started.elapsed()
-    );
-    assert_eq!(
-        (examined.level("server"), examined.level(&url)),
-        ("problem", "problem")
-    );
-
-    // Inputs that are here need no archive.
-    let mut command = bench.doctor(&["octka7040"]);
-    let examined = Examined::of(command.env("CALDP_MAST_URL", &nowhere));
-    assert_eq!(
-        (examined.level(&nowhere), examined.code()),
-        ("note", Some(0))
-    );
-}
-
-#[test]
-fn buckets_are_tried_and_credentials_never_shown() {
-    let bench = Bench::new();
-    let server = S3Server::start(&["crds", "hst"]);
-    for part in ["config", "pickles", "references"] {
-        server.put_directory("crds", part, &fixtures().join("crds").join(part));
-    }
-    server.put("hst", "inputs/lbgu17qnq.tar.gz", "x");
-    let arguments = [
-        "lbgu17qnq",
-        "--input",
-        "s3://hst/inputs",
-        "--output",
-        "s3://hst/batch-1",
-        "--config",
-        "caldp-config-aws",
-    ];
-    let command = |arguments: &[&str]| {
-        let mut command = bench.doctor(arguments);
-        command
-            .envs(server.environment())
-            .env_remove("CRDS_PATH")
-            .env("CRDSBUCKET", "s3://crds")
-            .env("MAST_API_TOKEN", "t0ken")
-            .env("PATH", calcos_directory());
-        command
-    };
-    let examined = Examined::of(&mut command(&arguments));
-    assert_eq!(examined.code(), Some(0), "{:#}", examined.report);
-    assert!(examined.text("s3://hst/batch-1").contains("written"));
-    assert_eq!(examined.level("s3://crds/references/hst"), "ok");
-    assert!(examined.text("credentials").contains("AWS_ACCESS_KEY_ID"));
-    assert_eq!(
-        server.keys("hst"),
-        ["inputs/lbgu17qnq.tar.gz"],
-        "something was left"
-    );
-    let (_, secret) = server.credentials();
-    let all = format!("{:?}", examined.output);
-    assert!(!all.contains(secret) && !all.contains("t0ken"), "{all}");
-
-    let wrong = |name: &str, value: &str, subject: &str| {
-        let examined = Examined::of(command(&arguments).env(name, value));
-        assert_eq!(examined.code(), Some(1));
-        assert_eq!(examined.level(subject), "problem", "{:#}", examined.report);
-        assert!(!examined.hint(subject).is_empty(), "{:#}", examined.report);
-    };
-    wrong("AWS_SECRET_ACCESS_KEY", "no", "s3://hst/batch-1");
-    let mut elsewhere = arguments;
-    elsewhere[4] = "s3://no-such-bucket/batch-1";
-    let examined = Examined::of(&mut command(&elsewhere));
-    assert_eq!(
-        (examined.level("s3://no-such-bucket"), examined.code()),
-        ("problem", Some(1))
     );
 }
 
