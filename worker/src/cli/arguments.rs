@@ -4,6 +4,7 @@ use super::doctor::{self, Doctor};
 use crate::config::ConfigName;
 use crate::drill::{Drill, UnknownDrill};
 use crate::input::Source;
+use crate::input::archive::Limits;
 use crate::run::Request;
 use caldp_core::array::Share;
 use caldp_core::dataset::{Dataset, Kind};
@@ -144,6 +145,16 @@ struct Options {
         hide_env_values = true
     )]
     program_timeout: Option<u64>,
+    /// The most that an archive of inputs may hold unpacked, in GiB
+    #[arg(
+        long,
+        env = "CALDP_ARCHIVE_LIMIT",
+        value_name = "GIB",
+        default_value_t = Limits::DEFAULT_GIB,
+        value_parser = clap::value_parser!(u64).range(1..=1 << 20),
+        hide_env_values = true
+    )]
+    archive_limit: u64,
     /// Print the provenance record on standard output when done
     #[arg(long)]
     json: bool,
@@ -164,6 +175,7 @@ pub(super) struct Run {
     layout: Option<Layout>,
     home: PathBuf,
     program_timeout: Option<Duration>,
+    archive_limits: Limits,
 }
 
 /// A command that cannot work, whatever happens.
@@ -201,6 +213,7 @@ impl Run {
             layout,
             home: options.home,
             program_timeout: options.program_timeout.map(Duration::from_secs),
+            archive_limits: Limits::of_gib(options.archive_limit),
         }
     }
 
@@ -239,6 +252,7 @@ impl Run {
             layout,
             home: self.home.clone(),
             program_timeout: self.program_timeout,
+            archive_limits: self.archive_limits,
             drill: Drill::parse(drill)?,
         })
     }

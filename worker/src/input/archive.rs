@@ -26,13 +26,23 @@ pub struct Limits {
     pub entries: usize,
 }
 
-impl Default for Limits {
-    /// 256 GiB, more than any HST dataset; 100,000 entries.
-    fn default() -> Self {
+impl Limits {
+    /// More than any HST dataset has.
+    pub const DEFAULT_GIB: u64 = 256;
+
+    /// So many GiB in at most 100,000 files and folders.
+    #[must_use]
+    pub const fn of_gib(gib: u64) -> Self {
         Self {
-            total_bytes: 256 << 30,
+            total_bytes: gib.saturating_mul(1 << 30),
             entries: 100_000,
         }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::of_gib(Self::DEFAULT_GIB)
     }
 }
 
@@ -66,7 +76,10 @@ pub enum ArchiveError {
         reason: Reason,
     },
     /// It holds more than it may.
-    #[error("archive {archive} is refused: it holds more than {limit} {unit}")]
+    #[error(
+        "archive {archive} is refused: it holds more than {limit} {unit}\n\
+         hint: look what is in it; the limit on bytes is raised with --archive-limit"
+    )]
     TooLarge {
         /// The archive.
         archive: PathBuf,

@@ -12,6 +12,7 @@ use crate::deliver::Delivery;
 use crate::drill::Drill;
 use crate::error::{RunError, Step};
 use crate::input::Source;
+use crate::input::archive::Limits;
 use crate::input::gather::S3Client;
 use crate::report::{Provenance, StepTime, Worker, masked};
 use crate::run_log::RunLog;
@@ -53,6 +54,8 @@ pub struct Request {
     pub home: PathBuf,
     /// The longest that one calibration program may run.
     pub program_timeout: Option<Duration>,
+    /// The most that an archive of inputs may hold.
+    pub archive_limits: Limits,
     /// The failure to simulate.
     pub drill: Drill,
 }

@@ -9,7 +9,6 @@ use crate::calibrate::stage::{Workplace, calibrate};
 use crate::calibrate::versions::versions;
 use crate::deliver;
 use crate::error::{RunError, Step};
-use crate::input::archive::Limits;
 use crate::input::arrival::Arrivals;
 use crate::input::gather::{Tools, gather};
 use crate::input::mast;
@@ -51,7 +50,7 @@ impl Run<'_> {
             s3: &self.s3,
             mast: mast::Settings::from_variables(variable)
                 .map_err(RunError::at(Step::Setup, ExitCode::CommandLine))?,
-            limits: Limits::default(),
+            limits: self.request.archive_limits,
             arrivals,
         };
         let gathering = Box::pin(gather(input, dataset, workspace.data(), &tools));
