@@ -4,8 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-tests/setup.sh calcos fitscut shellcheck system
-export CALDP_TEST_PROGRAMS="$PWD/.venv/calcos/bin"
+tests/setup.sh calibration fitscut shellcheck system
+export CALDP_TEST_PROGRAMS="$PWD/.venv/calibration/bin"
 export CALDP_TEST_PYTHON="$PWD/.venv/system/bin/python"
 
 # The real CRDS rules and the recorded answers of Python CRDS are not part of the project.
@@ -37,6 +37,6 @@ tests/install.sh target/debug || status=1
 count() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) } END { print n + 0 }' "$log"; }
 real="without the real CRDS rules"
 [ -n "${CALDP_TEST_DATA:-}" ] && real="with the real CRDS rules"
-echo "format, lints and documentation checked; tests ran $real and the real calcos:"
+echo "format, lints and documentation checked; tests ran $real and the real calcos and runastrodriz:"
 echo "$(count passed) passed, $(count failed) failed, $(count ignored) skipped"
 exit "$status"

@@ -4,7 +4,7 @@
 # own, every file checked against a recorded hash. Does nothing where all of it is there already.
 #
 #   tests/setup.sh calcos        the COS pipeline: enough for the demo
-#   tests/setup.sh calibration   drizzlepac as well
+#   tests/setup.sh calibration   drizzlepac as well: what the tests of the worker run
 #   tests/setup.sh fitscut       the preview program for images
 #   tests/setup.sh shellcheck    the lints of shell scripts
 #   tests/setup.sh engine        a container engine and what its base image is made with

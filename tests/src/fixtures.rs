@@ -10,21 +10,24 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-/// The directory of the real `calcos`: what `CALDP_TEST_PROGRAMS` names, else the environment that
-/// `tests/setup.sh calcos` makes.
+/// The directory of the real calibration programs that a package registry has, `calcos` and
+/// `runastrodriz`, and of their Python: what `CALDP_TEST_PROGRAMS` names, else the environment that
+/// `tests/setup.sh calibration` makes.
 ///
 /// # Panics
-/// When there is no `calcos` in it: a test that needs it does not pass without.
-pub fn calcos_directory() -> PathBuf {
+/// When one of them is not in it: a test that needs them does not pass without.
+pub fn registry_programs() -> PathBuf {
     let directory = std::env::var_os("CALDP_TEST_PROGRAMS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/calcos/bin"),
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/calibration/bin"),
         PathBuf::from,
     );
-    assert!(
-        directory.join("calcos").is_file(),
-        "there is no calcos in {}; tests/setup.sh calcos installs it",
-        directory.display()
-    );
+    for program in ["calcos", "runastrodriz"] {
+        assert!(
+            directory.join(program).is_file(),
+            "there is no {program} in {}; tests/setup.sh calibration installs it",
+            directory.display()
+        );
+    }
     directory
 }
 

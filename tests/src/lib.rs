@@ -26,7 +26,7 @@ mod s3_server;
 pub use batch_server::{BatchFault, BatchServer, SubmittedJob};
 pub use crds_server::{CrdsFault, CrdsServer};
 pub use fixtures::{
-    calcos_directory, external_data, fixtures, real_location, switch_off, unpack_fixture,
+    external_data, fixtures, real_location, registry_programs, switch_off, unpack_fixture,
 };
 pub use lambda_function::{Invoked, LambdaFunction};
 pub use mast_server::{Asked, MastServer, Seen, Trick};

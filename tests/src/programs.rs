@@ -1,16 +1,17 @@
 //! The calibration programs a test runs: the real ones where they can be installed, stand-ins where
-//! they cannot, all in one directory, any of them with a few lines of shell before it that
-//! bring about what is to be tested.
+//! they cannot or where it is not them that are tested, all in one directory, any of them with a few
+//! lines of shell before it that bring about what is to be tested.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::calcos_directory;
+use crate::registry_programs;
 
-/// What stands in for each program that is not installed from a package registry.
+/// What stands in for each program: for HSTCAL, because no package registry has it; for drizzlepac,
+/// which takes seconds, where it is not what is tested.
 const STANDINS: [(&str, &str); 6] = [
     ("calacs.e", "hstcal.py"),
     ("calwf3.e", "hstcal.py"),
@@ -23,20 +24,43 @@ const STANDINS: [(&str, &str); 6] = [
 /// Names a directory with the real HSTCAL, to be run instead of its stand-ins.
 const REAL_HSTCAL: &str = "CALDP_TEST_HSTCAL";
 
+/// The one of drizzlepac's programs for which the bundled data suffice.
+const DRIZZLE: &str = "runastrodriz";
+
 /// A directory of programs.
 #[derive(Debug)]
 pub struct Programs {
     directory: TempDir,
+    drizzling: Drizzling,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Drizzling {
+    StoodInFor,
+    Real,
 }
 
 impl Programs {
     /// Stand-ins for HSTCAL and drizzlepac, and the real `calcos`.
     ///
     /// # Panics
-    /// When `calcos` is not installed: a test that needs it does not pass without.
+    /// When the real programs are not installed: a test that needs one does not pass without.
     pub fn new() -> Self {
+        Self::with(Drizzling::StoodInFor)
+    }
+
+    /// A stand-in for HSTCAL only: the real `calcos` and `runastrodriz`.
+    ///
+    /// # Panics
+    /// As [`Self::new`].
+    pub fn with_real_drizzling() -> Self {
+        Self::with(Drizzling::Real)
+    }
+
+    fn with(drizzling: Drizzling) -> Self {
         let programs = Self {
             directory: tempfile::tempdir().expect("a temporary directory"),
+            drizzling,
         };
         for (name, _) in STANDINS {
             programs.before(name, "");
@@ -48,13 +72,23 @@ impl Programs {
     /// Has `script`, lines of shell, run in the program's working directory and environment
     /// before it.
     pub fn before(&self, name: &str, script: &str) {
-        let call = match STANDINS.iter().find(|(program, _)| *program == name) {
-            Some((program, "hstcal.py")) if std::env::var_os(REAL_HSTCAL).is_some() => {
-                let directory = std::env::var_os(REAL_HSTCAL).unwrap_or_default();
+        let call = self.call(name);
+        self.write(name, &format!("{script}\nexec {call} \"$@\""));
+    }
+
+    /// How the shell calls a program.
+    fn call(&self, name: &str) -> String {
+        let real = format!("'{}'", registry_programs().join(name).display());
+        if name == DRIZZLE && self.drizzling == Drizzling::Real {
+            return real;
+        }
+        let hstcal = std::env::var_os(REAL_HSTCAL);
+        match (STANDINS.iter().find(|(p, _)| *p == name), hstcal) {
+            (Some((program, "hstcal.py")), Some(directory)) => {
                 format!("'{}'", Path::new(&directory).join(program).display())
             }
-            Some((program, standin)) => {
-                let python = calcos_directory().join("python");
+            (Some((program, standin)), _) => {
+                let python = registry_programs().join("python");
                 let standin = Path::new(env!("CARGO_MANIFEST_DIR"))
                     .join("standins")
                     .join(standin);
@@ -65,27 +99,13 @@ impl Programs {
                     standin.display()
                 )
             }
-            None => format!("'{}'", calcos_directory().join(name).display()),
-        };
-        self.write(name, &format!("{script}\nexec {call} \"$@\""));
+            (None, _) => real,
+        }
     }
 
     /// Puts a program of shell in the place of another.
     pub fn replace(&self, name: &str, script: &str) {
         self.write(name, script);
-    }
-
-    /// Puts the real drizzlepac of `tests/setup.sh calibration` in the place of its stand-in.
-    ///
-    /// `false` where it is not installed.
-    pub fn use_real_drizzling(&self) -> bool {
-        let Some(program) = calibration_directory().map(|directory| directory.join("runastrodriz"))
-        else {
-            return false;
-        };
-        let script = format!("exec '{}' \"$@\"", program.display());
-        self.write("runastrodriz", &script);
-        true
     }
 
     /// The search path with these programs before those of the system.
@@ -112,15 +132,6 @@ impl Default for Programs {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Where drizzlepac is, if it is installed.
-fn calibration_directory() -> Option<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.venv/calibration/bin");
-    directory
-        .join("runastrodriz")
-        .is_file()
-        .then_some(directory)
 }
 
 #[cfg(test)]
@@ -272,6 +283,22 @@ mod tests {
             Some(0)
         );
         assert!(bench.names().contains(&"octka9990_flt.fits".to_owned()));
+    }
+
+    #[test]
+    fn without_a_switch_an_association_fails_in_one_program_and_not_in_the_other() {
+        for (program, dataset, status) in
+            [("calacs.e", "j8cb010b0", 2), ("calwf3.e", "ib8t01010", 0)]
+        {
+            let bench = Bench::new(dataset);
+            let files = bench.names();
+            for raw in files.iter().filter(|name| name.ends_with("_raw.fits")) {
+                crate::switch_off(&bench.folder.path().join(raw));
+            }
+            let table = format!("{dataset}_asn.fits");
+            assert_eq!(bench.status(program, &[&table]), Some(status), "{program}");
+            assert_eq!(bench.names(), files, "{program}");
+        }
     }
 
     #[test]

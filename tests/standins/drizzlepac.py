@@ -26,10 +26,11 @@ def drizzle(arguments):
     rows = fits.members(name) if name.endswith("_asn.fits") else []
     roots = [row[0] for row in rows if row[1].startswith("EXP")] or [name.split("_")[0]]
     product = next((row[0] for row in rows if row[1].startswith("PROD")), roots[0])
-    if not all(os.path.isfile(f"{root}_raw.fits") for root in roots):
+    found = [[name for name in (f"{root}_flt.fits", f"{root}_raw.fits") if os.path.isfile(name)] for root in roots]
+    if not all(found):
         print("FileNotFoundError: a member of the association is not there", file=sys.stderr)
         return 1
-    headers = [fits.primary(f"{root}_raw.fits") for root in roots]
+    headers = [fits.primary(names[0]) for names in found]
     if not all(header.get("DRIZCORR") == "PERFORM" for header in headers):
         print("DRIZCORR is not PERFORM", flush=True)
         return 0
@@ -49,35 +50,63 @@ def drizzle(arguments):
     return 0
 
 
+def read_poller(poller):
+    """The rows of the exposures that are there: file, instrument, detector, filter. A row is the file
+    alone, or fields of which the sixth and seventh are filters and detector."""
+    rows = []
+    with open(poller, encoding="utf-8") as lines:
+        for line in filter(None, map(str.strip, lines)):
+            fields = line.split(",")
+            exposure = fields[0].split("_")[-2]
+            instrument = {"j": "acs", "i": "wfc3"}[exposure[0]]
+            filters = fields[5].lower().split(";") if len(fields) > 6 else ["f606w"]
+            used = next((name for name in filters if not name.startswith("clear")), filters[0])
+            detector = fields[6].lower() if len(fields) > 6 else "wfc"
+            if os.path.isfile(fields[0]):
+                rows.append((fields[0], instrument, detector, used))
+    return rows
+
+
 def mosaic(program, arguments):
-    """runsinglehap and runmultihap: one image for each filter, and a manifest that lists them."""
+    """runsinglehap and runmultihap: one image for each filter and for single visits one of all, a
+    catalogue of each and a trailer, and a manifest that lists everything; beside them what is no
+    product."""
     poller = arguments[-1]
     dataset = poller.removesuffix("_input.out")
-    with open(poller, encoding="utf-8") as lines:
-        rows = [line.strip().split(",") for line in lines if line.strip()]
-    rows = [row for row in rows if os.path.isfile(row[0])]
+    rows = read_poller(poller)
     if not rows:
         print("No viable images to process", flush=True)
         return 65
+    _, instrument, detector, _ = rows[0]
     if program == "runsinglehap":
-        instrument, proposal, visit = dataset.split("_")
+        _, proposal, visit = dataset.split("_")
         part = f"{'j' if instrument == 'acs' else 'i'}{proposal}{visit}"
-        start = f"hst_9774_{visit}_{instrument}_wfc"
+        start = f"hst_9774_{visit}_{instrument}_{detector}"
     else:
-        start, part = f"hst_{dataset}_acs_wfc", "all"
+        start, part = f"hst_{dataset}_{instrument}_{detector}", "all"
     filters = {}
-    for row in rows:
-        filters.setdefault(row[5].split(";")[0].lower() if len(row) > 5 else "total", []).append(row[0])
+    for name, _, _, used in rows:
+        filters.setdefault(used, []).append(name)
+    if program == "runsinglehap":
+        filters["total"] = [row[0] for row in rows]
     products = []
-    for name, images in sorted(filters.items()):
-        product = f"{start}_{name}_{part}_drc.fits"
-        copy_first(images, product)
-        products.append(product)
-    with open(f"{dataset}_manifest.txt", "w", encoding="ascii") as manifest:
-        manifest.write("".join(f"{product}\n" for product in products))
-    with open("astrodrizzle.log", "w", encoding="ascii") as log:
-        log.write(f"{program} {poller}\n")
+    for used, images in sorted(filters.items()):
+        product = f"{start}_{used}_{part}"
+        copy_first(images, f"{product}_drc.fits")
+        products += [f"{product}_drc.fits", f"{product}_trl.txt"]
+        write(f"{product}_trl.txt", f"{program} {poller}\n")
+        if program == "runsinglehap":
+            products.append(f"{product}_point-cat.ecsv")
+            write(f"{product}_point-cat.ecsv", "# %ECSV 1.0\nid\n1\n")
+    write(f"{dataset}_manifest.txt", "".join(f"{product}\n" for product in products))
+    write("astrodrizzle.log", f"{program} {poller}\n")
+    write(f"{dataset}.log", "not a product\n")
     return 0
+
+
+def write(name, text):
+    with open(name, "w", encoding="ascii") as file:
+        file.write(text)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Just enough FITS for the stand-ins: headers and tables are read, tables are written."""
+"""Just enough FITS for the stand-ins: headers and tables are read, images and tables are written."""
 
 import struct
 
@@ -22,28 +22,30 @@ def _card(card):
 
 
 def hdus(path):
-    """Every header and data unit: a dictionary of keywords and where the data lie."""
+    """Every header and data unit: a dictionary of keywords, the cards, where the data lie and how many bytes they are."""
     units = []
     with open(path, "rb") as file:
         file.seek(0, 2)
         end = file.tell()
         file.seek(0)
         while file.tell() < end:
-            header = {}
+            header, cards = {}, []
             while "END" not in header:
                 block = file.read(BLOCK)
                 if len(block) < BLOCK:
                     raise ValueError(f"{path}: a header breaks off")
                 for start in range(0, BLOCK, 80):
-                    keyword, value = _card(block[start : start + 80])
+                    card = block[start : start + 80]
+                    keyword, value = _card(card)
                     header.setdefault(keyword, value)
                     if keyword == "END":
                         break
+                    cards.append(card)
             axes = [header[f"NAXIS{n + 1}"] for n in range(header["NAXIS"])]
             size = abs(header["BITPIX"]) // 8 if axes else 0
             for axis in axes:
                 size *= axis
-            units.append((header, file.tell(), size))
+            units.append((header, cards, file.tell(), size))
             file.seek(-(-size // BLOCK) * BLOCK, 1)
     return units
 
@@ -54,7 +56,7 @@ def primary(path):
 
 def members(path):
     """The rows of an association table: name, type."""
-    header, offset, _ = hdus(path)[1]
+    header, _, offset, _ = hdus(path)[1]
     widths = [int(header[f"TFORM{n + 1}"][:-1] or 1) for n in range(header["TFIELDS"])]
     rows = []
     with open(path, "rb") as file:
@@ -66,18 +68,51 @@ def members(path):
     return rows
 
 
-def _header(cards):
-    text = ""
-    for keyword, value in cards:
-        if isinstance(value, bool):
-            field = f"{'T' if value else 'F':>20}"
-        elif isinstance(value, int):
-            field = f"{value:>20}"
+def _written(keyword, value):
+    """A card."""
+    if isinstance(value, bool):
+        field = f"{'T' if value else 'F':>20}"
+    elif isinstance(value, (int, float)):
+        field = f"{value!r:>20}"
+    else:
+        field = f"'{value:<8}'"
+    return f"{keyword:<8}= {field}".ljust(80).encode("ascii")
+
+
+def with_cards(cards, values):
+    """The cards with other values of keywords; those that are not there come at the end."""
+    cards = list(cards)
+    places = {card[:8].rstrip().decode("latin-1"): place for place, card in enumerate(cards)}
+    for keyword, value in values:
+        card = _written(keyword, value)
+        if keyword in places:
+            cards[places[keyword]] = card
         else:
-            field = f"'{value:<8}'"
-        text += f"{keyword:<8}= {field}".ljust(80)
-    text += "END".ljust(80)
-    return text.ljust(-(-len(text) // BLOCK) * BLOCK).encode("ascii")
+            cards.append(card)
+    return cards
+
+
+def header_of(cards):
+    header = b"".join(cards) + b"END".ljust(80)
+    return header.ljust(-(-len(header) // BLOCK) * BLOCK)
+
+
+def _header(values):
+    return header_of(with_cards([], values))
+
+
+def write_plane(file, cards, size, pixels):
+    """An image extension: cards of another one, and 16-bit integers or 32-bit floats."""
+    bits = {"h": 16, "f": -32}[pixels.typecode]
+    first = [("XTENSION", "IMAGE"), ("BITPIX", bits), ("NAXIS", 2), ("NAXIS1", size[0]), ("NAXIS2", size[1])]
+    first += [("PCOUNT", 0), ("GCOUNT", 1)]
+    ours = {keyword for keyword, _ in first}
+    rest = [card for card in cards if card[:8].rstrip().decode("latin-1") not in ours]
+    file.write(header_of(with_cards([], first) + rest))
+    pixels = pixels[:]
+    pixels.byteswap()
+    data = pixels.tobytes()
+    file.write(data.ljust(-(-len(data) // BLOCK) * BLOCK, b"\0"))
 
 
 def write_spectrum(path, header, orders, samples=1024):

@@ -1,8 +1,9 @@
 """Stand-in for HSTCAL's calacs.e, calwf3.e and cs0.e: `hstcal.py <program> <arguments>`.
 
-It calibrates nothing: its products are copies of the raw data. What it does imitate is how the
-real programs end, as it was observed: their statuses, what they check and in which order, what
-they leave behind. The switches and the association decide which products there are.
+It calibrates nothing: its products are the raw data, for images in the form that drizzlepac works on.
+What it does imitate is how the real programs end, as it was observed: their statuses, what they check
+and in which order, what they leave behind. The switches and the association decide which products
+there are.
 """
 
 import os
@@ -13,6 +14,7 @@ import sys
 import time
 
 import fits
+import images
 
 IMAGE_SWITCHES = "ATODCORR BIASCORR BLEVCORR CRCORR DARKCORR DQICORR FLATCORR NLINCORR ZSIGCORR UNITCORR".split()
 STIS_SWITCHES = "DQICORR BLEVCORR BIASCORR DARKCORR FLATCORR".split()
@@ -84,7 +86,8 @@ def calibrate_images(program, arguments):
     headers = {root: fits.primary(f"{root}_raw.fits") for root in roots}
     if not any(performs(header, IMAGE_SWITCHES) for header in headers.values()):
         print("No calibration switch was set to PERFORM.", flush=True)
-        return
+        # With a single exposure there is nothing to do; with an association calacs.e fails.
+        sys.exit(2 if associated and program == "calacs.e" else 0)
     combined = associated and all(performs(h, ["CRCORR"]) for h in headers.values())
     infrared = program == "calwf3.e" and all(h.get("DETECTOR") == "IR" for h in headers.values())
     refuse_existing([f"{root}_flt.fits" for root in roots])
@@ -92,7 +95,7 @@ def calibrate_images(program, arguments):
 
     for root in roots:
         say(root, f"{program} of {root}: P\xe9riode \xa9 \xff\xfe, not UTF-8")
-        shutil.copyfile(f"{root}_raw.fits", f"{root}_blv_tmp.fits")
+        images.calibrated(f"{root}_raw.fits", f"{root}_blv_tmp.fits")
         check_references(f"{root}_raw.fits", 115 if program == "calwf3.e" else 2)
     time.sleep(float(os.environ.get("STANDIN_SECONDS", "0")))
     for product in products if combined else []:
@@ -102,7 +105,7 @@ def calibrate_images(program, arguments):
     for root in roots:
         os.rename(f"{root}_blv_tmp.fits", f"{root}_flt.fits")
         if infrared:
-            shutil.copyfile(f"{root}_flt.fits", f"{root}_ima.fits")
+            shutil.copyfile(f"{root}_raw.fits", f"{root}_ima.fits")
     if associated:
         say(name.split("_")[0], f"{program} completed for {name}")
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use caldp_tests::{MastServer, S3Server, calcos_directory, fixtures, unpack_fixture};
+use caldp_tests::{MastServer, S3Server, fixtures, registry_programs, unpack_fixture};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -20,7 +20,7 @@ fn caldp_process(home: &Path, arguments: &[&str]) -> Command {
         .args(arguments)
         .current_dir(home)
         .env_clear()
-        .env("PATH", calcos_directory())
+        .env("PATH", registry_programs())
         .env("HOME", home)
         .env("CRDS_PATH", fixtures().join("crds"));
     command

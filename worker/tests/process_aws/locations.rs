@@ -5,7 +5,7 @@ use super::DATASET;
 use caldp_core::s3::{Access, S3, S3Options};
 use caldp_core::store::Store;
 use caldp_core::uri::Location;
-use caldp_tests::{S3Server, calcos_directory, fixtures, real_location};
+use caldp_tests::{S3Server, fixtures, real_location, registry_programs};
 use std::path::Path;
 use std::process::Command;
 use tokio::runtime::Runtime;
@@ -53,7 +53,7 @@ fn goes_between(
         .env_clear()
         .env("HOME", home)
         .envs(environment.iter().map(|(name, value)| (name, value)))
-        .env("PATH", calcos_directory())
+        .env("PATH", registry_programs())
         .env("CALDP_HOME", home)
         .env("CRDS_PATH", fixtures().join("crds"))
         .output()

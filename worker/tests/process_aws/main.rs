@@ -6,7 +6,7 @@ mod calcloud;
 mod locations;
 mod operators;
 
-use caldp_tests::{S3Server, calcos_directory, fixtures};
+use caldp_tests::{S3Server, fixtures, registry_programs};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,7 +50,7 @@ impl System {
             .args(["process-aws", self.output, dataset])
             .env_clear()
             .envs(self.server.environment())
-            .env("PATH", calcos_directory())
+            .env("PATH", registry_programs())
             .env("HOME", self.home.path())
             .env("CALDP_HOME", self.home.path())
             .env("CRDSBUCKET", "s3://crds")

@@ -90,3 +90,22 @@ fn a_service_that_only_fails_is_given_up_with_the_code_of_what_it_was_for() {
     assert_code(&world.run(DATASET), 0);
     assert_eq!(world.state(DATASET), "processed");
 }
+
+/// The original said that all was well when only its message could not be delivered.
+#[test]
+fn a_last_message_that_cannot_be_written_is_a_failure() {
+    let world = World::with(DATASET);
+    let results = world.home.path().join("results");
+    let messages = results.join("messages");
+    let place = messages.display();
+    let script = format!("rm -r '{place}' && touch '{place}'");
+    world.programs.before("runastrodriz", &script);
+    let mut command = world.worker();
+    let (input, output) = (
+        format!("file:{}", world.inputs().display()),
+        format!("file:{}", results.display()),
+    );
+    command.args(["process", DATASET, &input, &output, "caldp-config-aws"]);
+    assert_code(&command.output().unwrap(), 25);
+    assert!(messages.is_file(), "something was written there");
+}

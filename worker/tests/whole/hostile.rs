@@ -1,10 +1,7 @@
-//! What comes from outside and means harm, or is merely enormous: every run ends with a clear
-//! error or a correct result, and the worker's own memory stays small.
+//! What comes from outside and means harm: every run ends with a clear error or a correct result.
 
-use super::world::{Layout, Origin, World, assert_code, files_below, long_variants};
+use super::world::{Origin, World, assert_code, files_below};
 use std::fs;
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
 use tar::{EntryType, Header};
 
 const DATASET: &str = "j8cb02u4q";
@@ -144,6 +141,33 @@ fn archives_that_mean_harm_leave_nothing_of_themselves() {
         );
         assert!(!std::path::Path::new("/tmp/caldp-was-here_raw.fits").exists());
     }
+}
+
+#[test]
+fn how_much_an_archive_may_hold_can_be_chosen() {
+    let world = World::new();
+    let mut large =
+        Header::from_byte_slice(&entry(EntryType::Regular, b"j8cb02u4q_spt.fits", "", b"")).clone();
+    large.set_size(2 << 30);
+    large.set_cksum();
+    world.put_archive(DATASET, archive(&[large.as_bytes().to_vec()]));
+    let with_limit = |gib: &str| {
+        let mut command = world.command(DATASET, Origin::S3);
+        command.env("CALDP_ARCHIVE_LIMIT", gib).output().unwrap()
+    };
+    let output = with_limit("1");
+    assert_code(&output, 21);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        text.contains("more than 1073741824 bytes") && text.contains("--archive-limit"),
+        "{text}"
+    );
+    // Within the limit it is what it is: cut short.
+    let output = with_limit("3");
+    assert_code(&output, 21);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cut short"));
+    let output = with_limit("none");
+    assert_code(&output, 2);
 }
 
 #[test]
@@ -315,79 +339,4 @@ fn a_read_only_cache_is_used_and_not_touched() {
     assert_code(&output, 27);
     assert!(String::from_utf8_lossy(&output.stderr).contains("zz900006j_drk.fits"));
     assert_eq!(world.state(DATASET), "error");
-}
-
-/// Runs to the end, and the most memory the worker itself held meanwhile, in KiB. What it maps of
-/// its own binary is not counted: unoptimised, that is many times what is shipped.
-fn measured(mut command: Command) -> (Output, u64) {
-    let child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let watcher = std::thread::spawn(move || {
-        let mut most = 0;
-        while let Ok(text) = fs::read_to_string(&status) {
-            let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
-            let Some(line) = line else { break };
-            most = most.max(line.trim().trim_end_matches(" kB").parse().unwrap());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        most
-    });
-    let output = child.wait_with_output().unwrap();
-    (output, watcher.join().unwrap())
-}
-
-/// A product of zeros with a true FITS header; the file system keeps none of them.
-fn enormous(layout: Layout, bytes: u64) {
-    let dataset = "lbgu17qnq";
-    let world = World::with(dataset).in_layout(layout);
-    let header = world.home.path().join("header");
-    let cards = [
-        format!("{:<80}", "SIMPLE  =                    T"),
-        format!("{:<80}", "BITPIX  =                    8"),
-        format!("{:<80}", "NAXIS   =                    1"),
-        format!("{:<80}", format!("NAXIS1  = {:>20}", bytes - 2880)),
-        format!("{:<80}", "END"),
-    ];
-    fs::write(&header, format!("{:<2880}", cards.concat())).unwrap();
-    world.programs.replace(
-        "calcos",
-        &format!(
-            "for s in flt counts x1d; do cp {dataset}_rawtag.fits {dataset}_$s.fits; done; \
-             echo done > {dataset}.tra; cp '{}' {dataset}_corrtag.fits; \
-             truncate -s {bytes} {dataset}_corrtag.fits",
-            header.display()
-        ),
-    );
-    let started = Instant::now();
-    let (output, peak) = measured(world.command(dataset, Origin::S3));
-    let took = started.elapsed();
-    assert_code(&output, 0);
-    assert_eq!(world.state(dataset), "processed");
-    let record = world.provenance(dataset);
-    let outputs = record["outputs"].as_array().unwrap();
-    let stored = outputs.iter().find(|file| {
-        let name = file["name"].as_str().unwrap();
-        name.ends_with(&format!("{dataset}_corrtag.fits"))
-    });
-    if let Some(stored) = stored {
-        assert_eq!(stored["size"], bytes);
-    }
-    assert!(peak <= 64 * 1024, "{peak} KiB");
-    world.assert_clean();
-    eprintln!(
-        "{} MiB, {layout:?}: {took:?}, the worker held {peak} KiB at most",
-        bytes >> 20
-    );
-}
-
-#[test]
-fn a_product_of_any_size_takes_little_memory() {
-    enormous(Layout::Tree, 100 * 2880 * 728);
-    if long_variants() {
-        enormous(Layout::Calcloud, 20 << 30);
-    }
 }

@@ -1,7 +1,7 @@
 //! Runs that are killed, told to stop, or not alone: whatever happened before, the next run ends
 //! where an undisturbed one would have ended.
 
-use super::world::{Origin, World, assert_code, long_variants};
+use super::world::{Layout, Origin, World, assert_code, long_variants};
 use caldp_tests::{Fault, Faults};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -71,20 +71,25 @@ fn still_running_in(directory: &Path) -> Vec<String> {
 #[test]
 fn killed_at_any_moment_and_run_again_nothing_is_different() {
     let undisturbed = World::with(DATASET);
+    assert_code(&undisturbed.run(DATASET), 0);
+    let expected = result(&undisturbed);
+    assert_eq!(expected.0, "processed");
+    // As long as those take that come after the first, which fetches references.
     let started = Instant::now();
     assert_code(&undisturbed.run(DATASET), 0);
     let whole = started.elapsed();
-    let expected = result(&undisturbed);
-    assert_eq!(expected.0, "processed");
 
     let world = World::with(DATASET);
     let mut random = fastrand::Rng::with_seed(50);
-    let mut interrupted = 0;
-    for _ in 0..kills() {
+    let (mut begun, mut interrupted) = (0, 0);
+    while interrupted < kills() {
+        begun += 1;
+        assert!(begun <= 3 * kills(), "only {interrupted} were in time");
         let mut child = start(world.command(DATASET, Origin::S3));
         std::thread::sleep(whole.mul_f64(random.f64()));
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap();
+        assert_eq!(still_running_in(world.home.path()), [""; 0]);
         interrupted += u32::from(output.status.signal() == Some(9));
         // Killed, it must not have left a state that is not true.
         let keys = world.s3.keys("hst");
@@ -104,29 +109,57 @@ fn killed_at_any_moment_and_run_again_nothing_is_different() {
         let names = |result: &BTreeMap<String, Vec<u8>>| result.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&again.1), names(&expected.1));
         assert!(again.1 == expected.1, "a product has other bytes");
-        // A program whose run was killed goes on to its end, in a directory that is no one's.
-        assert_eq!(still_running_in(world.home.path()), [""; 0]);
+        world.assert_clean();
     }
-    // Such a directory goes with the next run that finds it still.
+    eprintln!("killed {interrupted} of {begun} runs of {whole:?}, each run again");
+}
+
+/// Lines of shell for a program that does not listen, with a child that does not listen either.
+fn deaf(ready: &Path) -> String {
+    format!(
+        "trap '' TERM HUP INT; sh -c \"trap '' TERM HUP INT; while :; do sleep 1; done\" & \
+         touch '{}'; while :; do sleep 1; done",
+        ready.display()
+    )
+}
+
+#[test]
+fn a_killed_run_takes_its_programs_with_it_and_runs_again() {
+    let world = World::with(DATASET);
+    for program in ["calacs.e", "runastrodriz"] {
+        let ready = world.home.path().join(program);
+        world.programs.before(program, &deaf(&ready));
+        let mut child = start(world.command(DATASET, Origin::S3));
+        until(|| ready.exists());
+        assert!(running_in(world.home.path()).len() >= 2);
+        let started = Instant::now();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(still_running_in(world.home.path()), [""; 0]);
+        eprintln!("{program} was gone after {:?}", started.elapsed());
+        assert_eq!(world.state(DATASET), "processing");
+        world.programs.before(program, "");
+    }
     assert_code(&world.run(DATASET), 0);
+    assert_eq!(world.state(DATASET), "processed");
     world.assert_clean();
-    assert!(
-        interrupted >= kills() / 2,
-        "only {interrupted} were in time"
-    );
-    eprintln!("killed {interrupted} runs of {whole:?}, each run again");
+}
+
+/// Waits for a moment that must come.
+fn until(moment: impl Fn() -> bool) {
+    for _ in 0..1200 {
+        if moment() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(25));
+    }
+    panic!("the moment never came");
 }
 
 /// Tells a run to stop once `moment` has come, and sees how and when it ends.
 fn stopped(world: &World, dataset: &str, moment: impl Fn() -> bool) -> (Output, Duration) {
     let child = start(world.command(dataset, Origin::S3));
-    for _ in 0..1200 {
-        if moment() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(25));
-    }
-    assert!(moment(), "the moment never came");
+    until(moment);
     let started = Instant::now();
     signal(&child, "TERM");
     let output = child.wait_with_output().unwrap();
@@ -140,13 +173,7 @@ const IN_TIME: Duration = Duration::from_secs(20);
 fn told_to_stop_it_stops_deaf_programs_and_says_so() {
     let world = World::with(DATASET);
     let ready = world.home.path().join("ready");
-    // A program that does not listen, with a child that does not listen either.
-    let deaf = format!(
-        "trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" & \
-         touch '{}'; while :; do sleep 1; done",
-        ready.display()
-    );
-    world.programs.before("calacs.e", &deaf);
+    world.programs.before("calacs.e", &deaf(&ready));
     let (output, took) = stopped(&world, DATASET, || ready.exists());
     assert_code(&output, 35);
     assert!(took < IN_TIME, "{took:?}");
@@ -189,5 +216,43 @@ fn two_runs_of_one_dataset_at_once_both_end_well_with_one_result() {
         }
         assert!(result(&world) == expected, "after {milliseconds} ms");
         world.assert_clean();
+    }
+}
+
+/// Watches the bucket during a run: whoever looks, at whatever moment, finds a state, and `processed`
+/// only beside everything that it promises.
+#[test]
+fn at_no_moment_is_the_state_missing_or_untrue() {
+    for layout in [Layout::Tree, Layout::Calcloud] {
+        let world = World::with(DATASET).in_layout(layout);
+        // A first run, and one that replaces what is there.
+        for before in [None, Some("processed")] {
+            let mut child = start(world.command(DATASET, Origin::S3));
+            let mut moments = vec![world.s3.keys("hst")];
+            while child.try_wait().unwrap().is_none() {
+                let keys = world.s3.keys("hst");
+                if moments.last() != Some(&keys) {
+                    moments.push(keys);
+                }
+                std::thread::sleep(Duration::from_micros(500));
+            }
+            assert_code(&child.wait_with_output().unwrap(), 0);
+            let end = world.s3.keys("hst");
+            let states: Vec<Vec<&str>> = moments
+                .iter()
+                .map(|keys| world.states_in(keys, DATASET))
+                .collect();
+            assert!(states.contains(&vec!["processing"]), "nothing was seen");
+            let mut begun = before.is_some();
+            for (keys, states) in moments.iter().zip(states) {
+                begun |= !states.is_empty();
+                assert!(!begun || !states.is_empty(), "{keys:?}");
+                if states == ["processed"] {
+                    let missing = end.iter().find(|key| !keys.contains(key));
+                    assert_eq!(missing, None);
+                }
+            }
+            assert_eq!(world.state(DATASET), "processed");
+        }
     }
 }

@@ -5,9 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod enormous;
 mod faults;
 mod hostile;
 mod interrupted;
 mod manifest;
+mod mosaics;
 mod observed;
 mod world;

@@ -22,12 +22,31 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// One run, and everything that is known of its end.
 fn gives_its_products(dataset: &str, from: Origin, layout: Layout) {
-    let world = World::with(dataset).in_layout(layout);
+    let world = World::with(dataset).in_layout(layout).drizzling_for_real();
     let output = world.command(dataset, from).output().unwrap();
     assert_code(&output, 0);
     assert_eq!(world.state(dataset), "processed");
     world.assert_clean();
     assert_delivered(&world, dataset);
+    assert_drizzled(&world, dataset);
+}
+
+/// What the real drizzlepac leaves is an image of its own, not one of those that it was made of, and
+/// says which version made it.
+fn assert_drizzled(world: &World, dataset: &str) {
+    let delivered = world.delivered(dataset);
+    for (name, bytes) in delivered
+        .iter()
+        .filter(|(name, _)| name.ends_with("_drz.fits"))
+    {
+        let path = world.home.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        let header = crds_core::dataset::fits::read(&path).unwrap();
+        assert_eq!(header.get("DRIZCORR"), Some("COMPLETE"), "{name}");
+        let version = header.get("D001VER").unwrap().trim();
+        let record = world.provenance(dataset);
+        assert_eq!(record["versions"]["runastrodriz"], version, "{record}");
+    }
 }
 
 /// Everything the manifest knows of a dataset was stored, and nothing else.
@@ -170,7 +189,7 @@ fn the_archive_opens_with_every_tool() {
     let archive = world.home.path().join("archive.tar.gz");
     let bytes = world.stored(dataset, &format!("{dataset}.tar.gz"));
     fs::write(&archive, bytes).unwrap();
-    let python = caldp_tests::calcos_directory().join("python");
+    let python = caldp_tests::registry_programs().join("python");
     let script = "import sys, tarfile\n\
         with tarfile.open(sys.argv[1]) as archive:\n    \
         for m in archive.getmembers():\n        \

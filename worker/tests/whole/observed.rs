@@ -41,10 +41,11 @@ const CALWF3: (&str, &str) = ("calwf3.e", "ib8t01010");
 const CS0: (&str, &str) = ("cs0.e", "octka7040");
 const CALCOS: (&str, &str) = ("calcos", "lbgu18010");
 const DRIZZLE: (&str, &str) = ("runastrodriz", "j8cb010b0");
+const ACQUISITION: (&str, &str) = ("calcos", "lbgu19qaq");
 
-/// Reads every case, so that one failure does not hide the others.
+/// Runs every case; HSTCAL alone is stood in for.
 fn check(cases: &[Case]) {
-    let world = World::new();
+    let world = World::new().drizzling_for_real();
     for case in cases {
         world.add(case.dataset);
         world.programs.before(case.program, case.before);
@@ -92,13 +93,26 @@ fn a_reference_that_the_program_does_not_find() {
     ]);
 }
 
+/// Two of the programs see nothing wrong with that.
+#[test]
+fn an_input_that_is_gone() {
+    check(&[
+        case(CALACS, "rm j8cb010b0_asn.fits", "status 2 "),
+        case(CALWF3, "rm ib8t01010_asn.fits", "status 2 "),
+        case(CS0, "rm octka7040_raw.fits", "signal 11 "),
+        case(CALCOS, "rm lbgu18010_asn.fits", "succeeded"),
+        case(ACQUISITION, "rm lbgu19qaq_rawacq.fits", "succeeded"),
+        case(DRIZZLE, "rm j8cb010b0_asn.fits", "succeeded"),
+    ]);
+}
+
 #[test]
 fn a_member_that_is_gone() {
     check(&[
         case(CALACS, "rm j8cb01u3q_raw.fits", "status 2 "),
         case(CALWF3, "rm ib8t01a2q_raw.fits", "status 2 "),
         case(CALCOS, "rm lbgu18q2q_rawtag.fits", "succeeded"),
-        case(DRIZZLE, "rm j8cb01u3q_raw.fits", "status 1 "),
+        case(DRIZZLE, "rm j8cb01u3q_*.fits", "status 1 "),
     ]);
 }
 
@@ -137,14 +151,9 @@ fn archive_of(folder: &Path) -> Vec<u8> {
 
 #[test]
 fn switches_that_are_all_off_give_no_products_and_no_failure() {
-    for dataset in ["j8cb010b0", "ib8t02a3q", "octka7040", "lbgu17qnq"] {
-        let world = World::new();
-        let archive = changed(dataset, |folder| {
-            for entry in fs::read_dir(folder).unwrap() {
-                switch_off(&entry.unwrap().path());
-            }
-        });
-        world.put_archive(dataset, archive);
+    for dataset in ["j8cb02u4q", "ib8t02a3q", "octka7040", "lbgu17qnq"] {
+        let world = World::new().drizzling_for_real();
+        world.put_archive(dataset, changed(dataset, all_switches_off));
         assert_code(&world.run(dataset), 0);
         assert_eq!(world.state(dataset), "processed");
         let products = world.delivered(dataset).into_keys();
@@ -156,6 +165,21 @@ fn switches_that_are_all_off_give_no_products_and_no_failure() {
         let notes = world.provenance(dataset)["notes"].to_string();
         assert!(notes.contains("switches are off"), "{notes}");
     }
+}
+
+fn all_switches_off(folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        switch_off(&entry.unwrap().path());
+    }
+}
+
+/// For a single exposure `calacs.e` finds that well.
+#[test]
+fn switches_that_are_all_off_in_an_association_fail_where_the_program_fails() {
+    let world = World::new();
+    world.put_archive("j8cb010b0", changed("j8cb010b0", all_switches_off));
+    assert_code(&world.run("j8cb010b0"), 23);
+    assert_eq!(world.state("j8cb010b0"), "error");
 }
 
 #[test]
@@ -220,6 +244,21 @@ fn a_reference_path_too_long_for_hstcal_is_refused_before_it_aborts() {
     assert_eq!(world.state("j8cb02u4q"), "error");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("hint: set CRDS_PATH"), "{text}");
+}
+
+/// The original went on, with exit code 23 or with products of it.
+#[test]
+fn a_reference_known_to_be_bad_ends_the_run_before_any_program() {
+    let world = World::with("j8cb02u4q");
+    let mut command = world.command("j8cb02u4q", super::world::Origin::S3);
+    let output = command.env("CRDS_CONTEXT", "hst_9002.pmap").output();
+    let output = output.unwrap();
+    assert_code(&output, 27);
+    assert_eq!(world.state("j8cb02u4q"), "error");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("zz900098j_drk.fits"), "{text}");
+    let log = String::from_utf8_lossy(&world.log("j8cb02u4q", "process.txt")).into_owned();
+    assert!(!log.contains("running `"), "{log}");
 }
 
 #[test]

@@ -90,6 +90,12 @@ impl World {
         self
     }
 
+    /// With the real drizzlepac in the place of its stand-in.
+    pub(crate) fn drizzling_for_real(mut self) -> Self {
+        self.programs = Programs::with_real_drizzling();
+        self
+    }
+
     pub(crate) fn add(&self, dataset: &str) {
         fs::create_dir_all(self.inputs()).unwrap();
         unpack_fixture(dataset, &self.inputs());
@@ -144,15 +150,17 @@ impl World {
 
     /// The one state of a dataset.
     pub(crate) fn state(&self, dataset: &str) -> String {
-        let keys = self.s3.keys("hst");
-        let states: Vec<&str> = self
-            .layout
-            .messages(dataset)
-            .into_iter()
-            .filter_map(|(key, state)| keys.contains(&key).then_some(state))
-            .collect();
+        let states = self.states_in(&self.s3.keys("hst"), dataset);
         assert_eq!(states.len(), 1, "{states:?}");
         states[0].to_owned()
+    }
+
+    /// The states of a dataset that these keys tell.
+    pub(crate) fn states_in(&self, keys: &[String], dataset: &str) -> Vec<&'static str> {
+        let messages = self.layout.messages(dataset).into_iter();
+        messages
+            .filter_map(|(key, state)| keys.contains(&key).then_some(state))
+            .collect()
     }
 
     /// The keys below the dataset's directory, without what they all start with.
@@ -172,6 +180,7 @@ impl World {
                     b'i' => "wfc3",
                     b'o' => "stis",
                     b'l' => "cos",
+                    b's' => "mvm",
                     _ => dataset.split('_').next().unwrap(),
                 };
                 format!("data/{instrument}/{dataset}/")

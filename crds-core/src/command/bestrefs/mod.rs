@@ -12,9 +12,7 @@ use std::path::PathBuf;
 use super::progress::Downloads;
 use super::{Failure, json, log, options, print_json};
 use crate::cache::context::ContextName;
-use crate::client::{
-    AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice,
-};
+use crate::client::{AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice};
 use crate::config::Config;
 use crate::dataset::fits::NoMatch;
 use compare::{Old, Update};
