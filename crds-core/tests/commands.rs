@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use caldp_tests::unpack_fixture;
-use program::{CRDS, REFERENCE, cache, offline, run};
+use program::{CRDS, REFERENCE, cache, offline, raw_files, run};
 use serde_json::{Value, json};
 
 #[test]
@@ -27,6 +27,16 @@ fn wrong_use_and_impossible_settings_are_told_apart() {
     assert_eq!(
         run(&offline(&cache), &["bestrefs", "--no-such-option"]).code,
         2
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = &raw_files("j8cb010b0", folder.path())[0];
+    let asked = ["bestrefs", "-t", "darkfil", "-f", dataset.to_str().unwrap()];
+    let misspelt = run(&offline(&cache), &asked);
+    assert_eq!(misspelt.code, 1);
+    assert!(
+        misspelt.stderr.contains("hint: it has ") && misspelt.stderr.contains(", darkfile, "),
+        "{}",
+        misspelt.stderr
     );
     let bad = run(&[("CRDS_MODE", "fast")], &["list", "--status"]);
     assert_eq!(bad.code, 255);

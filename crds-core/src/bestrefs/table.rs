@@ -227,9 +227,11 @@ impl Names for HeaderNames<'_, '_> {
 
 /// The failure for a type the instrument does not have.
 pub(super) fn unknown_type(instrument: &Instrument, name: &str) -> (ReferenceType, Outcome) {
+    let known = instrument.types.iter().map(|(name, _)| name.as_str());
     let failure = LookupFailure::UnknownType {
         instrument: instrument.name.clone(),
         name: name.into(),
+        known: known.collect::<Vec<_>>().join(", ").into(),
     };
     (ReferenceType::new(name), Outcome::Error(failure.into()))
 }

@@ -83,12 +83,14 @@ pub enum LookupFailure {
         problem: Box<str>,
     },
     /// The instrument has no such reference type.
-    #[error("{instrument} has no reference type {name:?}")]
+    #[error("{instrument} has no reference type {name:?}\n  hint: it has {known}")]
     UnknownType {
         /// The instrument, lower-case.
         instrument: Box<str>,
         /// The type that was asked for.
         name: Box<str>,
+        /// The types it has, separated by commas.
+        known: Box<str>,
     },
 }
 

@@ -19,7 +19,8 @@ use crate::config::{Config, SubdirMode};
 
 /// Brings rules and references into the cache; checks, repairs, sorts and clears it
 ///
-/// Exit status: 0 without errors, 1 with some, 2 for wrong arguments, 255 if nothing could be done.
+/// Exit status: 0 without errors, 1 with some, 2 for wrong arguments, 255 if nothing could be done,
+/// 130 if interrupted (143 by SIGTERM): then the same command goes on.
 #[derive(Debug, clap::Args)]
 #[command(arg_required_else_help = true)]
 #[allow(
