@@ -102,6 +102,8 @@ base_image() {
         root=$(mktemp -d "${TMPDIR:-/tmp}/caldp-debian.XXXXXX")
         debootstrap --variant=minbase bookworm "$root" ${DEBIAN_MIRROR:+"$DEBIAN_MIRROR"} >"$root.log" 2>&1 ||
             { tail -n 20 "$root.log" >&2; rm -rf "$root"; return 1; }
+        # Anybody may enter its root, which a temporary directory forbids.
+        chmod 755 "$root"
         tar --directory "$root" --create --file "$archive.new" .
         mv "$archive.new" "$archive"
         rm -rf "$root" "$root.log"

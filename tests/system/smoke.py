@@ -104,7 +104,13 @@ def look_at(bootstrap):
     order = {"datasets": ["lbgu18010", DATASET], "batch_name": "smoke", "dry_run": True}
     scenario.s3.put_object(Bucket=BUCKET, Key="batches/smoke.json", Body=json.dumps(order).encode())
     log = invoke(bootstrap, next_message("batches/smoke.json"))
-    check("dry_run" in log and DATASET in log, f"no forecast: {log[-2000:]}")
+    forecasts = [json.loads(line.partition("answer=")[2]) for line in log.splitlines() if 'answer={"dry_run"' in line]
+    check(len(forecasts) == 1, f"no forecast: {log[-2000:]}")
+    told = {name: forecasts[0][name] for name in ("batch", "s3_output_path", "datasets", "jobs")}
+    wanted = {"batch": "smoke", "s3_output_path": f"s3://{BUCKET}/data/smoke", "datasets": 2, "jobs": 2}
+    check(told == wanted, f"the forecast is {told}")
+    written = list(scenario.keys(BUCKET, "control/"))
+    check(written == ["control/claim"], f"a forecast has written {written}")
     say("a list reached the queue, and the Lambda forecasts it")
 
     scenario.s3.put_object(Bucket=BUCKET, Key=NEIGHBOUR, Body=b"keep")
