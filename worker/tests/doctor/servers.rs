@@ -1,6 +1,6 @@
 //! What the doctor says of servers: that of CRDS, the archive, and S3 with what operators chose there.
 
-use super::{Bench, Examined};
+use super::bench::{Bench, Examined};
 use caldp_tests::{CrdsServer, S3Server, fixtures, registry_programs};
 use std::process::Command;
 use std::time::{Duration, Instant};
