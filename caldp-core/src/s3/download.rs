@@ -1,20 +1,14 @@
 //! Downloading an object into a file: parallel ranges, checked, complete or not at all.
 
-use std::collections::BTreeMap;
-use std::fs::File;
-use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, mpsc};
 
-use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use tokio::task::JoinHandle;
 
 use super::error::{Trouble, judge};
+use super::growing::{Broken, Growing, Sum, joined};
 use super::{ErrorKind, S3, S3Error, Version};
 use crate::atomic::{Existing, Pending};
-use crate::checksum::{Sha1, Sha1Sum};
+use crate::checksum::Sha1Sum;
 use crate::retry::Failure;
 use crate::uri::S3Uri;
 
@@ -26,10 +20,7 @@ pub(super) const RANGES_IN_FLIGHT: usize = 16;
 
 /// How much of a range is gathered before it is written, in bytes. With the number of ranges it
 /// bounds the memory of a download.
-const WRITE: usize = 1024 * 1024;
-
-/// How much is hashed at a time, in bytes.
-const HASH: usize = 1024 * 1024;
+const WRITE: usize = 512 * 1024;
 
 /// What a download must turn out to be.
 #[derive(Debug, Clone, Default)]
@@ -105,20 +96,21 @@ impl S3 {
         let path = target.to_owned();
         let (pending, file) = blocking("create", target, move || {
             let pending = Pending::create(&path)?;
-            let file = Arc::new(pending.file().try_clone()?);
+            let file = pending.file().try_clone()?;
             Ok((pending, file))
         })
         .await
         .map_err(failed)?;
-        let hasher = match expected.sha1 {
-            Sha1Check::Skip => None,
-            Sha1Check::Compute | Sha1Check::Equals(_) => Some(Follower::start(&file)),
+        let sum = match expected.sha1 {
+            Sha1Check::Skip => Sum::Unwanted,
+            Sha1Check::Compute | Sha1Check::Equals(_) => Sum::Wanted,
         };
-        let whole = self.fetch(uri, &file, hasher.as_ref(), expected).await?;
-        let sha1 = match hasher {
-            Some(hasher) => Some(hasher.finish().await.map_err(failed)?),
-            None => None,
-        };
+        let file = Growing::start(file, sum);
+        let fetched = self.fetch(uri, &file, expected).await;
+        // Why a file cannot be written is known here alone.
+        let sha1 = file.finish().await;
+        let sha1 = sha1.map_err(|error| failed(Trouble::local("writing it failed", &error)))?;
+        let whole = fetched?;
         expected
             .check(whole.size, sha1)
             .map_err(|detail| failed(Trouble::new(ErrorKind::Damaged, detail)))?;
@@ -136,8 +128,7 @@ impl S3 {
     async fn fetch(
         &self,
         uri: &S3Uri,
-        file: &Arc<File>,
-        hasher: Option<&Follower>,
+        file: &Growing,
         expected: &Expected,
     ) -> Result<Whole, S3Error> {
         let first = self.fetch_range(uri, file, 0, None).await;
@@ -160,19 +151,16 @@ impl S3 {
             let trouble = Trouble::new(ErrorKind::Damaged, detail);
             S3Error::new("download", uri, trouble)
         })?;
-        if let Some(hasher) = hasher {
-            hasher.arrived(0..whole.arrived);
-        }
+        let unwritten = |Broken| S3Error::new("download", uri, unwritten());
+        file.complete(0..whole.arrived).await.map_err(unwritten)?;
         let starts = (whole.arrived.div_ceil(RANGE)..whole.size.div_ceil(RANGE)).map(|n| n * RANGE);
         stream::iter(starts)
             .map(|start| {
                 let whole = &whole;
                 async move {
                     self.fetch_range(uri, file, start, Some(whole)).await?;
-                    if let Some(hasher) = hasher {
-                        hasher.arrived(start..whole.size.min(start + RANGE));
-                    }
-                    Ok(())
+                    let range = start..whole.size.min(start + RANGE);
+                    file.complete(range).await.map_err(unwritten)
                 }
             })
             .buffer_unordered(RANGES_IN_FLIGHT)
@@ -185,7 +173,7 @@ impl S3 {
     async fn fetch_range(
         &self,
         uri: &S3Uri,
-        file: &Arc<File>,
+        file: &Growing,
         start: u64,
         whole: Option<&Whole>,
     ) -> Result<Whole, S3Error> {
@@ -198,7 +186,7 @@ impl S3 {
     async fn try_fetch_range(
         &self,
         uri: &S3Uri,
-        file: &Arc<File>,
+        file: &Growing,
         start: u64,
         whole: Option<&Whole>,
     ) -> Result<Whole, Failure<Trouble>> {
@@ -236,12 +224,13 @@ impl S3 {
             size += chunk.len();
             gathered.push(chunk);
             if size >= WRITE {
-                write(file, offset, std::mem::take(&mut gathered)).await?;
+                let pieces = std::mem::take(&mut gathered);
+                file.write(offset, pieces).await.map_err(broken)?;
                 offset += size as u64;
                 size = 0;
             }
         }
-        write(file, offset, gathered).await?;
+        file.write(offset, gathered).await.map_err(broken)?;
         if offset + size as u64 == start + length {
             Ok(found)
         } else {
@@ -275,20 +264,14 @@ fn total(content_range: &str, start: u64, length: u64) -> Result<u64, Failure<Tr
     parse().ok_or_else(|| Trouble::damaged("the server sent another range than it was asked for"))
 }
 
-/// Writes pieces one after another at `offset`, off the asynchronous threads.
-async fn write(file: &Arc<File>, offset: u64, pieces: Vec<Bytes>) -> Result<(), Failure<Trouble>> {
-    let file = Arc::clone(file);
-    let written = tokio::task::spawn_blocking(move || {
-        let mut offset = offset;
-        for piece in pieces {
-            file.write_all_at(&piece, offset)?;
-            offset += piece.len() as u64;
-        }
-        Ok(())
-    });
-    joined(written)
-        .await
-        .map_err(|error| Failure::Permanent(Trouble::local("writing it failed", &error)))
+/// What stands for the reason that [`Growing::finish`] gives.
+fn unwritten() -> Trouble {
+    let reason = std::io::Error::other("it cannot be written any more");
+    Trouble::local("writing it failed", &reason)
+}
+
+fn broken(Broken: Broken) -> Failure<Trouble> {
+    Failure::Permanent(unwritten())
 }
 
 async fn blocking<T: Send + 'static>(
@@ -299,68 +282,4 @@ async fn blocking<T: Send + 'static>(
     joined(tokio::task::spawn_blocking(work))
         .await
         .map_err(|error| Trouble::local(&format!("cannot {action} {}", path.display()), &error))
-}
-
-async fn joined<T>(handle: JoinHandle<std::io::Result<T>>) -> std::io::Result<T> {
-    handle.await.map_err(std::io::Error::other)?
-}
-
-/// Hashes the file in order while its ranges arrive out of order, reading back what is complete
-/// from the start. What it reads was written a moment before and is still in the page cache.
-struct Follower {
-    arrivals: mpsc::Sender<Range<u64>>,
-    hashing: JoinHandle<std::io::Result<Sha1>>,
-}
-
-impl Follower {
-    fn start(file: &Arc<File>) -> Self {
-        let file = Arc::clone(file);
-        let (arrivals, arrived) = mpsc::channel::<Range<u64>>();
-        let hashing = tokio::task::spawn_blocking(move || {
-            let mut hasher = Sha1::new();
-            let mut buffer = vec![0; HASH];
-            let (mut waiting, mut position) = (BTreeMap::new(), 0);
-            while let Ok(range) = arrived.recv() {
-                waiting.insert(range.start, range.end);
-                while let Some(end) = waiting.remove(&position) {
-                    hash(&file, &mut hasher, &mut buffer, position..end)?;
-                    position = end;
-                }
-            }
-            Ok(hasher)
-        });
-        Self { arrivals, hashing }
-    }
-
-    /// A range is complete in the file.
-    fn arrived(&self, range: Range<u64>) {
-        // Fails only when hashing failed, which is found out at the end.
-        let _ = self.arrivals.send(range);
-    }
-
-    /// The sum, all ranges having arrived.
-    async fn finish(self) -> Result<Sha1Sum, Trouble> {
-        drop(self.arrivals);
-        let hasher = joined(self.hashing).await;
-        hasher
-            .map(Sha1::finish)
-            .map_err(|error| Trouble::local("reading it back failed", &error))
-    }
-}
-
-fn hash(
-    file: &File,
-    hasher: &mut Sha1,
-    buffer: &mut [u8],
-    mut range: Range<u64>,
-) -> std::io::Result<()> {
-    while !range.is_empty() {
-        let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        let length = left.min(buffer.len());
-        let piece = buffer.get_mut(..length).unwrap_or_default();
-        file.read_exact_at(piece, range.start)?;
-        hasher.update(piece);
-        range.start += length as u64;
-    }
-    Ok(())
 }

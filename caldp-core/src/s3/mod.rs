@@ -8,6 +8,7 @@
 
 mod download;
 mod error;
+mod growing;
 mod list;
 mod parts;
 mod upload;
