@@ -106,6 +106,15 @@ fn two_gigabytes_of_input_are_refused_before_they_are_read() {
     };
     let fits = format!("{:80}", "SIMPLE  =                    T");
     let list = format!("@{}", huge("names.lst", "x"));
+    let lines = huge("x.jsonl", "{\"id\": 1, \"header\": {\"A\": \"");
+    // To find the next line all of this one is read, though not kept: as little as tells that.
+    let enough = u64::from(MEMORY_KIB + (100 << 10)) << 10;
+    File::options()
+        .write(true)
+        .open(&lines)
+        .unwrap()
+        .set_len(enough)
+        .unwrap();
     for (option, file) in [
         ("-f", huge("x_raw.fits", &fits)),
         (
@@ -114,10 +123,7 @@ fn two_gigabytes_of_input_are_refused_before_they_are_read() {
         ),
         ("-f", list),
         ("-p", huge("x.json", "{\"id\": {\"INSTRUME\": \"")),
-        (
-            "--headers",
-            huge("x.jsonl", "{\"id\": 1, \"header\": {\"A\": \""),
-        ),
+        ("--headers", lines),
     ] {
         let refused = run_bounded(&offline(cache), &["bestrefs", option, &file]);
         let said = format!("{}{}", complaint(&refused), refused.stdout);
