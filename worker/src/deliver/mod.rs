@@ -5,6 +5,7 @@
 //! checksum. Where things go is spelled by `caldp_core::layout`; which files are products is known
 //! to [`products`].
 
+mod gzip;
 pub mod package;
 mod products;
 

@@ -4,10 +4,10 @@
 //! give the same bytes; memory does not grow with their size. Storing the stream is left to
 //! the caller.
 
+use super::gzip;
 use bytes::Bytes;
 use caldp_core::checksum::{Sha1, Sha1Sum};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
-use libdeflater::{CompressionLvl, Compressor};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -23,10 +23,6 @@ const BLOCK: usize = 1 << 20;
 const TAR_BLOCK: u64 = 512;
 /// At most so many blocks are compressed at a time: with more, their memory would count.
 const MOST_THREADS: usize = 4;
-/// Calibrated images are noise: on them the fastest level gives the size of the best.
-const FAST: i32 = 1;
-/// Tables and masks shrink by another tenth at this level, and quickly.
-const SMALL: i32 = 6;
 
 /// A file to pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,9 +113,10 @@ pub fn package(members: Vec<Member>) -> Package {
     let members = stream::poll_fn(move |context| receiver.poll_recv(context))
         .map(|block| async {
             let block = block?;
-            tokio::task::spawn_blocking(move || compress(&block))
+            tokio::task::spawn_blocking(move || gzip::member(&block))
                 .await
-                .map_err(|error| PackageError::Stopped(error.to_string()))?
+                .map_err(|error| stopped(&error.to_string()))?
+                .map_err(|error| stopped(&error.to_string()))
         })
         .buffered(threads)
         .boxed();
@@ -146,27 +143,6 @@ pub fn longest(members: &[Member]) -> Result<u64, PackageError> {
     // Deflate stores what does not compress with 5 bytes for some thousands, gzip adds 18.
     let overhead = tar / 500 + 64 * (tar / BLOCK as u64 + 1);
     Ok(tar + overhead)
-}
-
-/// One gzip member; harder compressed when the first try says that it pays.
-fn compress(block: &[u8]) -> Result<Bytes, PackageError> {
-    let member = compress_at(FAST, block)?;
-    if member.len() < block.len() / 2 {
-        compress_at(SMALL, block)
-    } else {
-        Ok(member)
-    }
-}
-
-fn compress_at(level: i32, block: &[u8]) -> Result<Bytes, PackageError> {
-    let level = CompressionLvl::new(level).map_err(|_| stopped("unknown level"))?;
-    let mut compressor = Compressor::new(level);
-    let mut member = vec![0; compressor.gzip_compress_bound(block.len())];
-    let size = compressor
-        .gzip_compress(block, &mut member)
-        .map_err(|error| stopped(&error.to_string()))?;
-    member.truncate(size);
-    Ok(Bytes::from(member))
 }
 
 fn stopped(reason: &str) -> PackageError {
