@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::applicable::Applicable;
-use super::assignment::{Assignments, FileAssignment};
+use super::assignment::{Assignments, BadFiles, FileAssignment};
 use super::dataset::{Dataset, Unreadable};
 use super::problem::Problem;
 use super::{Client, ClientError, VERSION_TEXT};
@@ -54,16 +54,6 @@ pub enum TypeChoice {
     All,
     /// These, in lower case.
     Only(Vec<String>),
-}
-
-/// What is done about withdrawn rules and references that the settings do not allow.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum BadFiles {
-    /// The file is in error and will not be written.
-    #[default]
-    Refuse,
-    /// The file is in error, but written all the same, as `crds bestrefs` has always done.
-    Report,
 }
 
 impl Client {

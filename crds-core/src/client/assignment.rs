@@ -4,12 +4,21 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::ClientError;
-use super::assign::BadFiles;
 use super::problem::{AssignError, Problem};
 use crate::bestrefs::{Outcome, ReferenceType};
 use crate::dataset::fits::{self, CardUpdate, FitsError, UpdateOutcome};
 use crate::observatory::Observatory;
 use crate::rules::MappingName;
+
+/// What is done about withdrawn rules and references that the settings do not allow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BadFiles {
+    /// The file is in error and will not be written.
+    #[default]
+    Refuse,
+    /// The file is in error, but written all the same, as `crds bestrefs` has always done.
+    Report,
+}
 
 /// The answers for a number of files.
 #[derive(Debug)]

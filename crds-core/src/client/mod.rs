@@ -40,8 +40,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-pub use assign::{AssignOptions, BadFiles, TypeChoice};
-pub use assignment::{Assigned, Assignments, FileAssignment, Written};
+pub use assign::{AssignOptions, TypeChoice};
+pub use assignment::{Assigned, Assignments, BadFiles, FileAssignment, Written};
 pub(crate) use dataset::{Dataset, Unreadable};
 pub use error::ClientError;
 pub use problem::{AssignError, Problem};

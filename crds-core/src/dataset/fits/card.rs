@@ -7,14 +7,8 @@
 
 use std::fmt::Write as _;
 
-use super::value::{CardValue, Value, comment_of, parse_value, split_string};
-
-/// Columns in a card.
-pub const CARD_LENGTH: usize = 80;
-/// Columns of a standard keyword.
-const KEYWORD_LENGTH: usize = 8;
-/// The longest text, quotes doubled, that fits one card between its quotes.
-pub(super) const LONGEST_TEXT: usize = CARD_LENGTH - KEYWORD_LENGTH - 4;
+pub use super::value::CARD_LENGTH;
+use super::value::{CardValue, KEYWORD_LENGTH, Value, comment_of, parse_value, split_string};
 
 /// A logical card as it is in the file: one record and the `CONTINUE` records that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::value::LONGEST_TEXT;
 use super::*;
 
 fn card(text: &str) -> Card {

@@ -3,8 +3,14 @@
 
 use std::fmt::Write as _;
 
-use super::card::LONGEST_TEXT;
 use crate::header::float_text;
+
+/// Columns in a card.
+pub const CARD_LENGTH: usize = 80;
+/// Columns of a standard keyword.
+pub(super) const KEYWORD_LENGTH: usize = 8;
+/// The longest text, quotes doubled, that fits one card between its quotes.
+pub(super) const LONGEST_TEXT: usize = CARD_LENGTH - KEYWORD_LENGTH - 4;
 
 /// A value as it was read.
 #[derive(Debug, Clone, PartialEq)]
