@@ -60,13 +60,13 @@ print(len(headers) / (time.perf_counter() - start))
 class Run:
     """One process: how long it took, its peak memory, what it printed."""
 
-    def __init__(self, arguments, env, **options):
+    def __init__(self, arguments, env, output=None, **options):
         # GNU time starts the program from a small process: the kernel counts what a parent has.
-        with tempfile.NamedTemporaryFile("r") as report:
+        with tempfile.NamedTemporaryFile("r") as report, open(output or os.devnull, "wb") as file:
             before = time.perf_counter()
             done = subprocess.run(
                 ["/usr/bin/time", "--format", "%M", "--output", report.name, *arguments],
-                env=env, capture_output=True, **options)
+                env=env, stdout=file if output else subprocess.PIPE, stderr=subprocess.PIPE, **options)
             self.seconds = time.perf_counter() - before
             self.out = done.stdout
             if done.returncode != 0:
@@ -199,8 +199,8 @@ def bulk(args, folder):
     command = [args.crds, "bestrefs", "--json", "--new-context", CONTEXT, "--headers"]
     mine, started, python = in_turns(
         lambda: None,
-        lambda: Run([*command, str(many)], env),
-        lambda: Run([*command, str(one)], env),
+        lambda: Run([*command, str(many)], env, output=folder / "answers.jsonl"),
+        lambda: Run([*command, str(one)], env, output=folder / "answer.jsonl"),
         lambda: Run([args.python, "-c", BULK, CONTEXT, str(many)], env),
     )
     rate = LINES / (ms(mine) - ms(started)) * 1000
