@@ -93,10 +93,14 @@ async fn ask(job: &Job<'_>, argument: &str, scratch: &Path) -> Result<String, Wa
 impl<'a> Fitscut<'a> {
     /// Asks the program for its dialect.
     pub(super) async fn new(job: &'a Job<'a>) -> Result<Self, Warning> {
-        let scratch = tempfile::tempdir().map_err(|source| Warning::Write {
-            path: std::env::temp_dir(),
-            source,
-        })?;
+        // Among the run's own files: those go with it, however it ends.
+        let scratch = tempfile::Builder::new()
+            .prefix(".fitscut.")
+            .tempdir_in(job.output)
+            .map_err(|source| Warning::Write {
+                path: job.output.to_owned(),
+                source,
+            })?;
         let help = ask(job, "--help", scratch.path()).await?;
         let dialect = Dialect::of_help(&help);
         let version = ask(job, "--version", scratch.path()).await?;

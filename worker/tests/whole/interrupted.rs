@@ -110,6 +110,8 @@ fn killed_at_any_moment_and_run_again_nothing_is_different() {
         assert_eq!(names(&again.1), names(&expected.1));
         assert!(again.1 == expected.1, "a product has other bytes");
         world.assert_clean();
+        let left: Vec<_> = std::fs::read_dir(world.temporary.path()).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
     }
     eprintln!("killed {interrupted} of {begun} runs of {whole:?}, each run again");
 }

@@ -57,6 +57,8 @@ impl Layout {
 
 pub(crate) struct World {
     pub(crate) home: TempDir,
+    /// What programs take for temporary files.
+    pub(crate) temporary: TempDir,
     pub(crate) s3: S3Server,
     pub(crate) mast: MastServer,
     pub(crate) programs: Programs,
@@ -71,6 +73,7 @@ impl World {
         }
         Self {
             home: tempfile::tempdir().unwrap(),
+            temporary: tempfile::tempdir().unwrap(),
             s3,
             mast: MastServer::start(),
             programs: Programs::new(),
@@ -135,6 +138,7 @@ impl World {
             .env("PATH", self.programs.path())
             .env("HOME", self.home.path())
             .env("CALDP_HOME", self.home.path())
+            .env("TMPDIR", self.temporary.path())
             .env("CALDP_LAYOUT", self.layout.name())
             .env("CALDP_MAST_URL", self.mast.url())
             .env("CRDSBUCKET", "s3://crds")
