@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use caldp_core::checksum::Sha1Sum;
 use caldp_tests::{Fault, Faults, S3Server, fixtures};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
+use storage::checksum::Sha1Sum;
 
 const PROCESSES: usize = 16;
 const CONTEXT: &str = "hst_9001.pmap";

@@ -7,7 +7,6 @@ mod shared;
 use std::fs;
 use std::path::Path;
 
-use caldp_core::checksum::Sha1Sum;
 use crds_core::bestrefs::{LookupPath, Types};
 use crds_core::dataset::fits::{NoMatch, ReferenceCards};
 use crds_core::dataset::{self, fits};
@@ -15,6 +14,7 @@ use crds_core::rules::{Checksums, Context, MappingDirectory, Scope};
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use shared::{fixtures, test_data};
+use storage::checksum::Sha1Sum;
 
 fn unpack(archive: &Path, into: &Path) {
     let file = fs::File::open(archive).unwrap();

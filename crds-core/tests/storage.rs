@@ -77,7 +77,7 @@ fn s3_get_speaks_both_dialects_and_its_exit_status_means_something() {
     let source = format!("s3://hst-crds/references/hst/{REFERENCE}");
     let original = fs::read(fixtures().join("crds/references/hst").join(REFERENCE)).unwrap();
     let size = original.len().to_string();
-    let sum = caldp_core::checksum::Sha1Sum::of(&original).to_string();
+    let sum = storage::checksum::Sha1Sum::of(&original).to_string();
     let target = folder.path().join(REFERENCE);
     let target_text = target.to_str().unwrap();
     let program = folder.path().join("crds_s3_get");

@@ -10,9 +10,9 @@ use std::collections::HashMap;
 use caldp_core::array::{DatasetList, Share};
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
-use caldp_core::s3::Precondition;
-use caldp_core::uri::S3Uri;
 use serde::{Deserialize, Serialize};
+use storage::s3::Precondition;
+use storage::uri::S3Uri;
 
 use crate::carry_out::{Fresh, Held};
 use crate::desk::{Desk, busy, contended};

@@ -8,10 +8,10 @@
 use std::collections::{HashMap, HashSet};
 
 use caldp_core::layout::BatchState;
-use caldp_core::s3::Precondition;
-use caldp_core::uri::S3Uri;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use storage::s3::Precondition;
+use storage::uri::S3Uri;
 
 use crate::desk::{Desk, contended};
 use crate::error::TriggerError;

@@ -8,9 +8,9 @@
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
-use caldp_core::s3::{Precondition, Version};
 use caldp_core::state::State;
 use jiff::{SignedDuration, Timestamp};
+use storage::s3::{Precondition, Version};
 
 use crate::config::Config;
 use crate::desk::{CANCELLED, CONDITIONAL_TRIES, Call, Desk, busy, contended};

@@ -10,11 +10,11 @@ use std::time::Duration;
 use caldp_core::batch::{BatchName, JobId};
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Layout, Target, Verb};
-use caldp_core::s3::S3;
-use caldp_core::uri::S3Uri;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use storage::s3::S3;
+use storage::uri::S3Uri;
 
 use crate::aws::AwsBatch;
 use crate::config::{Config, ConfigError};

@@ -142,7 +142,7 @@ impl Config {
         let bucket = vars.text("BUCKET")?;
         let bucket = bucket.strip_prefix("s3://").unwrap_or(&bucket);
         let bucket = bucket.trim_end_matches('/').to_owned();
-        caldp_core::uri::S3Uri::new(&bucket, "")
+        storage::uri::S3Uri::new(&bucket, "")
             .map_err(|e| error("BUCKET", e.to_string().replace("\nhint: ", "; ")))?;
         let queues = vars.list("JOBQUEUES")?;
         let definitions = vars.list("JOBDEFINITIONS")?;

@@ -8,12 +8,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use caldp_core::retry::RetryPolicy;
-use caldp_core::s3::{ErrorKind, Precondition, S3, S3Error, Version};
-use caldp_core::uri::S3Uri;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use storage::retry::RetryPolicy;
+use storage::s3::{ErrorKind, Precondition, S3, S3Error, Version};
+use storage::uri::S3Uri;
 
 use crate::config::Config;
 use crate::error::TriggerError;

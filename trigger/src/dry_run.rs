@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
-use caldp_core::uri::S3Uri;
 use serde::Serialize;
+use storage::uri::S3Uri;
 
 use crate::desk::Desk;
 use crate::error::TriggerError;

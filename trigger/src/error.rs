@@ -1,8 +1,8 @@
 //! What can go wrong, as sentences an operator can act on.
 
 use caldp_core::layout::KeyError;
-use caldp_core::s3::S3Error;
-use caldp_core::uri::UriError;
+use storage::s3::S3Error;
+use storage::uri::UriError;
 
 use crate::event::EventError;
 use crate::jobs::JobsError;

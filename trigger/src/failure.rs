@@ -3,10 +3,10 @@
 use caldp_core::array::{DatasetList, MAX_LIST_BYTES};
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Area;
-use caldp_core::s3::{ErrorKind, Precondition};
-use caldp_core::uri::S3Uri;
 use serde::Deserialize;
 use serde_json::Value;
+use storage::s3::{ErrorKind, Precondition};
+use storage::uri::S3Uri;
 
 use crate::carry_out::{Changed, Fresh};
 use crate::desk::{Call, Desk};

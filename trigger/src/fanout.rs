@@ -6,12 +6,12 @@ use std::collections::{BTreeSet, HashSet};
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Broadcast, Target, Verb};
-use caldp_core::s3::{Delimiter, ErrorKind};
 use caldp_core::state::State;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use storage::s3::{Delimiter, ErrorKind};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 

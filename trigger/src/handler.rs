@@ -3,9 +3,9 @@
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
 use caldp_core::batch::BatchName;
 use caldp_core::layout::{BatchListFormat, Broadcast, Located, Meaning};
-use caldp_core::s3::ErrorKind;
-use caldp_core::uri::S3Uri;
 use serde_json::{Value, json};
+use storage::s3::ErrorKind;
+use storage::uri::S3Uri;
 
 use crate::desk::{Call, Desk};
 use crate::dry_run;

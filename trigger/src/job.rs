@@ -10,9 +10,9 @@ use caldp_core::array::Share;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Layout, root_of};
-use caldp_core::uri::S3Uri;
 use serde::Deserialize;
 use serde_json::Value;
+use storage::uri::S3Uri;
 
 use crate::event::EventError;
 use crate::evidence::Evidence;

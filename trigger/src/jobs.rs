@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use caldp_core::batch::JobId;
-use caldp_core::retry::{Effort, Failure, RetryPolicy};
+use storage::retry::{Effort, Failure, RetryPolicy};
 
 use crate::pace::Pace;
 
@@ -222,7 +222,7 @@ fn worth(failure: BatchFailure) -> Failure<BatchFailure> {
 fn failed(
     action: &'static str,
     what: impl fmt::Display,
-    gave_up: caldp_core::retry::GaveUp<BatchFailure>,
+    gave_up: storage::retry::GaveUp<BatchFailure>,
 ) -> JobsError {
     JobsError {
         action,

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use caldp_core::s3::{Precondition, Version};
-use caldp_core::uri::S3Uri;
 use jiff::Timestamp;
+use storage::s3::{Precondition, Version};
+use storage::uri::S3Uri;
 use tokio::time::sleep;
 
 use crate::desk::{Call, Desk, busy, contended};

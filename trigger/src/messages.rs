@@ -3,11 +3,11 @@
 
 use bytes::Bytes;
 use caldp_core::dataset::Dataset;
-use caldp_core::s3::ErrorKind;
 use caldp_core::state::State;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 use serde_json::json;
+use storage::s3::ErrorKind;
 
 use crate::desk::{Desk, json_bytes};
 use crate::error::TriggerError;

@@ -7,9 +7,9 @@
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
-use caldp_core::uri::S3Uri;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use storage::uri::S3Uri;
 
 use crate::fields::{Field, Fields, document};
 pub use crate::fields::{MAX_BODY_BYTES, OrderError};

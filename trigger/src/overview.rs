@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use caldp_core::batch::BatchName;
 use caldp_core::layout::Layout;
-use caldp_core::s3::Delimiter;
 use caldp_core::state::State;
-use caldp_core::uri::S3Uri;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use storage::s3::Delimiter;
+use storage::uri::S3Uri;
 
 use crate::desk::{Desk, json_bytes};
 use crate::error::TriggerError;

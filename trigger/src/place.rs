@@ -4,7 +4,7 @@
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Broadcast, Layout};
 use caldp_core::state::State;
-use caldp_core::uri::{S3Uri, UriError};
+use storage::uri::{S3Uri, UriError};
 
 /// Where the results and messages of datasets are.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

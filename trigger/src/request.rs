@@ -6,9 +6,9 @@
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Target, Verb};
-use caldp_core::s3::{Delimiter, ErrorKind};
-use caldp_core::uri::S3Uri;
 use serde_json::{Value, json};
+use storage::s3::{Delimiter, ErrorKind};
+use storage::uri::S3Uri;
 
 use crate::carry_out::Fresh;
 use crate::desk::{CANCELLED, Call, Desk};

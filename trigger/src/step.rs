@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::state::State;
-use caldp_core::uri::S3Uri;
 use jiff::Timestamp;
 use sha1::{Digest, Sha1};
+use storage::uri::S3Uri;
 
 use crate::config::Limits;
 use crate::evidence::{Cause, explain};

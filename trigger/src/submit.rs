@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, HashSet};
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{BatchListFormat, Layout};
-use caldp_core::s3::Precondition;
-use caldp_core::uri::S3Uri;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use storage::s3::Precondition;
+use storage::uri::S3Uri;
 
 use crate::carry_out::{Fresh, Held};
 use crate::desk::{Call, Desk, json_bytes};

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use caldp_core::dataset::Dataset;
-use caldp_core::s3::Delimiter;
 use caldp_core::state::State;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use storage::s3::Delimiter;
 
 use crate::desk::Desk;
 use crate::error::TriggerError;

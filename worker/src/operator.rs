@@ -2,8 +2,8 @@
 //! `s3://<bucket>/crds_env_vars/<context>.pmap`, which the deployment scripts put there. What a run's own
 //! environment says is not for this module: that is asked first.
 
-use caldp_core::s3::{Delimiter, S3, S3Error};
-use caldp_core::uri::S3Uri;
+use storage::s3::{Delimiter, S3, S3Error};
+use storage::uri::S3Uri;
 
 /// Where the object is.
 const FOLDER: &str = "crds_env_vars/";

@@ -10,9 +10,7 @@ use crate::calibrate::recipe::{RawFiles, Recipe};
 use crate::config::{Origin, Settings};
 use crate::operator;
 use crate::report::{DatasetHeader, ReferenceRecord};
-use caldp_core::checksum::Sha1Sum;
 use caldp_core::dataset::{Dataset, Instrument};
-use caldp_core::s3::{S3, S3Error};
 use crds_core::cache::layout::ReferenceError;
 use crds_core::config::ConfigError;
 use crds_core::dataset::fits::{CardUpdate, CardValue, FitsError, update_primary};
@@ -24,6 +22,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use storage::checksum::Sha1Sum;
+use storage::s3::{S3, S3Error};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Keywords that say what processed a file, from the variables of the same names.

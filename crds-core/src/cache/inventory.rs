@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use caldp_core::atomic::TEMPORARY;
+use storage::atomic::TEMPORARY;
 
 use super::catalogue::Catalogue;
 use super::layout::Layout;

@@ -8,7 +8,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use caldp_core::atomic;
+use storage::atomic;
 
 use super::name::{FileName, FileNameError};
 use crate::bounded;

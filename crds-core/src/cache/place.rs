@@ -6,8 +6,8 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use caldp_core::atomic::{Existing, Pending};
-use caldp_core::checksum::{Sha1, Sha1Sum};
+use storage::atomic::{Existing, Pending};
+use storage::checksum::{Sha1, Sha1Sum};
 
 use crate::config::Config;
 

@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use caldp_core::atomic;
+use storage::atomic;
 
 use super::catalogue::{Catalogue, Encoded};
 use super::context::{ContextName, ContextTag};

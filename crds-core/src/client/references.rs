@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use caldp_core::checksum::Sha1Sum;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use storage::checksum::Sha1Sum;
 
 use super::{Client, ClientError, FileKind};
 use crate::cache::FileName;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use caldp_core::checksum::Sha1Sum;
+use storage::checksum::Sha1Sum;
 
 use super::{Failure, log, options};
 use crate::cache::FileName;

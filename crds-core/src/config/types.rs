@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use caldp_core::uri::S3Uri;
+use storage::uri::S3Uri;
 
 use super::Origin;
 use crate::cache::context::ContextName;
@@ -261,7 +261,7 @@ impl FromStr for FileUri {
             return text
                 .parse()
                 .map(Self::S3)
-                .map_err(|error: caldp_core::uri::UriError| error.to_string());
+                .map_err(|error: storage::uri::UriError| error.to_string());
         }
         if text.starts_with("http://") || text.starts_with("https://") {
             let parsed = reqwest::Url::parse(text).map_err(|error| error.to_string())?;

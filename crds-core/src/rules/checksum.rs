@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use caldp_core::checksum::Sha1;
+use storage::checksum::Sha1;
 
 /// The text that marks the lines which the checksum leaves out.
 const MARK: &str = "sha1sum";

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use caldp_core::checksum::Sha1Sum;
-use caldp_core::s3::{Access, S3Options};
 use caldp_tests::{CrdsServer, S3Server, fixtures};
+use storage::checksum::Sha1Sum;
+use storage::s3::{Access, S3Options};
 
 use super::*;
 use crate::cache::place::PlaceError;
@@ -129,7 +129,7 @@ async fn object_storage_conforms() {
     let server = S3Server::start(&["hst-crds"]);
     server.put_directory("hst-crds", "references/hst", &folder());
     let (id, secret) = server.credentials();
-    let client = caldp_core::s3::S3::new(S3Options {
+    let client = storage::s3::S3::new(S3Options {
         access: Access::Key {
             id: id.to_owned(),
             secret: secret.to_owned(),

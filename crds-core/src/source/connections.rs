@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use caldp_core::retry::{Failure, GaveUp, RetryPolicy};
+use storage::retry::{Failure, GaveUp, RetryPolicy};
 
 use super::SourceError;
 use crate::config::Config;

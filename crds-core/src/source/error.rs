@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use caldp_core::retry::Effort;
+use storage::retry::Effort;
 
 use crate::cache::place::PlaceError;
 

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use caldp_core::retry::{Effort, Failure};
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
+use storage::retry::{Effort, Failure};
 
 use super::{Connections, MAX_IN_MEMORY, OnBytes, Source, SourceError};
 use crate::cache::FileName;

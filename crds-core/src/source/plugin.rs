@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use caldp_core::retry::Effort;
+use storage::retry::Effort;
 use tokio::io::AsyncReadExt as _;
 
 use super::{OnBytes, SourceError};

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use caldp_core::s3::{Access, ErrorKind, S3Error, S3Options, Sha1Check};
-use caldp_core::uri::S3Uri;
 use futures_util::future::BoxFuture;
+use storage::s3::{Access, ErrorKind, S3Error, S3Options, Sha1Check};
+use storage::uri::S3Uri;
 use tokio::sync::OnceCell;
 
 use super::{Connections, MAX_IN_MEMORY, OnBytes, Source, SourceError};
@@ -19,28 +19,28 @@ const PUBLIC_BUCKET: &str = "stpubdata";
 /// The clients of object storage, made when first needed.
 #[derive(Debug, Default)]
 pub(super) struct Clients {
-    signed: OnceCell<caldp_core::s3::S3>,
-    public: OnceCell<caldp_core::s3::S3>,
+    signed: OnceCell<storage::s3::S3>,
+    public: OnceCell<storage::s3::S3>,
 }
 
 impl Clients {
     /// One that is there already, for everything that is signed.
     #[cfg(test)]
-    pub(super) fn with(client: caldp_core::s3::S3) -> Self {
+    pub(super) fn with(client: storage::s3::S3) -> Self {
         Self {
             signed: OnceCell::new_with(Some(client)),
             public: OnceCell::new(),
         }
     }
 
-    async fn of(&self, bucket: &str) -> &caldp_core::s3::S3 {
+    async fn of(&self, bucket: &str) -> &storage::s3::S3 {
         let (cell, access) = if bucket == PUBLIC_BUCKET {
             (&self.public, Access::Anonymous)
         } else {
             (&self.signed, Access::Environment)
         };
         cell.get_or_init(|| {
-            caldp_core::s3::S3::new(S3Options {
+            storage::s3::S3::new(S3Options {
                 access,
                 ..S3Options::default()
             })
@@ -64,7 +64,7 @@ impl S3 {
         }
     }
 
-    async fn client(&self) -> &caldp_core::s3::S3 {
+    async fn client(&self) -> &storage::s3::S3 {
         self.connections.s3.of(self.folder.bucket()).await
     }
 
@@ -92,7 +92,7 @@ impl S3 {
     ) -> Result<u64, SourceError> {
         let object = self.object(name)?;
         let client = self.client().await;
-        let checks = caldp_core::s3::Expected {
+        let checks = storage::s3::Expected {
             size: expected.size,
             sha1: expected.sha1.map_or(Sha1Check::Skip, Sha1Check::Equals),
         };

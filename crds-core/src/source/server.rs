@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use caldp_core::retry::{Effort, Failure};
 use serde_json::{Value, json};
+use storage::retry::{Effort, Failure};
 
 use super::http::{bounded, transfer, usable};
 use super::{Connections, SourceError};

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use caldp_core::s3::S3;
 use caldp_trigger::aws::AwsBatch;
 use caldp_trigger::config::Config;
 use caldp_trigger::desk::{Call, Desk};
 use caldp_trigger::pace::Budget;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn, tracing};
 use serde_json::Value;
+use storage::s3::S3;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {

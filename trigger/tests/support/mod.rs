@@ -16,13 +16,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::retry::RetryPolicy;
-use caldp_core::s3::{Access, S3, S3Options, Timeouts};
 use caldp_tests::S3Server;
 use caldp_trigger::config::Config;
 use caldp_trigger::desk::{Call, Desk};
 use caldp_trigger::pace::Budget;
 use serde_json::{Value, json};
+use storage::retry::RetryPolicy;
+use storage::s3::{Access, S3, S3Options, Timeouts};
 
 pub use stand_in::{Job, StandIn};
 

@@ -9,11 +9,11 @@ use crate::run::Request;
 use caldp_core::array::Share;
 use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::layout::{Layout, root_of};
-use caldp_core::uri::{Location, S3Uri};
 use caldp_trigger::cli::TriggerCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
+use storage::uri::{Location, S3Uri};
 
 /// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
 #[derive(Debug, Parser)]

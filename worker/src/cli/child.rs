@@ -3,8 +3,8 @@
 use caldp_core::array::{DatasetList, INDEX_VARIABLE, ListError, MAX_LIST_BYTES};
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
-use caldp_core::s3::{S3, S3Error};
-use caldp_core::uri::S3Uri;
+use storage::s3::{S3, S3Error};
+use storage::uri::S3Uri;
 
 /// Why a child has no dataset.
 #[derive(Debug, thiserror::Error)]

@@ -5,11 +5,11 @@ use crate::doctor::{self, Request};
 use crate::input::Source;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode as Code;
-use caldp_core::uri::Location;
 use clap::Args;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use storage::uri::Location;
 
 pub(super) const HELP: &str = "\
 Examples:

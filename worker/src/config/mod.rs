@@ -6,10 +6,10 @@
 
 mod syntax;
 
-use caldp_core::uri::S3Uri;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use storage::uri::S3Uri;
 use syntax::{assignment, evaluate};
 
 /// A file of settings larger than this is not one.

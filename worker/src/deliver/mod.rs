@@ -12,17 +12,17 @@ mod products;
 pub use products::{list, products};
 
 use crate::report::FileRecord;
-use caldp_core::checksum::Sha1;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
-use caldp_core::s3::Length;
-use caldp_core::store::{Place, Store, StoreError};
-use caldp_core::uri::Location;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use package::{Member, PackageError, Packed};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::checksum::Sha1;
+use storage::s3::Length;
+use storage::store::{Place, Store, StoreError};
+use storage::uri::Location;
 use tokio_util::io::StreamReader;
 
 /// How many files are stored at once.

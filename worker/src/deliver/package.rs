@@ -6,7 +6,6 @@
 
 use super::gzip;
 use bytes::Bytes;
-use caldp_core::checksum::{Sha1, Sha1Sum};
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,6 +14,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::UNIX_EPOCH;
+use storage::checksum::{Sha1, Sha1Sum};
 use tokio::sync::mpsc;
 
 /// The uncompressed size of a gzip member.

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use caldp_core::checksum::Sha1Sum;
 use std::fs;
+use storage::checksum::Sha1Sum;
 
 const DATASET: &str = "j8cb010b0";
 

@@ -7,17 +7,15 @@ use super::finding::{Area, Finding, Level};
 use super::{PATIENCE, Situation, network};
 use crate::input::{Source, mast};
 use bytes::Bytes;
-use caldp_core::retry::RetryPolicy;
-use caldp_core::s3::{
-    Access, Delimiter, ErrorKind, Precondition, S3, S3Error, S3Options, Timeouts,
-};
-use caldp_core::uri::{Location, S3Uri};
 use crds_core::config::{Config, FileUri};
 use futures_util::future::join_all;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use storage::retry::RetryPolicy;
+use storage::s3::{Access, Delimiter, ErrorKind, Precondition, S3, S3Error, S3Options, Timeouts};
+use storage::uri::{Location, S3Uri};
 
 /// The object that is written and deleted below the place of results. It is no message, so
 /// nothing is triggered by it.

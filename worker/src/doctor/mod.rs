@@ -21,11 +21,11 @@ pub use finding::{Area, Finding, Level, Report};
 use crate::config::{ConfigName, Settings};
 use crate::input::Source;
 use caldp_core::dataset::Dataset;
-use caldp_core::uri::Location;
 use inputs::Inputs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use storage::uri::Location;
 
 /// The most time any check has. A check that is not done by then says so.
 const PATIENCE: Duration = Duration::from_secs(15);

@@ -6,7 +6,7 @@ use super::{PATIENCE, Situation, access};
 use crate::config::{Origin, Settings};
 use crate::operator;
 use crate::references::CONTEXT;
-use caldp_core::s3::Access;
+use storage::s3::Access;
 
 /// The settings with which a run would ask CRDS, and what is to be said of the operators' choice.
 pub(super) async fn settings(situation: &Situation) -> (Settings, Option<Finding>) {

@@ -10,11 +10,11 @@ use super::poller::{Poller, PollerError};
 use super::public_bucket::{self, Found};
 use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::exit_code::ExitCode;
-use caldp_core::s3::{Expected, S3, S3Error};
-use caldp_core::uri::{Location, UriError};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::s3::{Expected, S3, S3Error};
+use storage::uri::{Location, UriError};
 
 /// How many files are brought at once.
 pub(super) const FILES_IN_FLIGHT: usize = 4;

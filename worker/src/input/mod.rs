@@ -16,10 +16,10 @@ pub mod public_bucket;
 pub(crate) use belonging::environment_name;
 pub(crate) use directory::{Offer, offer};
 
-use caldp_core::uri::{Location, S3Uri, UriError};
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use storage::uri::{Location, S3Uri, UriError};
 
 /// Where the raw files come from.
 #[derive(Debug, Clone, PartialEq, Eq)]

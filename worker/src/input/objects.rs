@@ -8,11 +8,11 @@ use super::gather::{FILES_IN_FLIGHT, InputError, archive_name, at, blocking};
 use super::mast::FileName;
 use super::poller::Poller;
 use caldp_core::dataset::{Dataset, Kind};
-use caldp_core::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
-use caldp_core::uri::S3Uri;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
 use std::path::Path;
+use storage::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
+use storage::uri::S3Uri;
 
 /// Where objects are, and where they are to come.
 pub(super) struct Objects<'a> {

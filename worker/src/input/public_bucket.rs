@@ -9,10 +9,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::retry::RetryPolicy;
-use caldp_core::s3::{Access, Delimiter, Expected, S3, S3Error, S3Options};
-use caldp_core::uri::S3Uri;
 use futures_util::{StreamExt, stream};
+use storage::retry::RetryPolicy;
+use storage::s3::{Access, Delimiter, Expected, S3, S3Error, S3Options};
+use storage::uri::S3Uri;
 
 use super::arrival::Arrivals;
 use super::mast::FileName;
@@ -112,7 +112,7 @@ async fn inputs_of(s3: &S3, dataset: &Dataset, owner: &str) -> Result<Vec<Input>
         return Ok(Vec::new());
     };
     let page = s3.list(BUCKET, &prefix, Delimiter::Slash).collect().await?;
-    let input = |object: &caldp_core::s3::Object| {
+    let input = |object: &storage::s3::Object| {
         let mut inputs = public::inputs(dataset, [object.key.as_str()]);
         let (key, file) = inputs.pop()?;
         let (key, size) = (key.to_owned(), object.size);

@@ -5,11 +5,11 @@
 //! need, and by people years later.
 
 use crate::calibrate::metrics::Metrics;
-use caldp_core::checksum::Sha1Sum;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use storage::checksum::Sha1Sum;
 
 /// The record of one run.
 #[derive(Debug, Default, Serialize)]

@@ -22,11 +22,11 @@ use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Layout;
 use caldp_core::message::Messages;
 use caldp_core::state::State;
-use caldp_core::store::Store;
-use caldp_core::uri::Location;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, Instant};
+use storage::store::Store;
+use storage::uri::Location;
 use tokio_util::sync::CancellationToken;
 
 /// How long a run that is told to stop waits for its programs to end. With what follows it stays

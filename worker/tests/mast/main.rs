@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::retry::RetryPolicy;
 use caldp_tests::{Asked, MastServer, Trick};
 use caldp_worker::input::arrival::Arrivals;
 use caldp_worker::input::mast::{
     self, Fetched, FileName, MastClient, MastError, Request, SelectError, Settings,
 };
+use storage::retry::RetryPolicy;
 use tempfile::TempDir;
 
 const QUICK: RetryPolicy = RetryPolicy {

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::s3::{Access, S3, S3Options};
 use caldp_tests::{MastServer, S3Server, unpack_fixture};
 use caldp_worker::input::arrival::Arrivals;
 use caldp_worker::input::public_bucket::{Found, bring};
+use storage::s3::{Access, S3, S3Options};
 
 use super::{QUICK, assert_same, directory, fetch, stored};
 

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use caldp_core::retry::RetryPolicy;
 use caldp_tests::{Asked, MastServer, Trick};
 use caldp_worker::input::mast::MastClient;
+use storage::retry::RetryPolicy;
 
 use super::{QUICK, directory, fetch, fetch_with, one_file, settings};
 

@@ -2,12 +2,12 @@
 //! or `CALDP_S3_TEST_OUTPUTS` name them, between real ones, with the credentials of the environment.
 
 use super::DATASET;
-use caldp_core::s3::{Access, S3, S3Options};
-use caldp_core::store::Store;
-use caldp_core::uri::Location;
 use caldp_tests::{S3Server, fixtures, real_location, registry_programs};
 use std::path::Path;
 use std::process::Command;
+use storage::s3::{Access, S3, S3Options};
+use storage::store::Store;
+use storage::uri::Location;
 use tokio::runtime::Runtime;
 
 /// What credentials are found with, and where S3 is.

@@ -11,7 +11,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
-use caldp_core::atomic::{Existing, Pending};
+use storage::atomic::{Existing, Pending};
 
 use super::card::Card;
 use super::checksum::{Sum, ZERO};

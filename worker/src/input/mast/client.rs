@@ -7,10 +7,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use caldp_core::retry::{Effort, Failure, GaveUp, RetryPolicy};
 use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Deserialize;
+use storage::retry::{Effort, Failure, GaveUp, RetryPolicy};
 
 use super::error::{MastError, Trouble};
 use super::name::FileName;

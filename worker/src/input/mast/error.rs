@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 
-use caldp_core::retry::{Effort, Failure, GaveUp};
 use reqwest::StatusCode;
+use storage::retry::{Effort, Failure, GaveUp};
 
 use super::name::FileName;
 use super::select::SelectError;

@@ -84,7 +84,7 @@ pub fn missing_members<'a>(
 pub(super) fn key_of_path(file: &FileName, path: &str) -> Option<String> {
     let key = path.trim_start_matches('/');
     let (_, name) = key.rsplit_once('/')?;
-    let safe = caldp_core::uri::S3Uri::new(BUCKET, key).is_ok();
+    let safe = storage::uri::S3Uri::new(BUCKET, key).is_ok();
     (safe && name == file.as_str()).then(|| key.to_owned())
 }
 

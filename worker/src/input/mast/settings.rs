@@ -4,9 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use caldp_core::retry::RetryPolicy;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use storage::retry::RetryPolicy;
 
 use super::error::MastError;
 

@@ -21,9 +21,9 @@ use futures_util::future::try_join_all;
 
 use crate::dataset::Dataset;
 use crate::layout::{Layout, Meaning};
-use crate::s3::{ErrorKind, Precondition};
 use crate::state::State;
-use crate::store::{Store, StoreError};
+use storage::s3::{ErrorKind, Precondition};
+use storage::store::{Store, StoreError};
 
 /// The longest body of a message that is read, in bytes.
 const MAX_BODY: usize = 4 * 1024 * 1024;

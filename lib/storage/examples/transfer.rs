@@ -7,8 +7,8 @@
 use std::path::Path;
 use std::time::Instant;
 
-use caldp_core::s3::{Expected, S3, Sha1Check};
-use caldp_core::uri::S3Uri;
+use storage::s3::{Expected, S3, Sha1Check};
+use storage::uri::S3Uri;
 
 type Error = Box<dyn std::error::Error>;
 

@@ -5,12 +5,12 @@
 
 use std::path::Path;
 
-use caldp_core::atomic::TEMPORARY;
-use caldp_core::checksum::Sha1Sum;
-use caldp_core::s3::{Access, ErrorKind, Expected, Length, Precondition, S3, S3Options, Sha1Check};
-use caldp_core::store::Store;
-use caldp_core::uri::S3Uri;
 use caldp_tests::{S3Server, real_location};
+use storage::atomic::TEMPORARY;
+use storage::checksum::Sha1Sum;
+use storage::s3::{Access, ErrorKind, Expected, Length, Precondition, S3, S3Options, Sha1Check};
+use storage::store::Store;
+use storage::uri::S3Uri;
 
 const BUCKET: &str = "hst-test";
 const ALWAYS: Precondition = Precondition::None;

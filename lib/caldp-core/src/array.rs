@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::dataset::{Dataset, DatasetError};
-use crate::uri::{S3Uri, UriError};
+use storage::uri::{S3Uri, UriError};
 
 /// The variable in which AWS Batch tells a child its index, counted from 0.
 pub const INDEX_VARIABLE: &str = "AWS_BATCH_JOB_ARRAY_INDEX";

@@ -34,7 +34,7 @@ use std::str::FromStr;
 use crate::batch::{BatchName, JobId};
 use crate::dataset::Dataset;
 use crate::state::State;
-use crate::uri::S3Uri;
+use storage::uri::S3Uri;
 
 /// The folder every batch list is put in by operators.
 const BATCH_LISTS: &str = "batches/";

@@ -5,14 +5,14 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use caldp_core::checksum::Sha1Sum;
-use caldp_core::retry::RetryPolicy;
-use caldp_core::s3::{
+use caldp_tests::{Fault, Faults, S3Server};
+use storage::checksum::Sha1Sum;
+use storage::retry::RetryPolicy;
+use storage::s3::{
     Access, Delimiter, ErrorKind, Expected, Length, Precondition, S3, S3Options, Sha1Check,
     Timeouts,
 };
-use caldp_core::uri::S3Uri;
-use caldp_tests::{Fault, Faults, S3Server};
+use storage::uri::S3Uri;
 
 const BUCKET: &str = "hst-test";
 const MIB: usize = 1024 * 1024;

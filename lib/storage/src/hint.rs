@@ -1,0 +1,85 @@
+//! Errors as people read them: what failed, why, and what to do about it.
+//!
+//! The text of an error (`Display`) is one sentence about its own subject. Its cause is its
+//! [`source`](Error::source), never repeated in the text, and its remedy is its [`Hint`], never
+//! part of the text either. [`explain`] puts the three together, once, where a program prints.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+/// An error that may know its remedy.
+pub trait Hint: Error {
+    /// What its reader can do, as a sentence without a full stop. An error that wraps another
+    /// passes on the hint of that one, unless it knows better.
+    fn hint(&self) -> Option<Cow<'_, str>>;
+}
+
+/// The error, its causes after colons, and its hint on a line of its own.
+pub fn explain<E: Hint + ?Sized>(error: &E) -> Explained<'_, E> {
+    Explained(error)
+}
+
+/// Displays an error with its causes and its hint; made by [`explain`].
+#[derive(Debug)]
+pub struct Explained<'a, E: ?Sized>(&'a E);
+
+impl<E: Hint + ?Sized> fmt::Display for Explained<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.0.to_string();
+        write!(f, "{text}")?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let next = error.to_string();
+            // Errors of other libraries often repeat their causes in their own text.
+            if !text.ends_with(&next) {
+                write!(f, ": {next}")?;
+                text = next;
+            }
+            cause = error.source();
+        }
+        match self.0.hint() {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read {name}")]
+    struct Outer {
+        name: &'static str,
+        source: Middle,
+    }
+
+    /// As errors of many libraries are: its text ends with its cause.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the transfer broke off: {0}")]
+    struct Middle(#[source] Inner);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("connection reset")]
+    struct Inner;
+
+    impl Hint for Outer {
+        fn hint(&self) -> Option<Cow<'_, str>> {
+            Some(Cow::Borrowed("check the network"))
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_once_with_its_causes_and_its_hint() {
+        let error = Outer {
+            name: "x.fits",
+            source: Middle(Inner),
+        };
+        assert_eq!(
+            explain(&error).to_string(),
+            "cannot read x.fits: the transfer broke off: connection reset\nhint: check the network"
+        );
+    }
+}
