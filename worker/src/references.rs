@@ -22,6 +22,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use storage::blocking;
 use storage::checksum::Sha1Sum;
 use storage::s3::{S3, S3Error};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -181,7 +182,7 @@ impl Library {
         references: Vec<FetchedReference>,
     ) -> Result<Vec<ReferenceRecord>, ReferencesError> {
         let brought = self.brought().clone();
-        let records = tokio::task::spawn_blocking(move || {
+        let records: io::Result<_> = blocking::run(move || {
             let record = |reference: FetchedReference| {
                 let sha1 = match reference.sha1 {
                     Some(sum) => sum.to_string(),
@@ -195,8 +196,8 @@ impl Library {
                 })
             };
             references.into_iter().map(record).collect()
-        });
-        let records: io::Result<_> = records.await.map_err(io::Error::other)?;
+        })
+        .await;
         Ok(records?)
     }
 

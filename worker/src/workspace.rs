@@ -6,10 +6,10 @@
 //! nobody uses it any more.
 
 use caldp_core::dataset::Dataset;
-use rustix::fs::{FlockOperation, flock};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::lock::FileLock;
 
 /// The folder below `CALDP_HOME` that holds the attempts.
 const FOLDER: &str = "caldp-work";
@@ -23,8 +23,7 @@ pub struct Workspace {
     data: PathBuf,
     logs: PathBuf,
     previews: PathBuf,
-    // The lock lives as long as the open file.
-    _lock: File,
+    _lock: FileLock,
 }
 
 impl Workspace {
@@ -36,16 +35,14 @@ impl Workspace {
         let attempts = home.join(FOLDER);
         fs::create_dir_all(&attempts).map_err(|e| at(&attempts, &e))?;
         // While this is held no directory exists whose own lock is still to be taken.
-        let making = File::create(attempts.join(LOCK)).map_err(|e| at(&attempts, &e))?;
-        flock(&making, FlockOperation::LockExclusive)?;
+        let _making = FileLock::acquire(&attempts.join(LOCK)).map_err(|e| at(&attempts, &e))?;
         let prefix = format!("{dataset}.");
         remove_dead(&attempts, &prefix);
         let directory = tempfile::Builder::new()
             .prefix(&prefix)
             .tempdir_in(&attempts)
             .map_err(|e| at(&attempts, &e))?;
-        let lock = File::create(directory.path().join(LOCK))?;
-        flock(&lock, FlockOperation::LockExclusive)?;
+        let lock = FileLock::acquire(&directory.path().join(LOCK))?;
         // Programs are given absolute paths, wherever the run was started.
         let root = fs::canonicalize(directory.path())?;
         let [data, logs, previews] =
@@ -93,12 +90,8 @@ fn remove_dead(attempts: &Path, prefix: &str) {
         if !entry.file_name().to_string_lossy().starts_with(prefix) {
             continue;
         }
-        let dead = match File::open(entry.path().join(LOCK)) {
-            Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok(),
-            // Its run was killed while it removed it, the lock first.
-            Err(error) => error.kind() == io::ErrorKind::NotFound,
-        };
-        if dead {
+        // The lock is missing, and made here, where a run was killed while it removed it.
+        if let Ok(Some(_lock)) = FileLock::try_acquire(&entry.path().join(LOCK)) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }

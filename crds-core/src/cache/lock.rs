@@ -1,18 +1,16 @@
 //! Locks, so that of several processes that need the same missing file only one fetches it.
 //!
-//! A lock is an advisory lock (`flock`) on an empty file of its own in a folder of the cache, or
-//! where `CRDS_LOCK_PATH` says. It holds between threads, processes and terminals and vanishes with
-//! whoever held it, so nothing is ever orphaned. Locks save work; they are not what keeps files
-//! whole: that is how they are written. Where locks cannot be made, work goes on without.
+//! A lock is a [`FileLock`] on an empty file of its own in a folder of the cache, or where
+//! `CRDS_LOCK_PATH` says. Locks save work; they are not what keeps files whole: that is how they
+//! are written. Where locks cannot be made, work goes on without.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{FlockOperation, flock};
+use storage::lock::FileLock;
 
 use super::FileName;
 use super::layout::Layout;
@@ -32,7 +30,7 @@ pub struct Locks {
 #[derive(Debug)]
 pub struct Lock {
     /// `None` where locking is off or impossible.
-    _file: Option<File>,
+    _held: Option<FileLock>,
 }
 
 /// Another process has the lock, and keeps it.
@@ -62,13 +60,14 @@ impl Locks {
     /// Takes the lock of a file if nobody has it.
     pub fn try_acquire(&self, name: &FileName) -> Option<Lock> {
         let Some(path) = self.path(name) else {
-            return Some(Lock { _file: None });
+            return Some(Lock { _held: None });
         };
-        match lock(&path) {
-            Ok(file) => file.map(|file| Lock { _file: Some(file) }),
+        let folder = path.parent().map_or(Ok(()), fs::create_dir_all);
+        match folder.and_then(|()| FileLock::try_acquire(&path)) {
+            Ok(lock) => lock.map(|lock| Lock { _held: Some(lock) }),
             Err(error) => {
                 tracing::debug!("no lock at {}: {error}", path.display());
-                Some(Lock { _file: None })
+                Some(Lock { _held: None })
             }
         }
     }
@@ -110,7 +109,7 @@ impl Locks {
             if path
                 .extension()
                 .is_some_and(|extension| extension == "lock")
-                && let Some(_held) = lock(&path)?
+                && let Some(_held) = FileLock::try_acquire(&path)?
             {
                 fs::remove_file(&path)?;
                 cleared += 1;
@@ -124,41 +123,11 @@ impl Locks {
     }
 }
 
-/// The locked file, or `None` if another has the lock.
-fn lock(path: &Path) -> io::Result<Option<File>> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    loop {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
-            Err(rustix::io::Errno::INTR) => continue,
-            Err(error) => return Err(error.into()),
-        }
-        // The file may have been cleared away between opening and locking; then the lock is on
-        // nothing that others would find.
-        let ours = file.metadata()?;
-        match fs::metadata(path) {
-            Ok(found) if (found.dev(), found.ino()) == (ours.dev(), ours.ino()) => {
-                return Ok(Some(file));
-            }
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use std::path::Path;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use storage::blocking;
 use storage::checksum::Sha1Sum;
 
 use super::{Client, ClientError, FileKind};
@@ -309,14 +310,7 @@ impl Client {
             return Ok(lock);
         }
         let (name, patience) = (name.clone(), self.config.timeout);
-        let waiting = tokio::task::spawn_blocking(move || locks.acquire(&name, patience));
-        match waiting.await {
-            Ok(lock) => Ok(lock?),
-            Err(error) => Err(ClientError::Io {
-                path: self.layout.locks(),
-                source: std::io::Error::other(error),
-            }),
-        }
+        Ok(blocking::run(move || locks.acquire(&name, patience)).await?)
     }
 }
 

@@ -1,11 +1,14 @@
 //! SHA-1 sums, as CRDS publishes them and provenance records them: for finding damage, not attacks.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde::{Deserialize, Serialize};
+
+use crate::hint::Hint;
 
 /// How much of a file is read at a time.
 const READ_SIZE: usize = 256 * 1024;
@@ -19,6 +22,12 @@ pub struct Sha1Sum([u8; 20]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a SHA-1 sum: expected 40 hexadecimal digits")]
 pub struct NotASum(String);
+
+impl Hint for NotASum {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+}
 
 impl Sha1Sum {
     /// The sum of some bytes.

@@ -4,8 +4,10 @@
 //! trying again, files that appear complete or not at all, and checksums. Nothing here knows HST.
 
 pub mod atomic;
+pub mod blocking;
 pub mod checksum;
 pub mod hint;
+pub mod lock;
 pub mod retry;
 pub mod s3;
 pub mod store;

@@ -3,11 +3,14 @@
 //! Only the syntax is checked here; whether a bucket or directory exists is found out by
 //! the code that uses it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::hint::Hint;
 
 /// The longest key S3 accepts, in bytes of UTF-8.
 const MAX_KEY_BYTES: usize = 1024;
@@ -40,6 +43,13 @@ pub struct UriError {
     expected: &'static str,
     reason: &'static str,
     hint: &'static str,
+}
+
+// The text still has the hint in it.
+impl Hint for UriError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        None
+    }
 }
 
 const S3_HINT: &str = "write s3://bucket or s3://bucket/some/prefix";

@@ -2,12 +2,13 @@
 
 use super::archive;
 use super::belonging::{belonging, environment_name};
-use super::gather::{InputError, archive_name, at, blocking, list};
+use super::gather::{InputError, archive_name, at, list};
 use super::poller::Poller;
 use super::{archive::Limits, arrival::Arrivals};
 use caldp_core::dataset::{Dataset, Kind};
 use std::fs;
 use std::path::Path;
+use storage::blocking;
 
 /// The archive of the dataset if there is one, else every archive of its program, else the loose
 /// files that belong to it. Gives the names of what was brought.
@@ -19,7 +20,7 @@ pub(super) async fn bring(
 ) -> Result<Vec<String>, InputError> {
     let (directory, dataset, folder) = (directory.to_owned(), dataset.clone(), folder.to_owned());
     let arrivals = arrivals.clone();
-    blocking(move || {
+    blocking::run(move || {
         let names = list(&directory)?;
         unpack(&directory, &names, &dataset, &folder, limits)?;
         let unpacked = list(&folder)?;

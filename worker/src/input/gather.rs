@@ -225,15 +225,3 @@ pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> InputError {
     let path = path.to_owned();
     move |source| InputError::Local { path, source }
 }
-
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, InputError> + Send + 'static,
-) -> Result<T, InputError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(stopped) => match stopped.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(cancelled) => Err(at(Path::new("."))(io::Error::other(cancelled))),
-        },
-    }
-}

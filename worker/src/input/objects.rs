@@ -4,13 +4,14 @@ use super::archive::{self, Limits};
 use super::arrival::Arrivals;
 use super::belonging::{association_name, belonging, environment_name};
 use super::directory::of_folder;
-use super::gather::{FILES_IN_FLIGHT, InputError, archive_name, at, blocking};
+use super::gather::{FILES_IN_FLIGHT, InputError, archive_name, at};
 use super::mast::FileName;
 use super::poller::Poller;
 use caldp_core::dataset::{Dataset, Kind};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
 use std::path::Path;
+use storage::blocking;
 use storage::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
 use storage::uri::S3Uri;
 
@@ -40,7 +41,7 @@ impl Objects<'_> {
         )?;
         let (dataset, folder, limits) = (self.dataset.clone(), self.folder.to_owned(), self.limits);
         if has_archive {
-            blocking(move || {
+            blocking::run(move || {
                 let unpacked = archive::unpack(&archive, &folder, &limits);
                 // The archive has done its work, or is not to be kept, whatever unpacking said.
                 fs::remove_file(&archive).map_err(at(&archive))?;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+use storage::blocking;
 use storage::checksum::Sha1Sum;
 
 /// The record of one run.
@@ -140,7 +141,7 @@ impl FileRecord {
     /// When the file cannot be read.
     pub async fn of(path: &Path, name: &str) -> io::Result<Self> {
         let (path, name) = (path.to_owned(), name.to_owned());
-        tokio::task::spawn_blocking(move || {
+        blocking::run(move || {
             Ok(Self {
                 size: path.metadata()?.len(),
                 sha1: Sha1Sum::of_file(&path)?.to_string(),
@@ -148,7 +149,7 @@ impl FileRecord {
                 archive: None,
             })
         })
-        .await?
+        .await
     }
 }
 

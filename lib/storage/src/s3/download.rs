@@ -5,9 +5,10 @@ use std::path::Path;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::error::{Trouble, judge};
-use super::growing::{Broken, Growing, Sum, joined};
+use super::growing::{Broken, Growing, Sum};
 use super::{ErrorKind, S3, S3Error, Version};
 use crate::atomic::{Existing, Pending};
+use crate::blocking;
 use crate::checksum::Sha1Sum;
 use crate::retry::Failure;
 use crate::uri::S3Uri;
@@ -94,7 +95,7 @@ impl S3 {
     ) -> Result<Downloaded, S3Error> {
         let failed = |trouble| S3Error::new("download", uri, trouble);
         let path = target.to_owned();
-        let (pending, file) = blocking("create", target, move || {
+        let (pending, file) = off_thread("create", target, move || {
             let pending = Pending::create(&path)?;
             let file = pending.file().try_clone()?;
             Ok((pending, file))
@@ -114,7 +115,7 @@ impl S3 {
         expected
             .check(whole.size, sha1)
             .map_err(|detail| failed(Trouble::new(ErrorKind::Damaged, detail)))?;
-        blocking("write", target, move || pending.commit(Existing::Replace))
+        off_thread("write", target, move || pending.commit(Existing::Replace))
             .await
             .map_err(failed)?;
         Ok(Downloaded {
@@ -274,12 +275,12 @@ fn broken(Broken: Broken) -> Failure<Trouble> {
     Failure::Permanent(unwritten())
 }
 
-async fn blocking<T: Send + 'static>(
+async fn off_thread<T: Send + 'static>(
     action: &str,
     path: &Path,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, Trouble> {
-    joined(tokio::task::spawn_blocking(work))
+    blocking::run(work)
         .await
         .map_err(|error| Trouble::local(&format!("cannot {action} {}", path.display()), &error))
 }

@@ -1,11 +1,13 @@
 //! What can go wrong with S3, told apart by what a user or caller can do about it.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
+use crate::hint::Hint;
 use crate::retry::{Effort, Failure, GaveUp};
 
 /// How much of a server's words an error repeats, in characters.
@@ -133,6 +135,13 @@ impl fmt::Display for S3Error {
 }
 
 impl StdError for S3Error {}
+
+// The text still has the hint in it.
+impl Hint for S3Error {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+}
 
 /// One failed try, before it is known what was tried on what.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! A directory as a store. Files appear by renaming; names that begin as temporary ones do are
 //! not keys.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -9,7 +10,10 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWriteExt, BufReader};
 
 use crate::atomic::{Existing, Pending, TEMPORARY};
+use crate::blocking;
 use crate::checksum::{Sha1, Sha1Sum};
+use crate::hint::Hint;
+use crate::lock::FileLock;
 use crate::s3::{
     Downloaded, ErrorKind, Expected, Head, Length, Object, Precondition, Sha1Check, Stored, Version,
 };
@@ -40,6 +44,13 @@ fn hint(kind: ErrorKind) -> String {
             .hint()
             .map(|h| format!("\nhint: {h}"))
             .unwrap_or_default(),
+    }
+}
+
+// The text still has the hint in it.
+impl Hint for DirError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        None
     }
 }
 
@@ -115,7 +126,7 @@ impl DirStore {
             io::Write::write_all(&mut pending.file(), &body).map_err(|e| cause(&e))?;
             let _lock = match &precondition {
                 Precondition::IfVersion(version) => {
-                    let lock = lock(&root).map_err(|e| cause(&e))?;
+                    let lock = FileLock::acquire(&root.join(LOCK)).map_err(|e| cause(&e))?;
                     check_version(path, version)?;
                     Some(lock)
                 }
@@ -275,14 +286,14 @@ impl DirStore {
             }
         };
         let from = start.clone();
-        let walked = tokio::task::spawn_blocking(move || {
+        blocking::run(move || {
             let mut objects = Vec::new();
             walk(&root, &from, &prefix, &mut objects)?;
             objects.sort_by(|a: &Object, b: &Object| a.key.cmp(&b.key));
             Ok(objects)
-        });
-        let walked: io::Result<_> = walked.await.map_err(io::Error::other).flatten();
-        walked.map_err(|error| failed(&error))
+        })
+        .await
+        .map_err(|error: io::Error| failed(&error))
     }
 
     /// Does something with the path of a key, off the asynchronous threads.
@@ -294,8 +305,8 @@ impl DirStore {
     ) -> Result<T, DirError> {
         let path = self.path(key)?;
         let inner = path.clone();
-        let done = tokio::task::spawn_blocking(move || work(&inner)).await;
-        done.unwrap_or_else(|error| Err((ErrorKind::LocalFile, error.to_string())))
+        blocking::run(move || work(&inner))
+            .await
             .map_err(|(kind, detail)| DirError {
                 action,
                 path,
@@ -317,17 +328,6 @@ fn open(path: &Path) -> Result<File, Cause> {
 
 fn version_of(content: &[u8]) -> Version {
     Version(Sha1Sum::of(content).to_string())
-}
-
-/// Waits for the other writers with versions.
-fn lock(root: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(root.join(LOCK))?;
-    file.lock()?;
-    Ok(file)
 }
 
 fn check_version(path: &Path, version: &Version) -> Result<(), Cause> {

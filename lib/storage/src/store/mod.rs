@@ -7,12 +7,14 @@
 
 mod dir;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tokio::io::AsyncRead;
 
+use crate::hint::Hint;
 use crate::s3::{
     self, Delimiter, Downloaded, ErrorKind, Expected, Head, Length, Object, Precondition, S3,
     S3Error, Stored, Version,
@@ -43,6 +45,16 @@ pub enum StoreError {
     /// With a key that cannot be one.
     #[error(transparent)]
     Key(#[from] UriError),
+}
+
+impl Hint for StoreError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::S3(error) => error.hint(),
+            Self::Dir(error) => error.hint(),
+            Self::Key(error) => error.hint(),
+        }
+    }
 }
 
 impl StoreError {

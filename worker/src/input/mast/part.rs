@@ -5,11 +5,12 @@
 //! again; a lock keeps two runs from writing one. Beside it stands what the server said about the
 //! version it belongs to, so that parts of two versions are never joined.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use storage::blocking;
+use storage::lock::FileLock;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
 use super::name::FileName;
@@ -42,10 +43,11 @@ impl Part {
     pub(super) fn open(directory: &Path, name: &FileName) -> io::Result<Self> {
         let target = directory.join(name);
         let path = directory.join(format!("{PREFIX}{name}"));
-        let locked = lock(&path)?;
+        // The lock also sees that no other run has finished this file under its final name.
+        let locked = FileLock::try_acquire(&path)?;
         let temporary = locked.is_none();
         let (mut file, path) = match locked {
-            Some(file) => (file, path),
+            Some(lock) => (lock.into_file(), path),
             None => tempfile::Builder::new()
                 .prefix(&format!("{PREFIX}{name}."))
                 .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666))
@@ -104,7 +106,7 @@ impl Part {
     pub(super) async fn is_fits(&mut self) -> io::Result<bool> {
         self.flush().await?;
         let path = self.path.clone();
-        blocking(move || begins_as_fits(&path)).await
+        blocking::run(move || begins_as_fits(&path)).await
     }
 
     /// Makes the content durable and gives the file its name.
@@ -112,7 +114,7 @@ impl Part {
         self.flush().await?;
         self.file.sync_all().await?;
         let (path, target, mark) = (self.path.clone(), self.target.clone(), self.mark_path());
-        blocking(move || {
+        blocking::run(move || {
             std::fs::rename(&path, &target)?;
             remove(&mark)?;
             let directory = target.parent().unwrap_or(Path::new("."));
@@ -161,43 +163,11 @@ fn begins_as_fits(path: &Path) -> io::Result<bool> {
     Ok(beginning == FITS_BEGINNING)
 }
 
-/// Opens and locks the file; none when another run has it.
-fn lock(path: &Path) -> io::Result<Option<File>> {
-    loop {
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
-            Err(std::fs::TryLockError::Error(error)) => return Err(error),
-        }
-        // Between opening and locking another run may have finished the file under its final name.
-        let id = |m: &std::fs::Metadata| (m.dev(), m.ino());
-        if std::fs::metadata(path)
-            .is_ok_and(|named| file.metadata().is_ok_and(|m| id(&m) == id(&named)))
-        {
-            return Ok(Some(file));
-        }
-    }
-}
-
 fn remove(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|gone| Err(io::Error::other(gone)))
 }
 
 #[cfg(test)]
