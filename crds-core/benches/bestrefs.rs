@@ -8,8 +8,9 @@
 #![allow(clippy::unwrap_used, reason = "a benchmark stops where a test would")]
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
-#[path = "../tests/shared/mod.rs"]
-mod shared;
+#[allow(dead_code, reason = "the tests use the rest of it")]
+#[path = "../tests/it/answers.rs"]
+mod answers;
 
 use std::hint::black_box;
 use std::io::{BufRead, BufReader};
@@ -28,13 +29,13 @@ struct Data {
 }
 
 fn data() -> Data {
-    let Some(data) = shared::test_data("the measurement of real rules") else {
+    let Some(data) = answers::test_data("the measurement of real rules") else {
         let name: MappingName = "hst_9001.pmap".parse().unwrap();
-        let cache = shared::fixtures().join("crds");
+        let cache = answers::fixtures().join("crds");
         let rules = MappingDirectory::new(cache.join("mappings/hst"));
         let context = Context::load(&rules, &name, Scope::All, Checksums::Verify).unwrap();
         return Data {
-            headers: shared::headers_from_rules(&context),
+            headers: answers::headers_from_rules(&context),
             pickle: Some(cache.join("pickles/hst/hst_9001.pmap.pkl")),
             name,
             rules,
@@ -47,7 +48,7 @@ fn data() -> Data {
         let is_wanted = line["path"] == "std"
             && line["context"] == "hst_0729.pmap"
             && line.get("error").is_none();
-        is_wanted.then(|| shared::header_of(&line["header"]))
+        is_wanted.then(|| answers::header_of(&line["header"]))
     });
     let pickles = std::env::var_os("CRDS_TEST_PICKLES").map(PathBuf::from);
     Data {

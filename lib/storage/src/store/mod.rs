@@ -1,7 +1,7 @@
 //! One place to keep things, a directory or an S3 prefix, behind one set of operations.
 //!
 //! Keys are relative to the root and spelled by `caldp_core::layout`. Both kinds behave the same (one
-//! conformance suite, `tests/store.rs`), with the limits of their nature: a directory cannot hold
+//! conformance suite, `tests/it/store.rs`), with the limits of their nature: a directory cannot hold
 //! both `a` and `a/b`, and what lists a directory sees it as it is at that moment.
 //! In both a key is there with its whole content or not at all.
 

@@ -1,0 +1,357 @@
+//! Batches of all sizes become jobs, exactly one for every dataset, whatever happens.
+
+use std::time::Duration;
+
+use crate::world::{BUCKET, World, call, created, created_in, names};
+use caldp_core::dataset::Dataset;
+use caldp_tests::{Fault, Faults};
+use serde_json::json;
+
+fn lines(datasets: &[Dataset]) -> String {
+    datasets
+        .iter()
+        .map(|d| format!("{d}\n"))
+        .collect::<Vec<_>>()
+        .concat()
+}
+
+async fn submit_list(world: &World, list: &str, variables: &[(&str, &str)]) -> serde_json::Value {
+    world.s3.put(BUCKET, "batches/list.ids", list.to_owned());
+    let desk = world.desk(variables).await;
+    let event = created("batches/list.ids", "1");
+    desk.handle(event, &call("one")).await.unwrap()
+}
+
+fn root(answer: &serde_json::Value) -> (String, String) {
+    let batch = answer["batch"].as_str().unwrap().to_owned();
+    (format!("data/{batch}/"), batch)
+}
+
+#[tokio::test]
+async fn a_small_list_becomes_single_jobs() {
+    let world = World::new();
+    let list = "# ACS\nJ8CB010B0\n\nj8ne53znq # a comment\nJ8cb010b0\r\nLCYID1030\n";
+    let answer = submit_list(&world, list, &[]).await;
+    assert_eq!(answer["submitted"], 3);
+    assert_eq!(answer["jobs"], 3);
+    let (root, batch) = root(&answer);
+    let expected: Vec<Dataset> = ["j8cb010b0", "j8ne53znq", "lcyid1030"]
+        .map(|n| n.parse().unwrap())
+        .to_vec();
+    world.assert_submitted(&root, &batch, &expected);
+    let message = world.json(&format!("{root}messages/dataset-submitted/j8cb010b0"));
+    assert_eq!(message["attempt"], 1);
+    assert_eq!(message["rung"], 1, "an ACS association");
+    for field in ["job_id", "job_name", "submitted_at"] {
+        assert!(message[field].is_string(), "{message}");
+    }
+    let record = world.json(&format!("{root}control/j8cb010b0/attempts.json"));
+    assert_eq!(record["attempts"][0]["job_id"], message["job_id"]);
+    let batch = world.json(&format!("{root}messages/batch-new/{batch}.json"));
+    assert_eq!(
+        batch["s3_output_path"],
+        format!("s3://{BUCKET}/{}", root.trim_end_matches('/'))
+    );
+    assert_eq!(batch["jobs"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_large_list_becomes_one_array_per_rung() {
+    let world = World::new();
+    let datasets = names(900);
+    let answer = submit_list(&world, &lines(&datasets), &[]).await;
+    assert_eq!(answer["submitted"], 900);
+    assert_eq!(world.batch.jobs().len(), 2, "{:?}", answer["rungs"]);
+    let (root, batch) = root(&answer);
+    world.assert_submitted(&root, &batch, &datasets);
+    let parent = world.batch.jobs()[0].clone();
+    let message = world.json(&format!("{root}messages/dataset-submitted/{}", datasets[0]));
+    assert_eq!(message["job_id"], format!("{}:0", parent.id));
+}
+
+#[tokio::test]
+async fn one_bad_name_and_nothing_is_submitted() {
+    let world = World::new();
+    world.s3.put(
+        BUCKET,
+        "batches/list.ids",
+        "j8cb010b0\nnope\nlcyid1030\nu2ab0101t\n",
+    );
+    let desk = world.desk(&[]).await;
+    let error = desk
+        .handle(created("batches/list.ids", "1"), &call("a"))
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("line 2") && text.contains("line 4"), "{text}");
+    assert!(world.batch.jobs().is_empty());
+    assert_eq!(world.s3.keys(BUCKET), ["batches/list.ids"]);
+}
+
+#[tokio::test]
+async fn a_direct_invocation_decides_everything() {
+    let world = World::new();
+    let desk = world.desk(&[]).await;
+    let order = json!({
+        "datasets": "j8cb010b0 lcyid1030", "s3_output_bucket": format!("s3://{BUCKET}/elsewhere"),
+        "batch_name": "mine", "job_queue": "own", "job_definition": "own", "context": "hst_9000.pmap",
+        "overrides": {"memory_bin": 3, "timeout_scale": 0.001},
+    });
+    desk.handle(order, &call("a")).await.unwrap();
+    let datasets = ["j8cb010b0", "lcyid1030"].map(|n| n.parse().unwrap());
+    world.assert_submitted("elsewhere/", "mine", &datasets);
+    for job in world.batch.jobs() {
+        assert_eq!(
+            (job.new.queue.as_str(), job.new.definition.as_str()),
+            ("own", "own")
+        );
+        assert_eq!(job.new.memory_mib, Some(57344));
+        assert_eq!(job.new.timeout, Duration::from_mins(1));
+        assert_eq!(
+            job.new.environment,
+            [("CRDS_CONTEXT".to_owned(), "hst_9000.pmap".to_owned())]
+        );
+    }
+}
+
+#[tokio::test]
+async fn other_buckets_are_refused() {
+    let world = World::new();
+    let desk = world.desk(&[]).await;
+    let foreign = created_in("somebody-elses", "batches/list.ids", "1");
+    let text = desk
+        .handle(foreign, &call("a"))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("refused") && text.contains("somebody-elses"),
+        "{text}"
+    );
+    let order = json!({"datasets": "j8cb010b0", "s3_output_bucket": "s3://somebody-elses/x"});
+    assert!(desk.handle(order, &call("a")).await.is_err());
+    assert!(world.batch.jobs().is_empty());
+}
+
+#[tokio::test]
+async fn a_second_order_leaves_alone_what_has_a_job() {
+    let world = World::new();
+    let desk = world.desk(&[]).await;
+    let order = |names: &str| json!({"datasets": names, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
+    desk.handle(order("j8cb010b0 lcyid1030"), &call("a"))
+        .await
+        .unwrap();
+    let answer = desk
+        .handle(order("lcyid1030 j8ne53znq"), &call("b"))
+        .await
+        .unwrap();
+    assert_eq!(answer["left_alone"], json!(["lcyid1030"]));
+    let datasets = ["j8cb010b0", "j8ne53znq", "lcyid1030"].map(|n| n.parse().unwrap());
+    world.assert_submitted("o/", "b", &datasets);
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_and_does_nothing() {
+    for (count, jobs) in [(12, 12), (900, 2)] {
+        let world = World::new();
+        let desk = world.desk(&[]).await;
+        let order = json!({"datasets": lines(&names(count)), "dry_run": true});
+        let answer = desk.handle(order, &call("a")).await.unwrap();
+        assert_eq!(answer["jobs"], jobs);
+        assert_eq!(answer["datasets"], count);
+        assert!(answer["highest_cost"].as_f64() > answer["expected_cost"].as_f64());
+        assert!(world.s3.keys(BUCKET).is_empty());
+        assert!(world.batch.jobs().is_empty());
+        // and it told the truth
+        let order = json!({"datasets": lines(&names(count))});
+        desk.handle(order, &call("b")).await.unwrap();
+        let written = world.s3.keys(BUCKET).len();
+        assert_eq!(answer["objects_written"], written);
+    }
+}
+
+/// The same event three times at once, S3 and AWS Batch failing a third of the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn three_deliveries_at_once_make_one_job_each() {
+    for (threshold, seed) in [("1000", 1), ("10", 2)] {
+        let world = World::new();
+        let datasets = names(60);
+        world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
+        world.s3.set_faults(
+            Faults::one_in(
+                3,
+                &[Fault::InternalError, Fault::SlowDown, Fault::LostAnswer],
+            )
+            .seeded(seed),
+        );
+        world.batch.fail_one_in(3, seed);
+        let desk = world.desk(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+        let event = || created("batches/list.ids", "1");
+        let (a, b, c) = (call("a"), call("b"), call("c"));
+        let answers = tokio::join!(
+            desk.handle(event(), &a),
+            desk.handle(event(), &b),
+            desk.handle(event(), &c),
+        );
+        world.s3.set_faults(None);
+        world.batch.fail_one_in(0, 0);
+        // whoever failed in the turmoil is delivered again
+        for (answer, call) in [(answers.0, &a), (answers.1, &b), (answers.2, &c)] {
+            if answer.is_err() {
+                desk.handle(event(), call).await.unwrap();
+            }
+        }
+        let answer = desk.handle(event(), &call("d")).await.unwrap();
+        let (root, batch) = root(&answer);
+        world.assert_submitted(&root, &batch, &datasets);
+    }
+}
+
+/// An invocation killed at thirty moments and retried, everything failing a third of the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_thirty_moments_every_dataset_has_one_job() {
+    for (threshold, seed) in [("1000", 11), ("10", 12)] {
+        let world = World::new();
+        let datasets = names(100);
+        world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
+        world.s3.set_faults(
+            Faults::one_in(
+                3,
+                &[
+                    Fault::InternalError,
+                    Fault::SlowDown,
+                    Fault::Reset,
+                    Fault::LostAnswer,
+                ],
+            )
+            .seeded(seed),
+        );
+        world.batch.fail_one_in(3, seed);
+        let desk = world.desk(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+        let event = || created("batches/list.ids", "1");
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut killed = 0;
+        for _ in 0..30 {
+            let moment = Duration::from_millis(random.u64(1..120));
+            let again = call("the same");
+            let work = desk.handle(event(), &again);
+            if tokio::time::timeout(moment, work).await.is_err() {
+                killed += 1;
+            }
+        }
+        world.s3.set_faults(None);
+        world.batch.fail_one_in(0, 0);
+        let answer = desk.handle(event(), &call("the same")).await.unwrap();
+        assert!(killed >= 10, "killed {killed} times only");
+        let (root, batch) = root(&answer);
+        world.assert_submitted(&root, &batch, &datasets);
+    }
+}
+
+/// Killed between the batch's record and the note that all is done; by the time of the retry the
+/// downloader may have taken the record up.
+#[tokio::test]
+async fn a_batch_is_recorded_once_wherever_its_record_is() {
+    for state in ["new", "syncing", "done", "error"] {
+        let world = World::new();
+        let desk = world.desk(&[]).await;
+        let order = || json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "b"});
+        let answer = desk.handle(order(), &call("same")).await.unwrap();
+        let key = |state: &str| format!("data/b/messages/batch-{state}/b.json");
+        let record = world.s3.get(BUCKET, &key("new")).unwrap();
+        let keys = world.s3.keys(BUCKET);
+        let done = keys.iter().find(|k| k.ends_with("/done.json")).unwrap();
+        world.s3.remove(BUCKET, done);
+        world.s3.remove(BUCKET, &key("new"));
+        world.s3.put(BUCKET, &key(state), record.clone());
+        let again = desk.handle(order(), &call("same")).await.unwrap();
+        assert_eq!(again, answer);
+        assert_eq!(world.s3.get(BUCKET, &key(state)).unwrap(), record);
+        let records = world.s3.keys(BUCKET);
+        let records = records.iter().filter(|k| k.contains("/batch-"));
+        assert_eq!(records.count(), 1, "{state}");
+        // another order of the same name is news for the downloader
+        let more = json!({"datasets": "j8ne53znq", "batch_name": "b"});
+        desk.handle(more, &call("more")).await.unwrap();
+        let record = world.json(&key("new"));
+        let expected = if state == "new" { 3 } else { 1 };
+        assert_eq!(record["datasets"].as_array().unwrap().len(), expected);
+    }
+}
+
+/// A dead invocation's work is taken over by another when its lease has run out.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_invocation_takes_over() {
+    let world = World::new();
+    let datasets = names(60);
+    world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
+    let desk = world.desk_with_lease(&[], Duration::from_secs(2)).await;
+    let event = || created("batches/list.ids", "1");
+    let dead = call("dead");
+    let moment = Duration::from_millis(60);
+    let _ = tokio::time::timeout(moment, desk.handle(event(), &dead)).await;
+    let answer = desk.handle(event(), &call("alive")).await.unwrap();
+    let (root, batch) = root(&answer);
+    world.assert_submitted(&root, &batch, &datasets);
+}
+
+/// An invocation whose time is over leaves a message that makes another continue.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_does_not_fit_is_handed_on() {
+    for threshold in ["1000", "10"] {
+        let world = World::new();
+        let datasets = names(200);
+        world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
+        let desk = world
+            .desk(&[
+                ("CALDP_ARRAY_THRESHOLD", threshold),
+                ("CALDP_CONCURRENCY", "4"),
+            ])
+            .await;
+        let mut event = created("batches/list.ids", "1");
+        let mut invocations = 0;
+        let answer = loop {
+            invocations += 1;
+            assert!(invocations < 200);
+            let mut call = call(&format!("invocation {invocations}"));
+            let left = Duration::from_millis(100 << invocations.min(10));
+            call.budget = caldp_trigger::pace::Budget::within(left, Duration::from_millis(50));
+            let answer = desk.handle(event, &call).await.unwrap();
+            let keys = world.s3.keys(BUCKET);
+            let next: Vec<_> = keys
+                .iter()
+                .filter(|k| k.starts_with("batches/continue-"))
+                .collect();
+            if answer["continues"] == false {
+                assert!(next.is_empty(), "{next:?}");
+                break answer;
+            }
+            assert_eq!(next.len(), 1, "{keys:?}");
+            event = created(next[0], "1");
+        };
+        assert!(invocations > 1);
+        let (root, batch) = root(&answer);
+        world.assert_submitted(&root, &batch, &datasets);
+    }
+}
+
+/// Real lists of names, from 8 to 10,000.
+#[tokio::test(flavor = "multi_thread")]
+async fn real_lists_fan_out() {
+    for count in [8, 100, 1000, 10_000] {
+        let what = format!("the real list of {count}");
+        let Some(path) =
+            caldp_tests::external_data(&format!("data/batches/mvp-{count}.ids"), &what)
+        else {
+            return;
+        };
+        let list = std::fs::read(path).unwrap();
+        let datasets = caldp_trigger::names::from_bytes(&list).unwrap();
+        assert_eq!(datasets.len(), count);
+        let world = World::new();
+        let text = String::from_utf8(list).unwrap();
+        let answer = submit_list(&world, &text, &[]).await;
+        let (root, batch) = root(&answer);
+        world.assert_submitted(&root, &batch, &datasets);
+    }
+}

@@ -1,0 +1,288 @@
+//! Every kind of event, as AWS delivers it, and what the function answers.
+
+use caldp_tests::{BatchServer, LambdaFunction, S3Server, SubmittedJob};
+use serde_json::{Value, json};
+
+use super::{BUCKET, created, function, servers};
+
+struct World {
+    s3: S3Server,
+    batch: BatchServer,
+    function: LambdaFunction,
+}
+
+impl World {
+    /// Two datasets submitted below `o/`.
+    fn new() -> Self {
+        let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
+        let function = function(servers(&s3, &batch), &[]);
+        let order = json!({
+            "datasets": ["J8CB010B0", "lcyid1030"], "batch_name": "b",
+            "s3_output_bucket": format!("s3://{BUCKET}/o"),
+        });
+        let answer = function.invoke("order", order).answer();
+        assert_eq!(answer["submitted"], 2, "{answer}");
+        Self {
+            s3,
+            batch,
+            function,
+        }
+    }
+
+    fn ask(&self, key: &str, body: &str) -> Value {
+        self.s3.put(BUCKET, key, body.to_owned());
+        self.function.invoke(key, created(key, "1")).answer()
+    }
+
+    /// The states a dataset has messages of.
+    fn states(&self, dataset: &str) -> Vec<String> {
+        let keys = self.s3.keys(BUCKET);
+        let states = keys.iter().filter_map(|key| {
+            let state = key.strip_prefix("o/messages/dataset-")?;
+            let (state, of) = state.split_once('/')?;
+            (of == dataset).then(|| state.to_owned())
+        });
+        states.collect()
+    }
+
+    fn last_job(&self, dataset: &str) -> SubmittedJob {
+        let mut jobs = self.batch.jobs().into_iter();
+        let of = |job: &SubmittedJob| job.request["containerOverrides"]["command"][2] == dataset;
+        jobs.rfind(of).unwrap()
+    }
+}
+
+/// The state change of a job, as `EventBridge` sends it.
+fn state_change(job: &SubmittedJob, status: &str, exit: i64) -> Value {
+    let (request, overrides) = (&job.request, &job.request["containerOverrides"]);
+    let queue = request["jobQueue"].as_str().unwrap();
+    let environment = overrides.get("environment").cloned();
+    let environment = environment.unwrap_or_else(|| json!([]));
+    json!({
+        "version": "0", "id": "c8f9c4b5-76e5-d76a-f980-7011e206042b", "detail-type": "Batch Job State Change",
+        "source": "aws.batch", "account": "123456789012", "region": "us-east-1",
+        "time": "2026-03-01T00:00:00Z", "resources": [],
+        "detail": {
+            "jobArn": format!("arn:aws:batch:us-east-1:123456789012:job/{}", job.id),
+            "jobId": job.id, "jobName": request["jobName"], "status": status,
+            "statusReason": "Essential container in task exited",
+            "jobQueue": format!("arn:aws:batch:us-east-1:123456789012:job-queue/{queue}"),
+            "attempts": [], "retryStrategy": {"attempts": 1, "evaluateOnExit": []},
+            "container": {
+                "command": overrides["command"], "environment": environment, "exitCode": exit,
+            },
+        },
+    })
+}
+
+#[test]
+fn lists_arrive_from_s3_and_from_eventbridge() {
+    let world = World::new();
+    let answer = world.ask("batches/from s3.ids", "j8cb010b1\n");
+    assert_eq!(answer["submitted"], 1, "{answer}");
+    world.s3.put(
+        BUCKET,
+        "batches/bridged.yaml",
+        "datasets: [j8cb010b2]\nbatch_name: bridged\n",
+    );
+    let event = json!({
+        "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": "Object Created",
+        "source": "aws.s3", "account": "123456789012", "region": "us-east-1", "resources": [],
+        "detail": {
+            "version": "0", "bucket": {"name": BUCKET}, "reason": "PutObject",
+            "object": {"key": "batches/bridged.yaml", "size": 46, "etag": "b1946ac92492d234", "sequencer": "00617F08"},
+        },
+    });
+    let answer = world.function.invoke("bridged", event).answer();
+    assert_eq!(
+        (&answer["submitted"], &answer["batch"]),
+        (&json!(1), &json!("bridged"))
+    );
+    assert_eq!(world.batch.jobs().len(), 4);
+}
+
+#[test]
+fn jobs_change_their_states() {
+    let world = World::new();
+    let first = world.last_job("j8cb010b0");
+    let tell = |id: &str, event: Value| world.function.invoke(id, event).answer();
+    let answer = tell("running", state_change(&first, "RUNNING", 0));
+    assert!(answer.to_string().contains("nothing to do"), "{answer}");
+    assert_eq!(world.states("j8cb010b0"), ["submitted"]);
+    // out of memory: a rung higher, once however often the news comes
+    for id in ["failed", "failed again"] {
+        tell(id, state_change(&first, "FAILED", 33));
+    }
+    let second = world.last_job("j8cb010b0");
+    assert_eq!(world.batch.jobs().len(), 3);
+    assert_eq!(
+        (&first.request["jobQueue"], &second.request["jobQueue"]),
+        (&json!("q8"), &json!("q16"))
+    );
+    world
+        .s3
+        .put(BUCKET, "o/messages/dataset-processed/j8cb010b0", "");
+    tell("succeeded", state_change(&second, "SUCCEEDED", 0));
+    assert_eq!(world.states("j8cb010b0"), ["processed"]);
+    // success without products is none
+    tell(
+        "alleged",
+        state_change(&world.last_job("lcyid1030"), "SUCCEEDED", 0),
+    );
+    assert_eq!(world.states("lcyid1030"), ["error"]);
+}
+
+#[test]
+fn requests_are_carried_out() {
+    let world = World::new();
+    world.ask("o/messages/request-cancel/j8cb010b0", "");
+    assert_eq!(world.states("j8cb010b0"), ["terminated"]);
+    assert!(world.last_job("j8cb010b0").terminated.is_some());
+    world.ask("o/messages/request-rescue/j8cb010b0", "memory_bin: 3\n");
+    assert_eq!(world.states("j8cb010b0"), ["submitted"]);
+    assert_eq!(world.last_job("j8cb010b0").request["jobQueue"], "q64");
+    world.s3.put(BUCKET, "o/inputs/j8cb010b1.tar.gz", "raw");
+    world.ask("o/messages/request-placed/j8cb010b1", "");
+    assert_eq!(world.states("j8cb010b1"), ["submitted"]);
+    world.ask("o/messages/request-clean/j8cb010b0", "");
+    let keys = world.s3.keys(BUCKET);
+    assert!(
+        !keys.iter().any(|key| key.contains("j8cb010b0")),
+        "{keys:?}"
+    );
+    assert!(keys.contains(&"o/inputs/j8cb010b1.tar.gz".to_owned()));
+    let (kind, message) = {
+        let key = "o/messages/request-rescue/lcyid1030";
+        world.s3.put(BUCKET, key, "memory_bins: 3\n");
+        world.function.invoke("typo", created(key, "2")).error()
+    };
+    assert_eq!(kind, "Order");
+    assert!(
+        message.contains("memory_bins") && message.contains("memory_bin ("),
+        "{message}"
+    );
+}
+
+#[test]
+fn the_clock_and_a_test_of_s3() {
+    let world = World::new();
+    let clock = json!({
+        "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
+        "source": "aws.events", "account": "123456789012", "time": "2026-03-01T00:00:00Z",
+        "region": "us-east-1", "resources": ["arn:aws:events:us-east-1:123456789012:rule/caldp"], "detail": {},
+    });
+    world.function.invoke("clock", clock).answer();
+    assert!(world.s3.get(BUCKET, "blackboard/overview.json").is_some());
+    let before = world.s3.keys(BUCKET);
+    let test = json!({
+        "Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-03-01T00:00:00.000Z",
+        "Bucket": BUCKET, "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR",
+    });
+    world.function.invoke("test", test.clone()).answer();
+    assert!(
+        world.function.log().contains("S3 tried out a notification"),
+        "{}",
+        world.function.log()
+    );
+    let queued = json!({"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": test.to_string()}]});
+    let answer = world.function.invoke("queued", queued).answer();
+    assert_eq!(answer["batchItemFailures"], json!([]));
+    assert_eq!(world.s3.keys(BUCKET), before);
+}
+
+#[test]
+fn a_queue_gets_back_only_what_failed() {
+    let world = World::new();
+    let failed = state_change(&world.last_job("j8cb010b0"), "FAILED", 23);
+    world.s3.put(BUCKET, "batches/list.ids", "j8cb010b1\n");
+    let record = |id: &str, body: &Value| {
+        json!({
+            "messageId": id, "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a", "body": body.to_string(),
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1545082649183"},
+            "messageAttributes": {}, "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+            "eventSource": "aws:sqs", "awsRegion": "us-east-1",
+            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:trigger",
+        })
+    };
+    let event = json!({"Records": [
+        record("job", &failed),
+        record("list", &created("batches/list.ids", "1")),
+        record("no list", &created("batches/list.csv", "1")),
+        record("torn", &json!("{\"Records\": [")),
+        record("unknown", &json!({"what": "is this"})),
+    ]});
+    let answer = world.function.invoke("queue", event).answer();
+    let failures = answer["batchItemFailures"].as_array().unwrap();
+    let failed: Vec<_> = failures
+        .iter()
+        .map(|f| f["itemIdentifier"].as_str().unwrap())
+        .collect();
+    assert_eq!(failed, ["no list", "torn", "unknown"]);
+    assert_eq!(world.states("j8cb010b0"), ["error"]);
+    assert_eq!(world.last_job("j8cb010b1").request["jobQueue"], "q8");
+}
+
+#[test]
+fn what_is_not_understood_is_a_clear_error() {
+    let world = World::new();
+    let before = (world.s3.keys(BUCKET), world.batch.jobs().len());
+    let mut foreign = created("batches/list.ids", "1");
+    foreign["Records"][0]["s3"]["bucket"]["name"] = json!("somebody-elses");
+    let mut elsewhere = state_change(&world.last_job("j8cb010b0"), "FAILED", 1);
+    elsewhere["detail"]["jobQueue"] =
+        json!("arn:aws:batch:us-east-1:1:job-queue/calcloud-jobqueue-prod");
+    for (event, kind, part) in [
+        (json!({"what": "is this"}), "UnknownEvent", "no known kind"),
+        (json!([]), "UnknownEvent", "not a JSON object"),
+        (
+            json!({"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}),
+            "UnknownEvent",
+            "aws.ec2",
+        ),
+        (
+            json!({"Records": []}),
+            "MalformedEvent",
+            "at least one record",
+        ),
+        (
+            json!({"source": "aws.batch", "detail-type": "Batch Job State Change", "detail": {}}),
+            "MalformedEvent",
+            "Batch Job State Change",
+        ),
+        (json!({"datasets": ["j8cb010b0", "x"]}), "Order", "\"x\""),
+        (
+            json!({"datasets": "j8cb010b0", "priority": 1}),
+            "Order",
+            "priority",
+        ),
+        (foreign, "ForeignEvent", "somebody-elses"),
+        (elsewhere, "ForeignEvent", "calcloud-jobqueue-prod"),
+        (
+            json!({"datasets": "j8cb010b0", "s3_output_bucket": "s3://somebody-elses/x"}),
+            "ForeignEvent",
+            "somebody-elses",
+        ),
+    ] {
+        let (found, message) = world.function.invoke("a", event.clone()).error();
+        assert_eq!(found, kind, "{event}: {message}");
+        assert!(message.contains(part), "{event}: {message}");
+        // a sentence, not a structure
+        assert!(
+            !message.contains(" { ") && !message.contains("Error("),
+            "{message}"
+        );
+    }
+    assert_eq!((world.s3.keys(BUCKET), world.batch.jobs().len()), before);
+}
+
+#[test]
+fn a_deployment_that_is_not_described_is_named_in_the_log() {
+    let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
+    let function = function(servers(&s3, &batch), &[("JOBQUEUES", "q2,q8")]);
+    assert_eq!(function.first_request(), None);
+    let log = function.log();
+    assert!(
+        log.contains("JOBQUEUES") && log.contains("the function cannot run"),
+        "{log}"
+    );
+}

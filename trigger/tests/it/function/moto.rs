@@ -1,0 +1,89 @@
+//! Batches of every size against S3 and AWS Batch as somebody else wrote them.
+
+use std::time::Instant;
+
+use caldp_core::dataset::Dataset;
+use caldp_tests::{LambdaFunction, Moto, external_data};
+
+use super::check::Seen;
+use super::{BUCKET, DEFINITIONS, QUEUES, created, function, lines, long, names};
+
+fn deployed() -> (Moto, LambdaFunction) {
+    let moto = Moto::start();
+    moto.create_bucket(BUCKET);
+    moto.create_batch(&QUEUES, &DEFINITIONS);
+    let function = function(moto.environment(), &[]);
+    (moto, function)
+}
+
+/// The list is put into the bucket, its notification delivered twice.
+fn submit(moto: &Moto, function: &LambdaFunction, list: &str, expected: &[Dataset]) {
+    let count = expected.len();
+    let key = format!("batches/list-of-{count}.ids");
+    moto.put(BUCKET, &key, list);
+    let begin = Instant::now();
+    let answer = function
+        .invoke(&format!("one {count}"), created(&key, "1"))
+        .answer();
+    let seconds = begin.elapsed().as_secs_f64();
+    assert_eq!(answer["submitted"], count, "{answer}");
+    let batch = answer["batch"].as_str().unwrap();
+    let root = format!("data/{batch}/");
+    let seen = Seen::of_moto(moto, &root);
+    seen.assert_fanned_out(&root, batch, expected);
+    let jobs = seen.job_count();
+    eprintln!("{count} datasets against moto: {seconds:.1} s, {jobs} jobs");
+    let again = function
+        .invoke(&format!("two {count}"), created(&key, "1"))
+        .answer();
+    assert_eq!(again, answer);
+    assert_eq!(Seen::of_moto(moto, &root).job_count(), jobs);
+}
+
+/// Small batches become single jobs, large ones an array for each rung.
+#[test]
+fn batches_of_every_size_fan_out() {
+    let (moto, function) = deployed();
+    for count in [12, 250] {
+        submit(&moto, &function, &lines(&names(count)), &names(count));
+    }
+    for count in [8, 100, 1000, 10_000] {
+        let what = format!("the real list of {count} against moto");
+        if count > 1000 && !long(&what) {
+            continue;
+        }
+        if let Some(path) = external_data(&format!("data/batches/mvp-{count}.ids"), &what) {
+            let list = std::fs::read_to_string(path).unwrap();
+            let datasets = caldp_trigger::names::from_text(&list).unwrap();
+            assert_eq!(datasets.len(), count);
+            submit(&moto, &function, &list, &datasets);
+        }
+    }
+}
+
+#[test]
+fn lists_are_as_people_write_them() {
+    let (moto, function) = deployed();
+    let list = "# visits 01 to 03\r\n\r\nJ8CB010B0\r\n  j8cb010b1  # again\r\nj8CB010B0\r\n\nLCYID1030\n\n# end";
+    let expected = ["j8cb010b0", "j8cb010b1", "lcyid1030"].map(|n| n.parse().unwrap());
+    submit(&moto, &function, list, &expected);
+}
+
+#[test]
+fn one_bad_name_and_nothing_is_submitted() {
+    let (moto, function) = deployed();
+    moto.put(
+        BUCKET,
+        "batches/bad.ids",
+        "j8cb010b0\n# fine so far\nj8cb\nlcyid1030\nu2ab0101t\n",
+    );
+    let (kind, message) = function
+        .invoke("a", created("batches/bad.ids", "1"))
+        .error();
+    assert_eq!(kind, "Order");
+    for part in ["line 3", "j8cb", "line 5", "u2ab0101t"] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(QUEUES.iter().all(|queue| moto.jobs(queue).is_empty()));
+    assert_eq!(moto.keys(BUCKET, ""), ["batches/bad.ids"]);
+}

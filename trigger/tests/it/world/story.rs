@@ -1,0 +1,56 @@
+//! How stories of datasets begin and what is looked at in them: submitted below `o/`.
+
+use caldp_trigger::desk::Desk;
+use serde_json::{Value, json};
+
+use super::{BUCKET, Job, StandIn, World, call, created};
+
+pub(crate) const EXITED: &str = "Essential container in task exited";
+pub(crate) const OOM: i64 = 33;
+
+/// A world with some datasets submitted below `o/`.
+pub(crate) async fn submitted(names: &str, variables: &[(&str, &str)]) -> (World, Desk<StandIn>) {
+    let world = World::new();
+    let desk = world.desk(variables).await;
+    let order = json!({"datasets": names, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
+    desk.handle(order, &call("order")).await.unwrap();
+    (world, desk)
+}
+
+pub(crate) fn last_job(world: &World) -> Job {
+    world.batch.jobs().last().unwrap().clone()
+}
+
+/// The first job of a dataset; jobs are not submitted in the order of the list.
+pub(crate) fn job_of(world: &World, dataset: &str) -> Job {
+    let jobs = world.batch.jobs();
+    jobs.into_iter()
+        .find(|j| j.new.command[2] == dataset)
+        .unwrap()
+}
+
+pub(crate) fn state(world: &World, dataset: &str) -> Vec<String> {
+    world.states("o/").remove(dataset).unwrap_or_default()
+}
+
+pub(crate) fn attempts(world: &World, dataset: &str) -> Value {
+    world.json(&format!("o/control/{dataset}/attempts.json"))
+}
+
+/// The worker moves a dataset to a state, as it does.
+pub(crate) fn worker_says(world: &World, state: &str, dataset: &str) {
+    world
+        .s3
+        .put(BUCKET, &format!("o/messages/dataset-{state}/{dataset}"), "");
+}
+
+pub(crate) async fn ask(
+    world: &World,
+    desk: &Desk<StandIn>,
+    key: &str,
+    body: &str,
+    mark: &str,
+) -> Value {
+    world.s3.put(BUCKET, key, body.to_owned());
+    desk.handle(created(key, mark), &call(mark)).await.unwrap()
+}

@@ -1,0 +1,275 @@
+//! `caldp submit`, `rescue`, `cancel` and `clean` as operators use them: the built binary against
+//! S3 and a stand-in for AWS Batch, and against moto.
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use caldp_tests::{BatchServer, Moto, S3Server, SubmittedJob};
+use serde_json::Value;
+
+const BUCKET: &str = "hst-out";
+const OUTPUT: &str = "s3://hst-out/o";
+
+struct World {
+    s3: S3Server,
+    batch: BatchServer,
+}
+
+/// What a command wrote, and its exit status.
+struct Said {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    fn succeeded(&self) {
+        assert_eq!(self.status, 0, "{}", self.err);
+    }
+
+    fn json(&self) -> Value {
+        self.succeeded();
+        serde_json::from_str(&self.out).unwrap()
+    }
+}
+
+/// Runs a line of words as `caldp`, with something on standard input.
+fn caldp(environment: &[(&str, String)], line: &str, input: &str) -> Said {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_caldp"))
+        .args(line.split_whitespace())
+        .env_clear()
+        .env("JOBQUEUES", "q2,q8,q16,q64")
+        .env("JOBDEFINITIONS", "d2,d8,d16,d64")
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // a command that refuses its arguments does not read on
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    Said {
+        status: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            s3: S3Server::start(&[BUCKET]),
+            batch: BatchServer::start(),
+        }
+    }
+
+    fn caldp(&self, line: &str) -> Said {
+        self.caldp_reading(line, "")
+    }
+
+    fn caldp_reading(&self, line: &str, input: &str) -> Said {
+        let mut environment = self.s3.environment();
+        environment.push(("AWS_ENDPOINT_URL_BATCH", self.batch.endpoint()));
+        caldp(&environment, &format!("{line} --output {OUTPUT}"), input)
+    }
+
+    fn keys(&self) -> Vec<String> {
+        self.s3.keys(BUCKET)
+    }
+
+    /// Whether a dataset is in a state, and in no other.
+    fn is(&self, dataset: &str, state: &str) -> bool {
+        let keys = self.keys();
+        let messages = keys.iter().filter(|k| k.starts_with("o/messages/dataset-"));
+        let mut of = messages.filter(|k| k.ends_with(dataset));
+        let right = format!("o/messages/dataset-{state}/{dataset}");
+        of.next() == Some(&right) && of.next().is_none()
+    }
+
+    fn last_job(&self) -> SubmittedJob {
+        self.batch.jobs().last().unwrap().clone()
+    }
+}
+
+#[test]
+fn names_are_submitted_once() {
+    let world = World::new();
+    let line = "submit J8CB010B0 lcyid1030 J8cb010b0 --batch-name spring --json";
+    let first = world.caldp(line).json();
+    assert_eq!(
+        (&first["submitted"], &first["jobs"]),
+        (&2.into(), &2.into()),
+        "{first}"
+    );
+    assert!(world.is("j8cb010b0", "submitted") && world.is("lcyid1030", "submitted"));
+    assert!(
+        world
+            .keys()
+            .contains(&"o/messages/batch-new/spring.json".to_owned())
+    );
+    // the same batch again is the same batch
+    assert_eq!(world.caldp(line).json(), first);
+    assert_eq!(world.batch.jobs().len(), 2);
+    let words = world.caldp("submit j8cb010b0 j8ne53znq --batch-name summer");
+    assert!(words.out.contains("submitted: 1"), "{}", words.out);
+    assert!(
+        words.out.contains("j8cb010b0"),
+        "what was left alone is named: {}",
+        words.out
+    );
+}
+
+#[test]
+fn a_dry_run_tells_and_does_nothing() {
+    let world = World::new();
+    let said = world.caldp("submit j8cb010b0 lcyid1030 --dry-run --memory-bin 2");
+    assert_eq!(said.status, 0, "{}", said.err);
+    for part in [
+        "datasets: 2",
+        "rung: 2",
+        "job_queue: q16",
+        "expected_cost: ",
+        "highest_cost: ",
+    ] {
+        assert!(said.out.contains(part), "{part} in {}", said.out);
+    }
+    assert!(world.keys().is_empty() && world.batch.jobs().is_empty());
+    world
+        .caldp("submit j8cb010b0 lcyid1030 --batch-name b")
+        .succeeded();
+    let before = world.keys();
+    for line in [
+        "cancel j8cb010b0",
+        "cancel all",
+        "rescue all",
+        "clean j8cb010b0",
+        "clean all",
+    ] {
+        let said = world.caldp(&format!("{line} --dry-run"));
+        assert_eq!(said.status, 0, "{line}: {}", said.err);
+        assert!(
+            said.out.contains("would") || said.out.contains("dry_run"),
+            "{line}: {}",
+            said.out
+        );
+        assert_eq!(world.keys(), before, "{line}");
+    }
+    assert!(
+        world
+            .batch
+            .jobs()
+            .iter()
+            .all(|job| job.terminated.is_none())
+    );
+}
+
+#[test]
+fn lists_come_from_files_standard_input_and_s3() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("visit.ids");
+    std::fs::write(&path, "# visit 01\nJ8CB010B0\n\nj8cb010b0\n").unwrap();
+    let said = world.caldp(&format!("submit {} --json", path.display()));
+    assert_eq!(said.json()["submitted"], 1);
+    let said = world.caldp_reading("submit - --json", "lcyid1030\nj8ne53znq\n");
+    assert_eq!(said.json()["submitted"], 2);
+    world.s3.put(
+        BUCKET,
+        "lists/more.yaml",
+        "datasets: [j8cb010b1]\nbatch_name: more\n",
+    );
+    let said = world.caldp("submit s3://hst-out/lists/more.yaml --json");
+    assert_eq!(said.json()["batch"], "more");
+    let before = (world.keys(), world.batch.jobs().len());
+    std::fs::write(&path, "j8cb010b2\nnope\n").unwrap();
+    let said = world.caldp(&format!("submit {}", path.display()));
+    assert_eq!(said.status, 2);
+    assert!(
+        said.err.contains("line 2") && said.err.contains("nope"),
+        "{}",
+        said.err
+    );
+    let said = world.caldp("submit missing.ids");
+    assert_eq!(said.status, 2);
+    assert!(said.err.contains("missing.ids"), "{}", said.err);
+    assert_eq!((world.keys(), world.batch.jobs().len()), before);
+}
+
+#[test]
+fn datasets_are_cancelled_rescued_and_cleaned() {
+    let world = World::new();
+    world
+        .caldp("submit j8cb010b0 j8cb010b1 --batch-name b")
+        .succeeded();
+    let said = world.caldp("cancel J8CB010B0");
+    assert_eq!(said.status, 0, "{}", said.err);
+    assert!(world.is("j8cb010b0", "terminated") && world.is("j8cb010b1", "submitted"));
+    let stopped = world
+        .batch
+        .jobs()
+        .iter()
+        .filter(|job| job.terminated.is_some())
+        .count();
+    assert_eq!(stopped, 1);
+    world
+        .caldp("rescue all --memory-bin 3 --timeout-scale 2")
+        .succeeded();
+    assert!(world.is("j8cb010b0", "submitted"));
+    assert_eq!(world.last_job().request["jobQueue"], "q64");
+    world.caldp("clean j8cb010b0").succeeded();
+    let keys = world.keys();
+    assert!(
+        !keys.iter().any(|key| key.contains("j8cb010b0")),
+        "{keys:?}"
+    );
+    assert!(world.is("j8cb010b1", "submitted"));
+    let said = world.caldp("cancel j8cb --json");
+    assert_eq!(said.status, 2);
+    assert!(
+        said.err.contains("j8cb") && said.err.contains("hint:"),
+        "{}",
+        said.err
+    );
+}
+
+#[test]
+fn a_deployment_that_is_not_described_is_said() {
+    let environment = [("JOBQUEUES", String::new())];
+    let said = caldp(
+        &environment,
+        &format!("submit j8cb010b0 --output {OUTPUT}"),
+        "",
+    );
+    assert_eq!(said.status, 2);
+    assert!(said.err.contains("JOBQUEUES"), "{}", said.err);
+}
+
+#[test]
+fn moto_understands_the_commands() {
+    let moto = Moto::start();
+    moto.create_bucket(BUCKET);
+    moto.create_batch(&["q2", "q8", "q16", "q64"], &["d2", "d8", "d16", "d64"]);
+    let run = |line: &str| {
+        caldp(
+            &moto.environment(),
+            &format!("{line} --output {OUTPUT}"),
+            "",
+        )
+    };
+    let said = run("submit j8cb010b0 lcyid1030 --batch-name b --json");
+    assert_eq!(said.json()["submitted"], 2);
+    let jobs = |queue: &str| moto.jobs(queue).len();
+    assert_eq!(jobs("q2") + jobs("q8"), 2);
+    run("cancel lcyid1030").succeeded();
+    let messages = moto.keys(BUCKET, "o/messages/dataset-");
+    assert_eq!(
+        messages,
+        [
+            "o/messages/dataset-submitted/j8cb010b0",
+            "o/messages/dataset-terminated/lcyid1030"
+        ]
+    );
+    run("clean all").succeeded();
+    assert_eq!(moto.keys(BUCKET, "o/control/"), Vec::<String>::new());
+}

@@ -1,0 +1,162 @@
+//! `caldp-process` on local directories, as an astronomer runs it, with the real `calcos`.
+
+use caldp_tests::{MastServer, S3Server, fixtures, registry_programs, unpack_fixture};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const DATASET: &str = "lbgu17qnq";
+
+/// The worker under its own name, in a directory of its own, with the bundled cache.
+fn caldp_process(home: &Path, arguments: &[&str]) -> Command {
+    let program = home.join("caldp-process");
+    if !program.exists() {
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_caldp"), &program).unwrap();
+    }
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .current_dir(home)
+        .env_clear()
+        .env("PATH", registry_programs())
+        .env("HOME", home)
+        .env("CRDS_PATH", fixtures().join("crds"));
+    command
+}
+
+fn succeed(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+    output
+}
+
+fn products(output: &Path) -> PathBuf {
+    output.join(format!("data/cos/{DATASET}"))
+}
+
+#[test]
+fn loose_files_in_the_current_directory_are_enough() {
+    let home = tempfile::tempdir().unwrap();
+    let raw = unpack_fixture(DATASET, home.path());
+    let before = fs::read(&raw[0]).unwrap();
+    succeed(caldp_process(home.path(), &[DATASET]));
+    assert!(
+        products(home.path())
+            .join(format!("{DATASET}_x1d.fits"))
+            .is_file()
+    );
+    assert_eq!(fs::read(&raw[0]).unwrap(), before, "the input was changed");
+
+    // On a file system the message lists what there is to archive, by absolute paths.
+    let message = home
+        .path()
+        .join(format!("messages/dataset-processed/{DATASET}"));
+    let listed = fs::read_to_string(message).unwrap();
+    assert!(listed.lines().count() > 5, "{listed}");
+    for path in listed.lines() {
+        assert!(
+            Path::new(path).is_absolute() && Path::new(path).is_file(),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_in_a_directory_is_unpacked_and_results_go_where_they_are_wanted() {
+    let home = tempfile::tempdir().unwrap();
+    let inputs = home.path().join("in");
+    fs::create_dir(&inputs).unwrap();
+    let name = format!("{DATASET}.tar.gz");
+    fs::copy(fixtures().join("raw").join(&name), inputs.join(&name)).unwrap();
+    let arguments = [
+        "LBGU17QNQ",
+        "file:in",
+        "file:out",
+        "caldp-config-onsite",
+        "--json",
+    ];
+    let output = succeed(caldp_process(home.path(), &arguments));
+    assert!(
+        products(&home.path().join("out"))
+            .join(format!("{DATASET}_x1d.fits"))
+            .is_file()
+    );
+    let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(record["state"], "processed");
+    assert_eq!(record["context"], "hst_9001.pmap");
+}
+
+#[test]
+fn inputs_come_from_mast() {
+    let home = tempfile::tempdir().unwrap();
+    let server = MastServer::with_fixtures(&[DATASET]);
+    let mut command = caldp_process(home.path(), &[DATASET, "astroquery:", "file:out"]);
+    command.env("CALDP_MAST_URL", server.url());
+    succeed(command);
+    assert!(
+        products(&home.path().join("out"))
+            .join(format!("{DATASET}_x1d.fits"))
+            .is_file()
+    );
+}
+
+#[test]
+fn inputs_come_from_the_public_bucket_without_credentials() {
+    let home = tempfile::tempdir().unwrap();
+    let raw = home.path().join("raw");
+    fs::create_dir(&raw).unwrap();
+    unpack_fixture(DATASET, &raw);
+    let bucket = S3Server::start(&["stpubdata"]);
+    bucket.make_public("stpubdata");
+    bucket.put_directory("stpubdata", &format!("hst/public/lbgu/{DATASET}"), &raw);
+    let mast = MastServer::start();
+    let mut command = caldp_process(home.path(), &[DATASET, "stpubdata:", "file:out"]);
+    command
+        .env("AWS_ENDPOINT_URL", bucket.endpoint())
+        .env("CALDP_MAST_URL", mast.url());
+    succeed(command);
+    assert!(
+        products(&home.path().join("out"))
+            .join(format!("{DATASET}_x1d.fits"))
+            .is_file()
+    );
+    assert_eq!(mast.seen(), [], "MAST was asked for what the bucket has");
+}
+
+#[test]
+fn an_empty_directory_is_named_with_what_was_looked_for() {
+    let home = tempfile::tempdir().unwrap();
+    let output = caldp_process(home.path(), &[DATASET]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(21), "{text}");
+    assert!(
+        text.contains("lbgu17qnq.tar.gz") && text.contains("hint:"),
+        "{text}"
+    );
+    let message = home
+        .path()
+        .join(format!("messages/dataset-error/{DATASET}"));
+    assert!(
+        fs::read_to_string(message)
+            .unwrap()
+            .contains("lbgu17qnq.tar.gz")
+    );
+}
+
+#[test]
+fn the_configuration_is_printed_with_its_origins_and_nothing_is_run() {
+    let home = tempfile::tempdir().unwrap();
+    let output = succeed(caldp_process(home.path(), &[DATASET, "--print-config"]));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("CRDS_READONLY_CACHE=1  # caldp-config-onsite"),
+        "{text}"
+    );
+    assert!(
+        text.lines()
+            .any(|l| l.starts_with("CRDS_PATH=") && l.ends_with("# environment")),
+        "{text}"
+    );
+    assert!(!home.path().join("data").exists() && !home.path().join("messages").exists());
+}
