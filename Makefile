@@ -34,7 +34,7 @@ release: ## both of the above and below in one build
 	$(ZIP)
 
 install: ## caldp and crds with all their names, completions and manual pages: PREFIX=<directory>, DESTDIR
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-worker --bin caldp --package crds-core --bin crds
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-worker --bin caldp --package crds-cli --bin crds
 	worker/install.sh install $(RELEASE) $(abspath $(PREFIX))
 
 uninstall: ## what `make install` with the same PREFIX put there

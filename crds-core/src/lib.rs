@@ -57,10 +57,8 @@
 //! which updates them.
 
 pub mod bestrefs;
-mod bounded;
 pub mod cache;
 mod client;
-pub mod command;
 pub mod config;
 pub mod dataset;
 mod expression;
@@ -74,8 +72,8 @@ mod text_map;
 
 pub use client::{
     AssignError, AssignOptions, Assigned, Assignments, BadFiles, Client, ClientError,
-    FetchedReference, FileAssignment, Problem, Progress, ReferenceLocation, ReferenceOrigin,
-    TypeChoice, VERSION_TEXT, Written,
+    DatasetHeader, FetchedReference, FileAssignment, Problem, Progress, ReferenceLocation,
+    ReferenceOrigin, Reuse, Storing, TypeChoice, UnreadableDataset, VERSION_TEXT, Written,
 };
 pub use config::Config;
 pub use observatory::Observatory;

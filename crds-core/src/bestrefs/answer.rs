@@ -49,7 +49,6 @@ impl fmt::Display for ReferenceName {
 
 /// What the rules say about one reference type of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Outcome {
     /// This file.
     File(ReferenceName),

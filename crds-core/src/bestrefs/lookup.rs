@@ -71,7 +71,7 @@ impl<'c> Lookups<'c> {
 
     /// Tells the references of one dataset as they are found, in the order of the rules; types the
     /// rules omit are not told.
-    pub(crate) fn each_reference(
+    pub fn each_reference(
         &mut self,
         header: &(impl Fields + ?Sized),
         path: LookupPath,

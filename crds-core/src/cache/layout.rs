@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use storage::atomic;
 
 use super::name::{FileName, FileNameError};
-use crate::bounded;
 use crate::config::{Config, Locations, Part, SubdirMode};
 use crate::observatory::{Observatory, hst};
+use storage::bounded;
 
 /// The cache that is there if nobody says otherwise: the one at the institute.
 const DEFAULT_CACHE: &str = "/grp/crds/cache";

@@ -14,9 +14,9 @@ use storage::atomic;
 use super::catalogue::{Catalogue, Encoded};
 use super::context::{ContextName, ContextTag};
 use super::layout::Layout;
-use crate::bounded;
 use crate::literal::{self, Literal};
 use crate::observatory::Observatory;
+use storage::bounded;
 
 /// What the server said.
 #[derive(Debug, Clone, Default)]

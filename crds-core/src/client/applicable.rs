@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 
 use super::{Client, ClientError};
 use crate::bestrefs::{LookupPath, Outcome, Types};
-use crate::bounded;
 use crate::header::{Header, condition};
 use crate::observatory::Observatory;
+use storage::bounded;
 
 /// The largest table that is read, in bytes. Real ones have 20 kB.
 const MAX_TABLE: usize = 4 << 20;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::applicable::Applicable;
 use super::assignment::{Assignments, BadFiles, FileAssignment};
-use super::dataset::{Dataset, Unreadable};
+use super::dataset::{DatasetHeader, UnreadableDataset};
 use super::problem::Problem;
 use super::{Client, ClientError, VERSION_TEXT};
 use crate::bestrefs::{BestReferences, LookupPath, Outcome, Types};
@@ -66,14 +66,17 @@ impl Client {
         options: &AssignOptions,
     ) -> Result<Assignments, ClientError> {
         let files: BTreeSet<&PathBuf> = files.iter().collect();
-        let datasets = files.into_iter().map(|path| Dataset::read(path)).collect();
-        self.assign_datasets(datasets, options).await
+        let datasets = files
+            .into_iter()
+            .map(|path| DatasetHeader::read(path))
+            .collect();
+        self.assign_headers(datasets, options).await
     }
 
     /// Like [`Client::assign`], for what has been read already.
-    pub(crate) async fn assign_datasets(
+    pub async fn assign_headers(
         &self,
-        datasets: Vec<Result<Dataset, Box<Unreadable>>>,
+        datasets: Vec<Result<DatasetHeader, Box<UnreadableDataset>>>,
         options: &AssignOptions,
     ) -> Result<Assignments, ClientError> {
         self.refuse_remote()?;
@@ -86,7 +89,7 @@ impl Client {
             let dataset = match dataset {
                 Ok(dataset) => dataset,
                 Err(unreadable) => {
-                    let Unreadable { path, problem } = *unreadable;
+                    let UnreadableDataset { path, problem } = *unreadable;
                     answers.push(FileAssignment::failed(&path, String::new(), problem));
                     continue;
                 }
@@ -118,7 +121,7 @@ impl Client {
 
     fn evaluate(
         &self,
-        dataset: &Dataset,
+        dataset: &DatasetHeader,
         rules: &Context,
         server: &ServerConfig,
         options: &AssignOptions,

@@ -136,11 +136,19 @@ impl Assignments {
     /// rest. Files that could not be evaluated, or are to have withdrawn references, are left as
     /// they are.
     pub fn write(&self) -> Result<Vec<Written>, ClientError> {
-        self.write_only(None)
+        self.write_chosen(None)
     }
 
-    /// Like [`Assignments::write`], for these keywords of these files only.
-    pub(crate) fn write_only(
+    /// Like [`Assignments::write`], for these keywords of these files only; `CRDS_` keywords go
+    /// with any.
+    pub fn write_only(
+        &self,
+        only: &HashMap<&Path, Vec<String>>,
+    ) -> Result<Vec<Written>, ClientError> {
+        self.write_chosen(Some(only))
+    }
+
+    fn write_chosen(
         &self,
         only: Option<&HashMap<&Path, Vec<String>>>,
     ) -> Result<Vec<Written>, ClientError> {

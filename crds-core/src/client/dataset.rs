@@ -11,9 +11,11 @@ use crate::dataset;
 use crate::dataset::fits::NoMatch;
 use crate::header::Header;
 
-/// What is read of one file before any rules are. A header from elsewhere has its id for a path.
+/// What is read of one dataset before any rules are; what [`Client::assign_headers`](crate::Client::assign_headers) takes.
+///
+/// A header from elsewhere has its id for a path.
 #[derive(Debug)]
-pub(crate) struct Dataset {
+pub struct DatasetHeader {
     pub(super) path: PathBuf,
     pub(super) instrument: String,
     pub(super) header: Header,
@@ -21,25 +23,26 @@ pub(crate) struct Dataset {
 
 /// A dataset whose header is of no use.
 #[derive(Debug)]
-pub(crate) struct Unreadable {
+pub struct UnreadableDataset {
     pub(super) path: PathBuf,
     pub(super) problem: Problem,
 }
 
-impl Dataset {
+impl DatasetHeader {
     /// Reads a file.
-    pub(crate) fn read(path: &Path) -> Result<Self, Box<Unreadable>> {
+    pub fn read(path: &Path) -> Result<Self, Box<UnreadableDataset>> {
         match dataset::read(path) {
             Ok(header) => Self::new(path, header),
-            Err(error) => Err(Box::new(Unreadable {
+            Err(error) => Err(Box::new(UnreadableDataset {
                 path: path.to_owned(),
                 problem: error.into(),
             })),
         }
     }
 
-    /// Takes a header that names its instrument as `INSTRUME`.
-    pub(crate) fn new(path: &Path, header: Header) -> Result<Self, Box<Unreadable>> {
+    /// Takes a header that names its instrument as `INSTRUME`, as
+    /// [`set_instrument`](crate::dataset::set_instrument) makes it do.
+    pub fn new(path: &Path, header: Header) -> Result<Self, Box<UnreadableDataset>> {
         let named = header.get("INSTRUME").map(str::to_lowercase);
         match named.filter(|name| !name.is_empty() && name != "undefined") {
             Some(instrument) => Ok(Self {
@@ -47,7 +50,7 @@ impl Dataset {
                 instrument,
                 header,
             }),
-            None => Err(Box::new(Unreadable {
+            None => Err(Box::new(UnreadableDataset {
                 path: path.to_owned(),
                 problem: Problem::NoInstrument(path.to_owned()),
             })),

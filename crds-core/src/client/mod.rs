@@ -34,7 +34,7 @@ mod server_info;
 mod version;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -42,16 +42,17 @@ use tokio::sync::OnceCell;
 
 pub use assign::{AssignOptions, TypeChoice};
 pub use assignment::{Assigned, Assignments, BadFiles, FileAssignment, Written};
-pub(crate) use dataset::{Dataset, Unreadable};
+pub use dataset::{DatasetHeader, UnreadableDataset};
 pub use error::ClientError;
 pub use problem::{AssignError, Problem};
-pub(crate) use references::Reuse;
-pub use references::{FetchedReference, Progress, ReferenceLocation, ReferenceOrigin};
+pub use references::{FetchedReference, Progress, ReferenceLocation, ReferenceOrigin, Reuse};
+pub use rules::Storing;
 pub use version::VERSION_TEXT;
 
 use crate::cache::FileName;
 use crate::cache::context::ContextName;
 use crate::cache::layout::Layout;
+use crate::cache::place::Expected;
 use crate::cache::server_config::ServerConfig;
 use crate::config::{CacheMode, Config, FileUri};
 use crate::observatory::Observatory;
@@ -134,13 +135,8 @@ impl Client {
         &self.layout
     }
 
-    /// What sources of this client share.
-    pub(crate) fn connections(&self) -> &Arc<Connections> {
-        &self.connections
-    }
-
     /// Where a file is in the cache, or would be.
-    pub(crate) fn place(&self, name: &FileName) -> Result<PathBuf, ClientError> {
+    pub fn cache_path(&self, name: &FileName) -> Result<PathBuf, ClientError> {
         Ok(match FileKind::of(name) {
             FileKind::Config => self.layout.config.join(name.as_str()),
             FileKind::Mapping => self.layout.mapping(name.as_str()),
@@ -149,8 +145,8 @@ impl Client {
         })
     }
 
-    /// Asks the server.
-    pub(crate) async fn ask(&self, method: &str, params: Value) -> Result<Value, ClientError> {
+    /// Calls a method of the server, as its JSON-RPC interface has them.
+    pub async fn ask(&self, method: &str, params: Value) -> Result<Value, ClientError> {
         let server = self
             .server
             .as_ref()
@@ -160,8 +156,8 @@ impl Client {
         Ok(server.call(method, params).await?)
     }
 
-    /// Fails if best references are to be computed by the server.
-    pub(crate) fn refuse_remote(&self) -> Result<(), ClientError> {
+    /// Fails if the settings say that best references are computed by the server.
+    pub fn refuse_remote(&self) -> Result<(), ClientError> {
         match self.config.mode {
             CacheMode::Remote => Err(ClientError::Remote),
             CacheMode::Local | CacheMode::Auto | CacheMode::S3 => Ok(()),
@@ -187,6 +183,36 @@ impl Client {
         Some(source::open(&uri, &self.connections))
     }
 
+    fn source_of(&self, name: &FileName, folder: Option<&FileUri>) -> Option<Arc<dyn Source>> {
+        match folder {
+            Some(uri) => Some(source::open(uri, &self.connections)),
+            None => self.source(FileKind::of(name)),
+        }
+    }
+
+    /// Where a file is fetched from: this folder, else where the settings say that files of its
+    /// kind are. Nothing if they do not say.
+    pub fn file_location(&self, name: &FileName, folder: Option<&FileUri>) -> Option<String> {
+        Some(self.source_of(name, folder)?.location(name))
+    }
+
+    /// Fetches one file from its [location](Client::file_location) to `target`, in a folder that
+    /// exists: complete and as expected, or not at all. Gives its size in bytes.
+    pub async fn fetch_file(
+        &self,
+        name: &FileName,
+        folder: Option<&FileUri>,
+        target: &Path,
+        expected: Expected,
+    ) -> Result<u64, SourceError> {
+        let source = self
+            .source_of(name, folder)
+            .ok_or_else(|| SourceError::Serverless {
+                what: format!("fetching {name}"),
+            })?;
+        source.fetch(name, target, expected, &|_| {}).await
+    }
+
     /// The name of the rules that a context's name stands for: this one, else `CRDS_CONTEXT`, else
     /// the one in use.
     pub async fn context_name(
@@ -199,10 +225,7 @@ impl Client {
     }
 
     /// Like [`Client::context_name`], perhaps with the folder that was asked for.
-    pub(crate) async fn context_file(
-        &self,
-        asked: Option<&ContextName>,
-    ) -> Result<String, ClientError> {
+    pub async fn context_file(&self, asked: Option<&ContextName>) -> Result<String, ClientError> {
         let name = asked.or(self.config.context.as_ref());
         let other = name.and_then(ContextName::observatory);
         if let (Some(name), Some(found)) = (name, other.filter(|o| *o != self.observatory())) {

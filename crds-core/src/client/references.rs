@@ -86,7 +86,8 @@ impl Progress for () {}
 
 /// Whether a file that the cache has will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reuse {
+pub enum Reuse {
+    /// It will.
     Cached,
     /// It is fetched again, and replaced when that is done.
     Nothing,
@@ -166,7 +167,7 @@ impl Client {
     }
 
     /// Like [`Client::fetch_references`], with a say in what need not be fetched.
-    pub(crate) async fn fetch_unless<'n>(
+    pub async fn fetch_unless<'n>(
         &self,
         reuse: Reuse,
         names: impl IntoIterator<Item = &'n str>,

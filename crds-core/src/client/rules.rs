@@ -9,7 +9,6 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Client, ClientError, FileKind, Reuse, file_name};
-use crate::bounded;
 use crate::cache::place::Placement;
 use crate::config::CacheMode;
 use crate::literal;
@@ -18,9 +17,19 @@ use crate::rules::{
     MappingSource, Scope, mappings_named_in,
 };
 use crate::source::Source;
+use storage::bounded;
 
 /// How many rule files are fetched at once.
 const RULES_AT_ONCE: usize = 16;
+
+/// Whether rule files that were fetched are put into the cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storing {
+    /// They are used and forgotten.
+    Nothing,
+    /// They are, unless the cache may not be written to.
+    Missing,
+}
 
 /// Whether what was fetched goes into the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,12 +102,12 @@ impl Client {
         Ok(context)
     }
 
-    /// The rules in `file`, all of them, from rule files; those the cache lacks are put into it
-    /// (not if `dry`).
-    pub(crate) async fn stored_rules(
+    /// The rules in `file`, all of them, from rule files; those the cache lacks are put into it if
+    /// asked to.
+    pub async fn stored_rules(
         &self,
         file: &str,
-        dry: bool,
+        storing: Storing,
     ) -> Result<Arc<Context>, ClientError> {
         let name: MappingName = file.parse()?;
         let in_cache = MappingDirectory::new(&self.layout.mappings);
@@ -109,7 +118,7 @@ impl Client {
         }
         let source = self.mapping_source(&name)?;
         self.server_config().await?;
-        let keep = if dry || self.config.readonly_cache {
+        let keep = if storing == Storing::Nothing || self.config.readonly_cache {
             Keep::No
         } else {
             Keep::Yes
@@ -122,7 +131,7 @@ impl Client {
     }
 
     /// Puts rule files into the cache, these alone: those it lacks, or all.
-    pub(crate) async fn store_mappings<'n>(
+    pub async fn store_mappings<'n>(
         &self,
         reuse: Reuse,
         names: impl IntoIterator<Item = &'n str>,

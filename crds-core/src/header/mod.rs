@@ -53,7 +53,7 @@ impl Header {
 }
 
 /// Keyword and value pairs in order, wherever they are kept.
-pub(crate) trait Fields {
+pub trait Fields {
     /// All pairs, in order.
     fn pairs(&self) -> impl DoubleEndedIterator<Item = (&str, &str)>;
 }
@@ -65,7 +65,7 @@ impl Fields for Header {
 }
 
 /// A pair as it stands in a text that is kept elsewhere, or as it had to be written anew.
-pub(crate) type Field<'t> = (Cow<'t, str>, Cow<'t, str>);
+pub type Field<'t> = (Cow<'t, str>, Cow<'t, str>);
 
 impl Fields for [Field<'_>] {
     fn pairs(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {

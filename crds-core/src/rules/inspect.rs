@@ -8,6 +8,7 @@ use super::mapping::{Body, Target, special};
 use super::{Context, LoadError, MappingName};
 use crate::bestrefs::ReferenceType;
 use crate::literal::Literal;
+use crate::selector::or_list;
 use crate::selector::tree::{Choice, Selector};
 
 /// One way through a table to a file: the raw cells, as the rule file has them.
@@ -19,6 +20,15 @@ pub struct RuleRow<'c> {
     pub reference_type: &'c str,
     /// Header keys and what their cells say, in table order; a date is split into its keys.
     pub parameters: Vec<(&'c str, String)>,
+}
+
+impl RuleRow<'_> {
+    /// Whether the row lists the value, given in upper case, or does not ask for the key (any case).
+    pub fn admits(&self, key: &str, value: &str) -> bool {
+        self.parameters.iter().all(|(own, cell)| {
+            !own.eq_ignore_ascii_case(key) || or_list(&cell.to_uppercase()).contains(&value)
+        })
+    }
 }
 
 impl Context {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::MappingName;
-use crate::bounded;
+use storage::bounded;
 
 /// Gives the bytes of rule files by name.
 ///

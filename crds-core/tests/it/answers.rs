@@ -47,7 +47,7 @@ pub(crate) fn class(outcome: &Outcome) -> String {
         Outcome::NotApplicable => "n/a".into(),
         Outcome::NoMatch => "no match".into(),
         Outcome::Ambiguous(_) => "ambiguous".into(),
-        _ => "error".into(),
+        Outcome::Error(_) => "error".into(),
     }
 }
 

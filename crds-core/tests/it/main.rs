@@ -1,16 +1,8 @@
-//! The library and the built `crds`, against the bundled cache, the real rules, servers and hostile files.
+//! The library, against the bundled cache, the real rules and servers.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod answers;
-mod bestrefs;
-mod commands;
-mod concurrency;
-mod environment;
 mod fixtures;
 mod headers;
-mod hostile;
-mod jwst;
 mod oracle;
-mod program;
 mod sources;
-mod storage;

@@ -5,6 +5,7 @@
 
 pub mod atomic;
 pub mod blocking;
+pub mod bounded;
 pub mod checksum;
 pub mod hint;
 pub mod lock;

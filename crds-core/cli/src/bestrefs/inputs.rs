@@ -1,0 +1,223 @@
+//! Where the headers of `crds bestrefs` come from: files, JSON, or the server's catalogue.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::Args;
+use crate::failure::Failure;
+use crds_core::dataset::set_instrument;
+use crds_core::header::{Header, float_text};
+use crds_core::{Client, DatasetHeader, UnreadableDataset};
+
+/// How many headers a server is asked for at once, unless it says otherwise.
+const HEADERS_AT_ONCE: usize = 500;
+
+/// The longest file of headers that is read, in bytes. All of them are kept in memory.
+const MAX_FILE: u64 = 1 << 30;
+
+/// What is to be evaluated.
+#[derive(Debug)]
+pub(super) enum Inputs {
+    /// Files, read when they are evaluated.
+    Files(Vec<PathBuf>),
+    /// Headers by id, in the order of the ids.
+    Headers(BTreeMap<String, Header>),
+}
+
+impl Inputs {
+    pub(super) fn datasets(&self) -> Vec<Result<DatasetHeader, Box<UnreadableDataset>>> {
+        match self {
+            Self::Files(files) => files.iter().map(|path| DatasetHeader::read(path)).collect(),
+            Self::Headers(headers) => headers
+                .iter()
+                .map(|(id, header)| DatasetHeader::new(id.as_ref(), header.clone()))
+                .collect(),
+        }
+    }
+
+    /// Writes the headers, one `{"id": {header}}` on each line.
+    pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
+        let failed = |error: std::io::Error| Failure::fatal(format!("{}: {error}", path.display()));
+        let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
+        let mut save = |id: &str, header: &Header| {
+            let fields = header
+                .iter()
+                .map(|(key, value)| (key.to_owned(), value.into()));
+            let line = json!({id: fields.collect::<Map<String, Value>>()});
+            writeln!(file, "{line}").map_err(failed)
+        };
+        match self {
+            Self::Headers(headers) => {
+                for (id, header) in headers {
+                    save(id, header)?;
+                }
+            }
+            Self::Files(files) => {
+                for path in files {
+                    if let Ok(header) = crds_core::dataset::read(path) {
+                        save(&path.display().to_string(), &header)?;
+                    }
+                }
+            }
+        }
+        file.flush().map_err(failed)
+    }
+}
+
+/// Finds the headers that the options name.
+pub(super) async fn gather(
+    args: &Args,
+    files: Vec<String>,
+    client: &Client,
+) -> Result<Inputs, Failure> {
+    let wanted = |id: &str| {
+        let named = |names: &[String]| names.iter().any(|name| same_id(name, id));
+        (args.only_ids.is_empty() || named(&args.only_ids)) && !named(&args.drop_ids)
+    };
+    if !files.is_empty() {
+        let mut files: Vec<PathBuf> = files
+            .iter()
+            .filter(|file| wanted(file))
+            .map(PathBuf::from)
+            .collect();
+        files.sort();
+        files.dedup();
+        return Ok(Inputs::Files(files));
+    }
+    let mut headers = if !args.load_pickles.is_empty() {
+        load(&args.load_pickles)?
+    } else if !args.datasets.is_empty() || !args.instruments.is_empty() {
+        from_server(args, client).await?
+    } else {
+        return Err(Failure {
+            code: 1,
+            text: "nothing says what to choose references for\n  hint: give --files, --headers, --load-pickles, --datasets or --instruments".to_owned(),
+        });
+    };
+    headers.retain(|id, _| wanted(id));
+    Ok(Inputs::Headers(headers))
+}
+
+/// `J8BT06NYQ` is also `J8BT06NYQ:J8BT06NYQ`.
+fn same_id(name: &str, id: &str) -> bool {
+    let parts = |text: &str| {
+        let text = text.to_uppercase();
+        let (first, second) = text.split_once(':').unwrap_or((&text, &text));
+        (first.to_owned(), second.to_owned())
+    };
+    parts(name) == parts(id)
+}
+
+fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
+    let mut headers = BTreeMap::new();
+    for path in paths {
+        let failed = |reason: String| Failure::fatal(format!("{}: {reason}", path.display()));
+        if path
+            .extension()
+            .is_some_and(|e| e == "pkl" || e == "pickle")
+        {
+            return Err(failed(
+                "headers are read from JSON only, not from pickles\n  hint: the Python client's --save-pickle x.json writes it".into(),
+            ));
+        }
+        let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
+        let size = file.metadata().map_or(0, |metadata| metadata.len());
+        if size > MAX_FILE {
+            return Err(failed(format!(
+                "it has {size} bytes, more than the {MAX_FILE} that are read\n  hint: --headers reads one line after another, however many there are"
+            )));
+        }
+        let text = std::io::BufReader::new(file.take(MAX_FILE));
+        let values = serde_json::Deserializer::from_reader(text).into_iter::<Map<String, Value>>();
+        for value in values {
+            for (id, fields) in value.map_err(|error| failed(error.to_string()))? {
+                let Value::Object(fields) = fields else {
+                    return Err(failed(format!("{id}: its header is not an object")));
+                };
+                let header = header(&fields).map_err(|reason| failed(format!("{id}: {reason}")))?;
+                // A later file corrects fields of an earlier one.
+                let known: &mut Header = headers.entry(id).or_default();
+                for (key, value) in header.iter() {
+                    known.set(key, value);
+                }
+            }
+        }
+    }
+    Ok(headers)
+}
+
+fn header(fields: &Map<String, Value>) -> Result<Header, String> {
+    let mut header = Header::new();
+    for (key, value) in fields {
+        let text = match value {
+            Value::Null => "None".to_owned(),
+            Value::Bool(true) => "True".to_owned(),
+            Value::Bool(false) => "False".to_owned(),
+            Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+                Some(float) => float_text(float),
+                None => number.to_string(),
+            },
+            Value::String(text) => text.clone(),
+            // Earlier answers, which some of these files carry along.
+            Value::Object(_) => continue,
+            Value::Array(_) => return Err(format!("{key} is a list, not a header value")),
+        };
+        header.push(key.to_uppercase(), text);
+    }
+    set_instrument(&mut header);
+    Ok(header)
+}
+
+async fn from_server(args: &Args, client: &Client) -> Result<BTreeMap<String, Header>, Failure> {
+    let context = client.context_name(args.new_context.as_ref()).await?;
+    let mut ids: Vec<String> = args.datasets.iter().map(|id| id.to_uppercase()).collect();
+    for instrument in &args.instruments {
+        let answer = client
+            .ask(
+                "get_dataset_ids",
+                json!([context.as_str(), instrument, null]),
+            )
+            .await?;
+        let listed = answer.as_array().into_iter().flatten();
+        ids.extend(listed.filter_map(Value::as_str).map(str::to_owned));
+    }
+    tracing::info!(
+        "Computing bestrefs for {} datasets of the server's catalogue",
+        ids.len()
+    );
+    let mut headers = BTreeMap::new();
+    for ids in ids.chunks(HEADERS_AT_ONCE) {
+        let answer = client
+            .ask(
+                "get_dataset_headers_by_id",
+                json!([context.as_str(), ids, null]),
+            )
+            .await?;
+        for (id, fields) in answer.as_object().into_iter().flatten() {
+            match fields {
+                Value::Object(fields) => match header(fields) {
+                    Ok(header) => {
+                        headers.insert(id.clone(), header);
+                    }
+                    Err(reason) => tracing::error!("{id}: {reason}"),
+                },
+                other => tracing::error!("{id}: the server has no header: {other}"),
+            }
+        }
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_compared_as_people_write_them() {
+        assert!(same_id("j8bt06nyq", "J8BT06NYQ:J8BT06NYQ"));
+        assert!(!same_id("j8bt06010:j8bt06nyq", "J8BT06NYQ:J8BT06NYQ"));
+    }
+}

@@ -1,0 +1,381 @@
+//! `crds bestrefs`: the best references of files, of headers, or of what the server has in its
+//! catalogue; compared, printed, fetched, written.
+
+mod bulk;
+mod compare;
+mod inputs;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+use crate::progress::Downloads;
+use crate::{json, log, options};
+use compare::{Old, Update};
+use crds_core::Config;
+use crds_core::cache::context::ContextName;
+use crds_core::dataset::fits::NoMatch;
+use crds_core::{AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice};
+
+/// Chooses the best references of datasets; updates their headers if asked to
+///
+/// Exit status: 0 without errors, 1 with some, 2 for wrong arguments, 255 if nothing could be done.
+#[derive(Debug, clap::Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub(crate) struct Args {
+    /// Files to choose references for; @LIST reads names from a file
+    #[arg(short, long, num_args = 1.., value_name = "FILE", group = "source")]
+    files: Vec<String>,
+    /// One JSON object per line: {"id":..., "header":{...}}, with "context" and "path" ("std" or
+    /// "raw") if they differ; - is stdin. One line of answers for each, in order, on stdout
+    #[arg(long, value_name = "FILE", group = "source")]
+    headers: Option<String>,
+    /// Files of headers, one JSON object {"id": {header}} per line or for all
+    #[arg(short = 'p', long, num_args = 1.., value_name = "FILE", group = "source")]
+    load_pickles: Vec<PathBuf>,
+    /// Ids of datasets in the server's catalogue
+    #[arg(short, long, num_args = 1.., value_name = "ID", group = "source")]
+    datasets: Vec<String>,
+    /// All datasets of these instruments in the server's catalogue
+    #[arg(short, long, num_args = 1.., value_name = "INSTRUMENT", group = "source")]
+    instruments: Vec<String>,
+    /// Write the headers that were used to this file, as JSON
+    #[arg(short = 'a', long, value_name = "FILE")]
+    save_pickle: Option<PathBuf>,
+    /// The rules to use [default: `CRDS_CONTEXT`, else those in use]
+    #[arg(short, long, visible_alias = "context", value_name = "CONTEXT")]
+    new_context: Option<ContextName>,
+    /// Compare with what these rules say
+    #[arg(
+        short,
+        long,
+        value_name = "CONTEXT",
+        conflicts_with = "compare_source_bestrefs"
+    )]
+    old_context: Option<ContextName>,
+    /// Compare with what the headers say
+    #[arg(short, long)]
+    compare_source_bestrefs: bool,
+    /// Only these types of references [default: those that calibrating the dataset takes]
+    #[arg(short, long, num_args = 1.., value_name = "TYPE")]
+    types: Vec<String>,
+    /// All but these types of references
+    #[arg(short = 'k', long, num_args = 1.., value_name = "TYPE")]
+    skip_types: Vec<String>,
+    /// All types of the instrument, also those that a JWST exposure does not take; beats --types
+    #[arg(long)]
+    all_types: bool,
+    /// Only these ids
+    #[arg(long, num_args = 0.., value_name = "ID")]
+    only_ids: Vec<String>,
+    /// All but these ids
+    #[arg(long, num_args = 0.., value_name = "ID")]
+    drop_ids: Vec<String>,
+    /// Write the answers into the headers of the files
+    #[arg(short, long)]
+    update_bestrefs: bool,
+    /// Fetch the references into the cache: 1 yes, 0 no
+    #[arg(short, long, value_name = "0|1", num_args = 0..=1, default_value = "0", default_missing_value = "1", value_parser = clap::value_parser!(u8).range(0..=1))]
+    sync_references: u8,
+    /// Accepted: rules are fetched as far as they are needed
+    #[arg(short = 'm', long, value_name = "0|1", num_args = 0..=1, default_missing_value = "1")]
+    sync_mappings: Option<u8>,
+    /// Refused: references are chosen here, with the same rules
+    #[arg(short, long)]
+    remote_bestrefs: bool,
+    /// Print a line for each new reference: id instrument type old new
+    #[arg(long)]
+    print_new_references: bool,
+    /// Print the products that would get new references
+    #[arg(long)]
+    print_affected: bool,
+    /// Print the ids, instruments and types that would get new references
+    #[arg(long)]
+    print_affected_details: bool,
+    /// Log how many references changed, by instrument and type
+    #[arg(long)]
+    print_update_counts: bool,
+    /// Differences from the headers are errors
+    #[arg(long)]
+    differences_are_errors: bool,
+    /// Finding no match is an error, not `N/A`
+    #[arg(long)]
+    undefined_differences_matter: bool,
+    /// A difference from or to N/A counts, too
+    #[arg(long)]
+    na_differences_matter: bool,
+    /// Only warn of rules that CRDS has withdrawn
+    #[arg(long)]
+    allow_bad_rules: bool,
+    /// Only warn of references that CRDS has withdrawn
+    #[arg(long)]
+    allow_bad_references: bool,
+}
+
+pub(crate) async fn run(
+    args: &Args,
+    mut config: Config,
+    reuse: Reuse,
+    as_json: bool,
+) -> Result<u8, Failure> {
+    for (given, name, value, option) in [
+        (
+            args.allow_bad_rules,
+            "CRDS_ALLOW_BAD_RULES",
+            "1",
+            "--allow-bad-rules",
+        ),
+        (
+            args.allow_bad_references,
+            "CRDS_ALLOW_BAD_REFERENCES",
+            "1",
+            "--allow-bad-references",
+        ),
+        (
+            args.remote_bestrefs,
+            "CRDS_MODE",
+            "remote",
+            "--remote-bestrefs",
+        ),
+    ] {
+        if given {
+            config.set(name, value, option)?;
+        }
+    }
+    if args.sync_references == 1 && config.readonly_cache {
+        return Err(Failure::fatal(
+            "references cannot be fetched into a read-only cache\n  hint: leave out --sync-references or CRDS_READONLY_CACHE",
+        ));
+    }
+    let files = options::expanded(&args.files)?;
+    let names = files.iter().map(String::as_str);
+    let client = options::client(config, args.new_context.as_ref(), names);
+    if let Some(file) = &args.headers {
+        return bulk::run(args, &client, file).await;
+    }
+    let inputs = inputs::gather(args, files, &client).await?;
+    let new = client
+        .assign_headers(inputs.datasets(), &args.options(args.new_context.as_ref()))
+        .await?;
+    let old = match &args.old_context {
+        Some(context) => {
+            let options = args.options(Some(context));
+            Some(client.assign_headers(inputs.datasets(), &options).await?)
+        }
+        None => None,
+    };
+    let compared = args.compared(old.as_ref());
+    let updates = report_each(args, &new, &compared);
+    if let Some(path) = &args.save_pickle {
+        inputs.save(path)?;
+    }
+    print(args, &updates)?;
+    let fetched = finish(args, &client, reuse, &new, &updates).await?;
+    if as_json {
+        json::print(&json::assignments(&new, &fetched))?;
+    }
+    log::counts();
+    Ok(u8::from(log::errors() > 0))
+}
+
+impl Args {
+    fn options(&self, context: Option<&ContextName>) -> AssignOptions {
+        let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect();
+        AssignOptions {
+            context: context.cloned(),
+            types: if self.all_types {
+                TypeChoice::All
+            } else if self.types.is_empty() {
+                TypeChoice::Applicable
+            } else {
+                TypeChoice::Only(lower(&self.types))
+            },
+            skip: lower(&self.skip_types),
+            no_match: if self.undefined_differences_matter {
+                NoMatch::Failure
+            } else {
+                NoMatch::NotApplicable
+            },
+            bad_files: BadFiles::Report,
+        }
+    }
+
+    fn compares(&self) -> bool {
+        self.old_context.is_some()
+            || self.compare_source_bestrefs
+            || self.print_affected
+            || self.print_affected_details
+    }
+
+    fn compared<'a>(&self, old: Option<&'a Assignments>) -> Old<'a> {
+        match old {
+            Some(old) => Old::Rules(old.files.iter().map(|file| (&*file.path, file)).collect()),
+            None if self.compares() => Old::Headers,
+            None => Old::Nothing,
+        }
+    }
+}
+
+/// The updates of each dataset that has some, in order.
+type Updates<'a> = BTreeMap<&'a std::path::Path, Vec<Update>>;
+
+/// Says what was found for each dataset, and collects what is to change.
+fn report_each<'a>(args: &Args, new: &'a Assignments, old: &Old<'a>) -> Updates<'a> {
+    if matches!(old, Old::Nothing) {
+        tracing::info!("No comparison context or source comparison requested.");
+    }
+    if !args.files.is_empty() && !args.update_bestrefs {
+        tracing::info!(
+            "No file header updates requested;  dry run.  Use --update-bestrefs to update FITS headers."
+        );
+    }
+    let mut updates = Updates::new();
+    for file in &new.files {
+        if args.files.is_empty() {
+            tracing::debug!("===> Processing {}", file.path.display());
+        } else {
+            tracing::info!("===> Processing {}", file.path.display());
+        }
+        for error in &file.errors {
+            tracing::error!("{error}");
+        }
+        for warning in &file.warnings {
+            tracing::warn!("{warning}");
+        }
+        let found = compare::updates(file, old);
+        if args.differences_are_errors {
+            for update in found
+                .iter()
+                .filter(|u| u.matters(args.na_differences_matter))
+            {
+                tracing::error!(
+                    "{}: {} {}: comparison difference: {} --> {}",
+                    file.path.display(),
+                    update.instrument,
+                    update.reference_type,
+                    update.old_text(),
+                    update.new
+                );
+            }
+        } else if !matches!(old, Old::Nothing)
+            && (args.print_new_references || !args.files.is_empty())
+        {
+            for update in &found {
+                tracing::info!(
+                    "{}: {} {}: new best reference: {} --> {}",
+                    file.path.display(),
+                    update.instrument,
+                    update.reference_type,
+                    update.old_text(),
+                    update.new
+                );
+            }
+        }
+        if !found.is_empty() {
+            updates.insert(&file.path, found);
+        }
+    }
+    updates
+}
+
+/// The results that scripts read.
+fn print(args: &Args, updates: &Updates<'_>) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    if args.print_new_references {
+        for (path, updates) in updates {
+            for update in updates {
+                writeln!(
+                    out,
+                    "{} {} {} {} {}",
+                    path.display().to_string().to_lowercase(),
+                    update.instrument,
+                    update.reference_type,
+                    update.old_text(),
+                    update.new
+                )?;
+            }
+        }
+    }
+    if args.print_update_counts {
+        let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+        for update in updates.values().flatten() {
+            let of_instrument = counts.entry(&update.instrument).or_default();
+            *of_instrument
+                .entry(update.reference_type.as_str())
+                .or_default() += 1;
+        }
+        tracing::info!("Updated exposure counts:\n {}", serde_json::json!(counts));
+    }
+    if args.print_affected {
+        let products: std::collections::BTreeSet<String> = updates
+            .keys()
+            .map(|id| {
+                let id = id.display().to_string().to_lowercase();
+                id.split(':').next().unwrap_or_default().to_owned()
+            })
+            .collect();
+        tracing::info!("Affected products = {}", products.len());
+        for product in products {
+            writeln!(out, "{product}")?;
+        }
+    }
+    if args.print_affected_details {
+        for (id, updates) in updates {
+            let types: Vec<&str> = updates.iter().map(|u| u.reference_type.as_str()).collect();
+            let instrument = updates.first().map_or("", |update| &update.instrument);
+            let id = id.display().to_string().to_lowercase();
+            writeln!(out, "{id} {instrument} {}", types.join(" "))?;
+        }
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// Fetches what is new and writes headers, as asked.
+async fn finish(
+    args: &Args,
+    client: &Client,
+    reuse: Reuse,
+    new: &Assignments,
+    updates: &Updates<'_>,
+) -> Result<Vec<crds_core::FetchedReference>, Failure> {
+    let mut fetched = Vec::new();
+    if args.sync_references == 1 {
+        let names = updates
+            .values()
+            .flatten()
+            .filter(|update| update.new != compare::NOT_APPLICABLE);
+        let names: Vec<&str> = names.map(|update| update.new.as_str()).collect();
+        match client.fetch_unless(reuse, names, &Downloads::new()).await {
+            Ok(references) => fetched = references,
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+    if args.update_bestrefs {
+        if args.files.is_empty() {
+            tracing::warn!("--update-bestrefs writes into files, and none were given with --files");
+            return Ok(fetched);
+        }
+        let only = args.compares().then(|| {
+            let types = |updates: &Vec<Update>| updates.iter().map(Update::keyword).collect();
+            updates
+                .iter()
+                .map(|(path, updates)| (*path, types(updates)))
+                .collect()
+        });
+        let written = match &only {
+            Some(only) => new.write_only(only)?,
+            None => new.write()?,
+        };
+        for written in written {
+            if let Some(Err(error)) = written.outcome {
+                tracing::error!("{error}");
+            }
+        }
+    }
+    Ok(fetched)
+}

@@ -1,0 +1,134 @@
+//! The options that all commands share, and what they make of the environment's settings.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::failure::Failure;
+use crds_core::Observatory;
+use crds_core::cache::context::ContextName;
+use crds_core::config::{Config, ConfigError};
+use crds_core::{Client, Reuse};
+use storage::bounded;
+
+/// The longest list of names that is read, in bytes: half a million paths.
+const MAX_LIST: usize = 64 << 20;
+
+/// Options of every command. They beat the environment.
+#[derive(Debug, Clone, Default, Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub(crate) struct Shared {
+    /// Say more: the same as --verbosity 50
+    #[arg(short, long, global = true, help_heading = "Common options")]
+    verbose: bool,
+    /// How much is logged, 0 to 100 [env: `CRDS_VERBOSITY`]
+    #[arg(long, value_name = "N", global = true, help_heading = "Common options")]
+    verbosity: Option<u32>,
+    /// Put the time before log lines [env: `CRDS_LOG_TIME`]
+    #[arg(long, global = true, help_heading = "Common options")]
+    log_time: bool,
+    /// Never write to the cache [env: `CRDS_READONLY_CACHE`]
+    #[arg(short = 'R', long, global = true, help_heading = "Common options")]
+    readonly_cache: bool,
+    /// Fetch files even if they are there
+    #[arg(short = 'I', long, global = true, help_heading = "Common options")]
+    ignore_cache: bool,
+    /// Hubble's references [env: `CRDS_OBSERVATORY=hst`]
+    #[arg(short = 'H', long, global = true, conflicts_with_all = ["jwst", "roman"], help_heading = "Common options")]
+    hst: bool,
+    /// Webb's references
+    #[arg(
+        short = 'J',
+        long,
+        global = true,
+        conflicts_with = "roman",
+        help_heading = "Common options"
+    )]
+    jwst: bool,
+    /// Roman's references
+    #[arg(long, global = true, help_heading = "Common options")]
+    roman: bool,
+    /// Say at the end how long it took
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub(crate) stats: bool,
+    /// Print results as JSON
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub(crate) json: bool,
+}
+
+impl Shared {
+    /// Whether files that are in the cache will do.
+    pub(crate) fn reuse(&self) -> Reuse {
+        if self.ignore_cache {
+            Reuse::Nothing
+        } else {
+            Reuse::Cached
+        }
+    }
+
+    /// The settings of the environment, and of these options.
+    pub(crate) fn config(&self) -> Result<Config, ConfigError> {
+        let mut config = Config::from_env()?;
+        if self.verbose {
+            config.set("CRDS_VERBOSITY", "50", "--verbose")?;
+        }
+        if let Some(verbosity) = self.verbosity {
+            config.set("CRDS_VERBOSITY", &verbosity.to_string(), "--verbosity")?;
+        }
+        if self.log_time {
+            config.set("CRDS_LOG_TIME", "1", "--log-time")?;
+        }
+        if self.readonly_cache {
+            config.set("CRDS_READONLY_CACHE", "1", "--readonly-cache")?;
+        }
+        for (given, observatory, option) in [
+            (self.hst, Observatory::Hst, "--hst"),
+            (self.jwst, Observatory::Jwst, "--jwst"),
+            (self.roman, Observatory::Roman, "--roman"),
+        ] {
+            if given {
+                config.set("CRDS_OBSERVATORY", observatory.name(), option)?;
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// A client for the observatory that the settings, a context or the names of files tell.
+pub(crate) fn client<'n>(
+    config: Config,
+    context: Option<&ContextName>,
+    names: impl IntoIterator<Item = &'n str>,
+) -> Client {
+    let plain = names
+        .into_iter()
+        .map(|name| name.rsplit('/').next().unwrap_or(name));
+    let known = config.observatory_for(plain);
+    let observatory = context.and_then(ContextName::observatory).or(known);
+    // Raw HST files do not say; pipelines always set one of the variables.
+    let observatory = observatory.unwrap_or_else(|| {
+        tracing::debug!("nothing says which observatory this is for; taken to be hst");
+        Observatory::Hst
+    });
+    Client::new(config, observatory)
+}
+
+/// Replaces each `@list` by the lines of the file `list`.
+pub(crate) fn expanded(names: &[String]) -> Result<Vec<String>, Failure> {
+    let mut all = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(list) = name.strip_prefix('@') else {
+            all.push(name.clone());
+            continue;
+        };
+        let text = bounded::read_text(Path::new(list), MAX_LIST)
+            .map_err(|error| Failure::fatal(format!("the list {list} cannot be read: {error}")))?;
+        let lines = text.lines().map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+        all.extend(lines.map(str::to_owned));
+    }
+    Ok(all)
+}

@@ -1,0 +1,12 @@
+//! The built `crds` program as its users see it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod bestrefs;
+mod commands;
+mod concurrency;
+mod environment;
+mod hostile;
+mod jwst;
+mod program;
+mod sync;
