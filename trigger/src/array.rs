@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 
-use caldp_core::array::{DatasetList, Share};
+use caldp_core::array::DatasetList;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
+use caldp_core::job_command::{JobCommand, JobInput};
 use serde::{Deserialize, Serialize};
 use storage::s3::Precondition;
 use storage::uri::S3Uri;
@@ -200,7 +201,7 @@ impl<B: Batch> Desk<B> {
             if let Some(fate) = settled(&held.record, origin) {
                 return Ok(fate);
             }
-            match self.note_job(place, held, &child_id(id, index)?).await {
+            match self.note_job(place, held, &child_id(id, index)).await {
                 Ok((held, _)) => Ok(settled(&held.record, origin).unwrap_or(Fate::LeftAlone)),
                 Err(TriggerError::Cleaned { .. }) => Ok(Fate::LeftAlone),
                 Err(error) => Err(error),
@@ -216,11 +217,10 @@ impl<B: Batch> Desk<B> {
     ) -> Result<NewJob, TriggerError> {
         let pinned = submission.pinned;
         let list = self.list_uri(submission, array)?;
-        let command = vec![
-            "caldp-process-aws".to_owned(),
-            submission.place.root.to_string(),
-            Share::Line(list.clone()).to_string(),
-        ];
+        let command = JobCommand::ProcessAws {
+            output: submission.place.root.clone(),
+            input: JobInput::List(list.clone()),
+        };
         let rules = self.rules(&submission.place, &submission.call);
         let resources = Resources {
             rung: array.rung,
@@ -246,7 +246,7 @@ impl<B: Batch> Desk<B> {
                 },
             )
         })?;
-        let mut job = self.job(&record, attempt, command);
+        let mut job = self.job(&record, attempt, &command);
         job.array_size = Some(array.datasets.len());
         Ok(job)
     }
@@ -292,13 +292,8 @@ fn open<'a>(record: &'a Record, origin: &str) -> Option<&'a crate::record::Attem
         .filter(|a| a.origin == origin && a.reason == Reason::Batch && a.job_id.is_none())
 }
 
-fn child_id(parent: &JobId, index: usize) -> Result<JobId, TriggerError> {
-    format!("{parent}:{index}")
-        .parse()
-        .map_err(|e| TriggerError::Document {
-            place: parent.to_string(),
-            reason: format!("{e}"),
-        })
+fn child_id(parent: &JobId, index: usize) -> JobId {
+    parent.child(u16::try_from(index).unwrap_or(u16::MAX))
 }
 
 /// The name of the job each dataset goes into: of its array, or its own where it is alone.

@@ -7,6 +7,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use caldp_core::batch::JobId;
 use caldp_core::layout::BatchState;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -78,15 +79,15 @@ impl<B: Batch> Desk<B> {
             .filter_map(Value::as_str)
             .map(str::to_owned)
             .collect();
-        let mut sizes: Vec<(&str, Rung, usize)> = vec![];
-        let mut places: HashMap<&str, usize> = HashMap::new();
+        let mut sizes: Vec<(JobId, Rung, usize)> = vec![];
+        let mut places: HashMap<JobId, usize> = HashMap::new();
         for (dataset, fate) in pinned.datasets.iter().zip(fates) {
             if seen.insert(dataset.to_string()) {
                 datasets.push(json!(dataset));
             }
             if let Fate::Job(rung, id) = fate {
-                let id = id.split(':').next().unwrap_or(id);
-                let place = *places.entry(id).or_insert_with(|| {
+                let id = id.parent();
+                let place = *places.entry(id.clone()).or_insert_with(|| {
                     sizes.push((id, *rung, 0));
                     sizes.len() - 1
                 });
@@ -96,7 +97,8 @@ impl<B: Batch> Desk<B> {
             }
         }
         for (id, rung, size) in &sizes {
-            let known = |job: &Value| job.get("job_id").and_then(Value::as_str) == Some(id);
+            let known =
+                |job: &Value| job.get("job_id").and_then(Value::as_str) == Some(id.as_str());
             if !jobs.iter().any(known) {
                 jobs.push(json!({"job_id": id, "rung": rung, "datasets": size}));
             }

@@ -7,6 +7,7 @@
 
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
+use caldp_core::job_command::{CONTEXT_VARIABLE, JobCommand, JobInput, LAYOUT_VARIABLE};
 use caldp_core::layout::Layout;
 use caldp_core::state::State;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,6 @@ use storage::s3::{Precondition, Version};
 use crate::config::Config;
 use crate::desk::{CANCELLED, CONDITIONAL_TRIES, Call, Desk, busy, contended};
 use crate::error::TriggerError;
-use crate::job::LAYOUT_VARIABLE;
 use crate::jobs::{Batch, Doubt, NewJob};
 use crate::ladder::Rung;
 use crate::messages::submitted_body;
@@ -223,17 +223,23 @@ impl<B: Batch> Desk<B> {
     /// The single job of an attempt.
     pub(crate) fn single(&self, place: &Place, record: &Record, attempt: &Attempt) -> NewJob {
         let settings = &record.settings;
-        let words = |words: &[&str]| words.iter().map(|&w| w.to_owned()).collect();
-        let (root, dataset) = (place.root.to_string(), record.dataset.name());
-        let command = match &settings.inputs {
-            Some(inputs) => words(&["caldp-process", dataset, inputs, &root, "caldp-config-aws"]),
-            None => words(&["caldp-process-aws", &root, dataset]),
+        let (output, dataset) = (place.root.clone(), record.dataset.clone());
+        let command = match settings.inputs.clone() {
+            Some(inputs) => JobCommand::Process {
+                dataset,
+                inputs,
+                output,
+            },
+            None => JobCommand::ProcessAws {
+                output,
+                input: JobInput::Dataset(dataset),
+            },
         };
-        self.job(record, attempt, command)
+        self.job(record, attempt, &command)
     }
 
     /// A job of an attempt that runs a command.
-    pub(crate) fn job(&self, record: &Record, attempt: &Attempt, command: Vec<String>) -> NewJob {
+    pub(crate) fn job(&self, record: &Record, attempt: &Attempt, command: &JobCommand) -> NewJob {
         let settings = &record.settings;
         let site = self.config.ladder.site(attempt.rung);
         let mut environment = vec![];
@@ -244,7 +250,7 @@ impl<B: Batch> Desk<B> {
             ));
         }
         if let Some(context) = &settings.context {
-            environment.push(("CRDS_CONTEXT".to_owned(), context.clone()));
+            environment.push((CONTEXT_VARIABLE.to_owned(), context.clone()));
         }
         NewJob {
             name: attempt.job_name.clone(),
@@ -253,7 +259,7 @@ impl<B: Batch> Desk<B> {
                 .job_definition
                 .clone()
                 .unwrap_or_else(|| site.definition.clone()),
-            command,
+            command: command.words(),
             environment,
             timeout: attempt.timeout(),
             array_size: None,

@@ -3,7 +3,7 @@
 use caldp_core::array::{DatasetList, MAX_LIST_BYTES};
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Area;
-use serde::Deserialize;
+use caldp_core::provenance::{self, Provenance};
 use serde_json::Value;
 use storage::s3::{ErrorKind, Precondition};
 use storage::uri::S3Uri;
@@ -21,27 +21,6 @@ use crate::step::ended;
 
 /// The largest provenance record that is read, in bytes.
 const MAX_PROVENANCE: usize = 32 << 20;
-
-/// The part of `provenance.json` that tells what a run needed.
-#[derive(Deserialize)]
-struct Provenance {
-    #[serde(default)]
-    worker: Used,
-    #[serde(default)]
-    programs: Vec<Used>,
-    #[serde(default)]
-    steps: Vec<Step>,
-}
-
-#[derive(Default, Deserialize)]
-struct Used {
-    peak_memory_kib: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Step {
-    seconds: f64,
-}
 
 impl<B: Batch> Desk<B> {
     /// Handles a `Batch Job State Change` event and says what was decided.
@@ -95,7 +74,7 @@ impl<B: Batch> Desk<B> {
             Work::Line { list, index } => {
                 self.check_bucket(list)?;
                 let datasets = self.list(list).await?;
-                let line = datasets.get(*index as usize).cloned();
+                let line = datasets.get(usize::from(*index)).cloned();
                 let line = line.ok_or_else(|| EventError::Malformed {
                     kind: "Batch Job State Change",
                     reason: format!("{list} has no line {index}, counted from 0"),
@@ -147,7 +126,7 @@ impl<B: Batch> Desk<B> {
     /// Keeps what a run needed for the next batch with the dataset in it. A run without a readable
     /// provenance record is one to learn nothing from.
     async fn remember(&self, place: &Place, dataset: &Dataset) -> Result<(), TriggerError> {
-        let key = place.layout.file(dataset, Area::Logs, "provenance.json");
+        let key = place.layout.file(dataset, Area::Logs, provenance::FILE);
         let bytes = match self.s3.get_bytes(&place.uri(&key)?, MAX_PROVENANCE).await {
             Ok((bytes, _)) => bytes,
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => {
@@ -165,22 +144,13 @@ impl<B: Batch> Desk<B> {
     }
 }
 
-/// What a run needed: the worker and its largest program are in memory together.
+/// What a run needed.
 fn needed(bytes: &[u8]) -> Option<Measured> {
-    let provenance: Provenance = serde_json::from_slice(bytes).ok()?;
-    let program = provenance
-        .programs
-        .iter()
-        .filter_map(|p| p.peak_memory_kib)
-        .max()?;
-    let kib = program.saturating_add(provenance.worker.peak_memory_kib.unwrap_or(0));
-    let seconds: f64 = provenance.steps.iter().map(|s| s.seconds.max(0.0)).sum();
+    let run: Provenance = serde_json::from_slice(bytes).ok()?;
+    let seconds = std::time::Duration::try_from_secs_f64(run.seconds()).ok()?;
     Some(Measured {
-        peak_memory: kib.saturating_mul(1024),
-        seconds: std::time::Duration::try_from_secs_f64(seconds)
-            .ok()?
-            .as_secs()
-            .max(1),
+        peak_memory: run.peak_memory_kib()?.saturating_mul(1024),
+        seconds: seconds.as_secs().max(1),
     })
 }
 
@@ -205,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_a_run_needed_is_the_worker_and_its_largest_program() {
-        let provenance = br#"{"worker": {"peak_memory_kib": 1000}, "steps": [{"step": "a", "seconds": 1.5},
+        let provenance = br#"{"dataset": "j8cb010b0", "state": "processed", "worker": {"peak_memory_kib": 1000}, "steps": [{"step": "a", "seconds": 1.5},
             {"step": "b", "seconds": 10.0}], "programs": [{"peak_memory_kib": 5000}, {"peak_memory_kib": 7000}]}"#;
         assert_eq!(
             needed(provenance),

@@ -253,10 +253,7 @@ impl<B: Batch> Desk<B> {
         let mut jobs = BTreeSet::new();
         for held in held.into_iter().flatten() {
             let id = held.record.pending().and_then(|a| a.job_id.clone());
-            if let Some(id) = id {
-                let parent = id.as_str().split(':').next().unwrap_or_default();
-                jobs.extend(parent.parse());
-            }
+            jobs.extend(id.map(|id| id.parent()));
         }
         stream::iter(&jobs)
             .map(|id| self.jobs.terminate(id, CANCELLED))

@@ -2,7 +2,7 @@
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
 use caldp_core::batch::BatchName;
-use caldp_core::layout::{BatchListFormat, Broadcast, Located, Meaning};
+use caldp_core::layout::{BatchListFormat, Broadcast, KeyKind, ParsedKey};
 use serde_json::{Value, json};
 use storage::s3::ErrorKind;
 use storage::uri::S3Uri;
@@ -120,23 +120,23 @@ impl<B: Batch> Desk<B> {
         if created.bucket != self.config.bucket {
             return Err(self.foreign_bucket(&created.bucket));
         }
-        let located = Located::find(&normal(&created.key))?;
+        let located = ParsedKey::find(&normal(&created.key))?;
         let root = S3Uri::new(&created.bucket, &located.root)?;
         let place = Place::new(root, located.layout);
-        match located.meaning {
-            Meaning::BatchList(name, format) => {
+        match located.kind {
+            KeyKind::BatchList(name, format) => {
                 let uri = S3Uri::new(&created.bucket, &created.key)?;
                 self.batch_list(&uri, &name, format, created, call).await
             }
-            Meaning::Request(verb, target) => {
+            KeyKind::Request(verb, target) => {
                 let uri = S3Uri::new(&created.bucket, &created.key)?;
                 let origin = &created.origin;
                 Box::pin(self.requested(&uri, &place, verb, &target, origin, call)).await
             }
-            Meaning::Broadcast(Broadcast::Part(id)) => {
+            KeyKind::Broadcast(Broadcast::Part(id)) => {
                 Box::pin(self.broadcast(&place, &id, call)).await
             }
-            Meaning::Broadcast(Broadcast::Kill) => Ok(json!(
+            KeyKind::Broadcast(Broadcast::Kill) => Ok(json!(
                 "fan-outs stop and none begins until this message is deleted"
             )),
             // Messages about states are this system's own words: notifications of them mean that

@@ -6,10 +6,10 @@
 
 use std::str::FromStr;
 
-use caldp_core::array::Share;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::{Layout, root_of};
+use caldp_core::job_command::{JobCommand, JobInput, LAYOUT_VARIABLE};
+use caldp_core::layout::Layout;
 use serde::Deserialize;
 use serde_json::Value;
 use storage::uri::S3Uri;
@@ -17,9 +17,6 @@ use storage::uri::S3Uri;
 use crate::event::EventError;
 use crate::evidence::Evidence;
 use crate::jobs::KnownJob;
-
-/// The variable of a container that tells its layout.
-pub(crate) const LAYOUT_VARIABLE: &str = "CALDP_LAYOUT";
 
 /// The longest reason kept, in characters.
 const MAX_REASON: usize = 1000;
@@ -66,7 +63,7 @@ pub enum Role {
     /// It is in none.
     Single,
     /// The child with this index.
-    Child(u32),
+    Child(u16),
     /// The array itself, which runs nothing.
     Parent,
 }
@@ -92,7 +89,7 @@ pub enum Work {
         /// The list.
         list: S3Uri,
         /// The line.
-        index: u32,
+        index: u16,
     },
 }
 
@@ -144,7 +141,7 @@ struct Pair {
 
 #[derive(Deserialize)]
 struct Array {
-    index: Option<u32>,
+    index: Option<u16>,
     size: Option<u32>,
 }
 
@@ -243,54 +240,32 @@ impl JobChange {
     /// # Errors
     /// [`EventError::Malformed`] when the command is none this system submits.
     pub fn task(&self) -> Result<Task, EventError> {
-        let words: Vec<&str> = self.command.iter().map(String::as_str).collect();
-        match words.as_slice() {
-            ["caldp-process-aws", root, work] => Ok(Task {
-                root: root.parse().map_err(|e| malformed(format!("{e}")))?,
-                layout: self.layout.unwrap_or_default(),
-                work: self.work(work)?,
-            }),
-            ["caldp-process", dataset, _inputs, output, ..] => {
-                let dataset: Dataset = dataset.parse().map_err(|e| malformed(format!("{e}")))?;
-                let output: S3Uri = output.parse().map_err(|e| malformed(format!("{e}")))?;
-                let (root, layout) = root_of(&output, &dataset, self.layout);
-                Ok(Task {
-                    root,
-                    layout,
-                    work: Work::Dataset(dataset),
-                })
-            }
-            _ => Err(malformed(format!(
-                "its command {:?} is not one of caldp-process-aws and caldp-process",
-                cut(&self.command.join(" "))
-            ))),
-        }
-    }
-
-    fn work(&self, word: &str) -> Result<Work, EventError> {
-        let list = match word.parse().map_err(|e| malformed(format!("{e}")))? {
-            Share::Dataset(dataset) => return Ok(Work::Dataset(dataset)),
-            Share::Line(list) => list,
-        };
-        let index = match self.role {
-            Role::Child(index) => index,
-            Role::Parent => 0,
-            Role::Single => {
+        let command = JobCommand::parse(&self.command).map_err(|e| malformed(explained(&e)))?;
+        let (root, layout) = command.root(self.layout);
+        let work = match (command.input(), self.role) {
+            (JobInput::Dataset(dataset), _) => Work::Dataset(dataset),
+            (JobInput::List(list), Role::Child(index)) => Work::Line { list, index },
+            (JobInput::List(list), Role::Parent) => Work::Line { list, index: 0 },
+            (JobInput::List(_), Role::Single) => {
                 return Err(malformed(
                     "its command takes a line of a list, but it is no child of an array".to_owned(),
                 ));
             }
         };
-        Ok(Work::Line { list, index })
+        Ok(Task { root, layout, work })
+    }
+}
+
+/// An error with its cause.
+fn explained(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
     }
 }
 
 fn role(id: &JobId, array: Option<&Array>) -> Result<Role, EventError> {
-    let in_id = match id.as_str().split_once(':') {
-        Some((_, index)) => Some(index.parse::<u32>().map_err(|e| malformed(e.to_string()))?),
-        None => None,
-    };
-    match (in_id, array) {
+    match (id.index(), array) {
         (Some(index), Some(a)) if a.index.is_some_and(|i| i != index) => {
             Err(malformed("its id and its array index differ".to_owned()))
         }

@@ -39,7 +39,6 @@ pub struct Settings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchName>,
     /// The layout its results are written in.
-    #[serde(with = "layout_name")]
     pub layout: Layout,
     /// Where its inputs are, when not at MAST.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -203,22 +202,5 @@ impl Attempt {
     /// The time limit.
     pub const fn timeout(&self) -> Duration {
         Duration::from_secs(self.timeout_seconds)
-    }
-}
-
-/// A [`Layout`] by its name.
-mod layout_name {
-    use caldp_core::layout::Layout;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(layout: &Layout, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(layout.name())
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Layout, D::Error> {
-        String::deserialize(d)?
-            .parse()
-            .map_err(serde::de::Error::custom)
     }
 }

@@ -234,7 +234,7 @@ impl<B: Batch> Desk<B> {
         dataset: &Dataset,
         body: &RequestBody,
     ) -> Result<String, TriggerError> {
-        let belongings = place.layout.belongings(dataset);
+        let belongings = place.layout.dataset_keys(dataset);
         let bucket = place.root.bucket();
         let mut keys = vec![];
         for prefix in &belongings.prefixes {
@@ -284,8 +284,8 @@ fn is_of(record: Option<&Record>, id: &JobId) -> bool {
     let Some(attempt) = record.and_then(Record::last) else {
         return true;
     };
-    let known = attempt.job_id.as_ref().map(JobId::as_str);
-    known.is_none_or(|known| known == id.as_str() || known.split(':').next() == Some(id.as_str()))
+    let known = attempt.job_id.as_ref();
+    known.is_none_or(|known| known == id || known.parent() == *id)
 }
 
 /// What a step would do, in words.

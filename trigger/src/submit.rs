@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use caldp_core::batch::BatchName;
+use caldp_core::batch::{BatchName, JobId};
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{BatchListFormat, Layout};
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ use crate::step::{digest, first, job_name};
 pub(crate) struct Pinned {
     pub(crate) batch: BatchName,
     pub(crate) root: S3Uri,
-    pub(crate) layout: String,
+    pub(crate) layout: Layout,
     pub(crate) origin: String,
     pub(crate) settings: Settings,
     pub(crate) overrides: Overrides,
@@ -73,7 +73,7 @@ pub(crate) struct Submission<'a> {
 /// What became of one dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fate {
-    Job(Rung, String),
+    Job(Rung, JobId),
     LeftAlone,
     /// There was no time for it.
     Postponed,
@@ -81,7 +81,7 @@ pub(crate) enum Fate {
 
 impl Pinned {
     pub(crate) fn place(&self) -> Place {
-        Place::new(self.root.clone(), self.layout.parse().unwrap_or_default())
+        Place::new(self.root.clone(), self.layout)
     }
 }
 
@@ -158,7 +158,7 @@ impl<B: Batch> Desk<B> {
             },
             batch,
             root,
-            layout: layout.name().to_owned(),
+            layout,
             origin: origin.to_owned(),
             overrides: order.overrides,
             since: now,
@@ -347,7 +347,7 @@ impl<B: Batch> Desk<B> {
 pub(crate) fn settled(record: &Record, origin: &str) -> Option<Fate> {
     let attempt = record.attempts.iter().find(|a| a.origin == origin)?;
     match (&attempt.job_id, &attempt.outcome) {
-        (Some(id), _) => Some(Fate::Job(attempt.rung, id.to_string())),
+        (Some(id), _) => Some(Fate::Job(attempt.rung, id.clone())),
         (None, Some(_)) => Some(Fate::LeftAlone),
         (None, None) => None,
     }
@@ -359,7 +359,7 @@ fn summary(pinned: &Pinned, fates: &[Fate]) -> Submitted {
     for fate in fates {
         if let Fate::Job(rung, id) = fate {
             *rungs.entry(rung.number()).or_insert(0) += 1;
-            jobs.insert(id.split(':').next().unwrap_or(id));
+            jobs.insert(id.parent());
         }
     }
     let left_alone = fates.iter().zip(&pinned.datasets);

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use caldp_core::dataset::Dataset;
+use caldp_core::dataset::{ARCHIVE_SUFFIX, Dataset};
 use caldp_core::state::State;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use storage::s3::Delimiter;
@@ -51,7 +51,7 @@ impl<B: Batch> Desk<B> {
             };
             for object in page.objects {
                 let name = object.key.strip_prefix(&prefix).unwrap_or_default();
-                let name = name.strip_suffix(".tar.gz").unwrap_or_default();
+                let name = name.strip_suffix(ARCHIVE_SUFFIX).unwrap_or_default();
                 if let Ok(dataset) = name.parse() {
                     sizes.insert(dataset, object.size);
                 }

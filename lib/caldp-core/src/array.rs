@@ -1,58 +1,15 @@
 //! Array jobs of AWS Batch: one job for many datasets, whose children each take the line of a list
-//! that their index says. The trigger writes lists and commands, the worker reads them; the words
-//! for both are here.
+//! that their index says. The trigger writes lists, the worker reads them.
 
 use std::fmt;
-use std::str::FromStr;
 
 use crate::dataset::{Dataset, DatasetError};
-use storage::uri::{S3Uri, UriError};
 
 /// The variable in which AWS Batch tells a child its index, counted from 0.
 pub const INDEX_VARIABLE: &str = "AWS_BATCH_JOB_ARRAY_INDEX";
 
 /// The largest list, in bytes: ten thousand children, the most an array can have, take a fifth.
 pub const MAX_LIST_BYTES: usize = 1 << 20;
-
-/// What a command is to work on: a dataset, or as `@s3://bucket/list` one of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Share {
-    /// This dataset.
-    Dataset(Dataset),
-    /// The dataset on the child's line of this list.
-    Line(S3Uri),
-}
-
-/// Why a text is neither.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ShareError {
-    /// It is no dataset.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// What follows the `@` is no URI.
-    #[error(transparent)]
-    List(#[from] UriError),
-}
-
-impl FromStr for Share {
-    type Err = ShareError;
-
-    fn from_str(text: &str) -> Result<Self, ShareError> {
-        Ok(match text.strip_prefix('@') {
-            Some(list) => Self::Line(list.parse()?),
-            None => Self::Dataset(text.parse()?),
-        })
-    }
-}
-
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dataset(dataset) => dataset.fmt(f),
-            Self::Line(list) => write!(f, "@{list}"),
-        }
-    }
-}
 
 /// The datasets of an array job, one a line, in the order of the children.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,16 +105,6 @@ mod tests {
         ] {
             let error = DatasetList::parse(text).unwrap_err();
             assert_eq!(error.line, 2, "{error}");
-        }
-    }
-
-    #[test]
-    fn a_share_is_a_dataset_or_a_line() {
-        for text in ["j8cb010b0", "@s3://bucket/control/batch/b/a.ids"] {
-            assert_eq!(text.parse::<Share>().unwrap().to_string(), text);
-        }
-        for text in ["", "@", "@j8cb010b0", "@/etc/passwd", "s3://bucket/list"] {
-            assert!(text.parse::<Share>().is_err(), "{text}");
         }
     }
 }

@@ -57,6 +57,27 @@ impl JobId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The job itself, or the array this job is a child of.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        let uuid = self
+            .0
+            .split_once(':')
+            .map_or(self.0.as_str(), |(uuid, _)| uuid);
+        Self(uuid.to_owned())
+    }
+
+    /// The index of a child in its array, counted from 0; none for any other job.
+    pub fn index(&self) -> Option<u16> {
+        self.0.split_once(':')?.1.parse().ok()
+    }
+
+    /// The child of this array with an index.
+    #[must_use]
+    pub fn child(&self, index: u16) -> Self {
+        Self(format!("{}:{index}", self.parent()))
+    }
 }
 
 impl FromStr for BatchName {
@@ -89,8 +110,8 @@ impl FromStr for JobId {
                 b'h' => b.is_ascii_digit() || (b'a'..=b'f').contains(&b),
                 _ => p == b,
             });
-        let is_index = index
-            .is_none_or(|i| (1..=5).contains(&i.len()) && i.bytes().all(|b| b.is_ascii_digit()));
+        let is_index =
+            index.is_none_or(|i| i.bytes().all(|b| b.is_ascii_digit()) && i.parse::<u16>().is_ok());
         if is_uuid && is_index {
             Ok(Self(text.to_owned()))
         } else {
@@ -150,11 +171,18 @@ mod tests {
         ] {
             assert_eq!(good.parse::<JobId>().unwrap().as_str(), good);
         }
+        let array: JobId = "5b202ca1-bfd0-4c9f-b2a0-f396843ef639".parse().unwrap();
+        let child = array.child(7);
+        assert_eq!(child.as_str(), "5b202ca1-bfd0-4c9f-b2a0-f396843ef639:7");
+        assert_eq!((child.index(), child.parent()), (Some(7), array.clone()));
+        assert_eq!((array.index(), array.parent()), (None, array));
         for bad in [
             "",
             "j8cb010b0",
             "5b202ca1-bfd0-4c9f-b2a0-f396843ef639:",
             "5b202ca1-bfd0-4c9f-b2a0-f396843ef639:x",
+            "5b202ca1-bfd0-4c9f-b2a0-f396843ef639:+1",
+            "5b202ca1-bfd0-4c9f-b2a0-f396843ef639:70000",
             "5B202CA1-bfd0-4c9f-b2a0-f396843ef639",
             "5b202ca1bfd0-4c9f-b2a0-f396843ef639",
         ] {

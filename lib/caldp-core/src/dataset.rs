@@ -2,7 +2,8 @@
 //!
 //! A name reaches paths, object keys and command lines, so nothing but [`Dataset::parse`] makes a
 //! [`Dataset`]: lower case, ASCII, of one of the three known shapes. What a dataset's files are
-//! called on disk is for the worker to know; this module only gives the prefixes they share.
+//! called on disk is for the worker to know; this module gives the prefixes they share and the names that
+//! follow from the dataset's alone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 /// Length of an ipppssoot name, and with it of every exposure and association name.
 const IPPPSSOOT_LENGTH: usize = 9;
+
+/// How the names of archives end.
+pub const ARCHIVE_SUFFIX: &str = ".tar.gz";
 
 /// How much of an unacceptable name an error repeats, in characters.
 const QUOTED_LENGTH: usize = 40;
@@ -234,6 +238,26 @@ impl Dataset {
     /// or association share. None for a multi-visit mosaic.
     pub fn ippps(&self) -> Option<&str> {
         self.ipppss()?.get(..5)
+    }
+
+    /// The name of its association table, where it has one.
+    pub fn association_file(&self) -> String {
+        format!("{self}_asn.fits")
+    }
+
+    /// The name of the list of a mosaic's exposures.
+    pub fn exposure_list_file(&self) -> String {
+        format!("{self}_input.out")
+    }
+
+    /// The name of the file with its own additions to the environment of calibration programs.
+    pub fn environment_file(&self) -> String {
+        format!("{self}_cal_env.txt")
+    }
+
+    /// The name of an archive of its files: its packed inputs, or in the calcloud layout its products.
+    pub fn archive_file(&self) -> String {
+        format!("{self}{ARCHIVE_SUFFIX}")
     }
 }
 

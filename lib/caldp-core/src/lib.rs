@@ -7,6 +7,8 @@ pub mod array;
 pub mod batch;
 pub mod dataset;
 pub mod exit_code;
+pub mod job_command;
 pub mod layout;
 pub mod message;
+pub mod provenance;
 pub mod state;

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures_util::future::try_join_all;
 
 use crate::dataset::Dataset;
-use crate::layout::{Layout, Meaning};
+use crate::layout::{KeyKind, Layout};
 use crate::state::State;
 use storage::s3::{ErrorKind, Precondition};
 use storage::store::{Store, StoreError};
@@ -137,7 +137,7 @@ impl Messages {
         let mut listing = self.store.list(&prefix).await?;
         while let Some(page) = listing.next_page().await? {
             for object in page {
-                if let Ok(Meaning::State(of, dataset)) = self.layout.parse(&object.key)
+                if let Ok(KeyKind::State(of, dataset)) = self.layout.parse(&object.key)
                     && of == state
                 {
                     found.push(dataset);

@@ -87,7 +87,7 @@ impl Inventory {
                 first_of([ending("_asn.fits"), raw])
             }
             Inputs::Poller => {
-                let name = format!("{}_input.out", dataset.name());
+                let name = dataset.exposure_list_file();
                 self.names
                     .contains(&name)
                     .then_some(name)

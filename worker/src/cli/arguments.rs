@@ -6,8 +6,8 @@ use crate::drill::{Drill, UnknownDrill};
 use crate::input::Source;
 use crate::input::archive::Limits;
 use crate::run::Request;
-use caldp_core::array::Share;
 use caldp_core::dataset::{Dataset, Kind};
+use caldp_core::job_command::JobInput;
 use caldp_core::layout::{Layout, root_of};
 use caldp_trigger::cli::TriggerCommand;
 use clap::{Args, Parser, Subcommand};
@@ -114,7 +114,7 @@ pub(super) struct ProcessAws {
     s3_output_path: S3Uri,
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell;
     /// or `@s3://bucket/list` for the child of an array job
-    dataset: Share,
+    dataset: JobInput,
     /// Where inputs come from
     #[arg(
         long,
@@ -166,7 +166,7 @@ struct Options {
 /// What `process` and `process-aws` both come to.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) share: Share,
+    pub(super) share: JobInput,
     pub(super) config: ConfigName,
     pub(super) json: bool,
     pub(super) print_config: bool,
@@ -198,7 +198,7 @@ pub(super) enum Refusal {
 
 impl Run {
     fn new(
-        (share, input, output): (Share, Source, Location),
+        (share, input, output): (JobInput, Source, Location),
         config: ConfigName,
         layout: Option<Layout>,
         options: Options,
@@ -261,7 +261,7 @@ impl Run {
 impl From<Process> for Run {
     fn from(it: Process) -> Self {
         let layout = it.options.layout;
-        let what = (Share::Dataset(it.dataset), it.input, it.output);
+        let what = (JobInput::Dataset(it.dataset), it.input, it.output);
         Self::new(what, it.config, layout, it.options)
     }
 }
@@ -288,10 +288,10 @@ mod tests {
             _ => return Err("it runs nothing".to_owned()),
         };
         match run.share.clone() {
-            Share::Dataset(dataset) => run
+            JobInput::Dataset(dataset) => run
                 .request(dataset, None)
                 .map_err(|error| error.to_string()),
-            Share::Line(list) => Err(format!("it has a list, {list}")),
+            JobInput::List(list) => Err(format!("it has a list, {list}")),
         }
     }
 

@@ -5,11 +5,13 @@ use super::child::dataset_of_child;
 use crate::config::Settings;
 use crate::drill;
 use crate::error::RunError;
-use crate::report::{Provenance, masked};
+use crate::report::masked;
 use crate::run::run as run_dataset;
 use crate::run_log::RunLog;
-use caldp_core::array::{INDEX_VARIABLE, Share};
+use caldp_core::array::INDEX_VARIABLE;
 use caldp_core::exit_code::ExitCode as Code;
+use caldp_core::job_command::JobInput;
+use caldp_core::provenance::Provenance;
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -66,8 +68,8 @@ type Ended = (Provenance, Result<(), RunError>);
 /// status and nothing more.
 async fn run_share(asked: &Run, settings: &Settings, log: &RunLog) -> Result<Ended, ExitCode> {
     let dataset = match &asked.share {
-        Share::Dataset(dataset) => dataset.clone(),
-        Share::Line(list) => {
+        JobInput::Dataset(dataset) => dataset.clone(),
+        JobInput::List(list) => {
             let line = dataset_of_child(list, settings.get(INDEX_VARIABLE)).await;
             line.map_err(|error| {
                 eprintln!("caldp: {error}");

@@ -11,9 +11,10 @@ mod products;
 
 pub use products::{list, products};
 
-use crate::report::FileRecord;
+use crate::report::file_record;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
+use caldp_core::provenance::FileRecord;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use package::{Member, PackageError, Packed};
 use std::collections::BTreeSet;
@@ -119,7 +120,7 @@ impl<'a> Delivery<'a> {
         let key = self.layout.file(self.dataset, files.area, name);
         let path = files.folder.join(name);
         let name = self.relative(&key);
-        let record = FileRecord::of(&path, &name);
+        let record = file_record(&path, &name);
         let (record, stored) = tokio::join!(record, self.store.put_file(&key, &path));
         let (stored, record) = (stored?, record.map_err(local(&path))?);
         if stored.size == record.size {

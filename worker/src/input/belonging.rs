@@ -50,12 +50,12 @@ fn fits_files(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<Stri
 
 /// The name of a dataset's association table.
 pub(super) fn association_name(dataset: &Dataset) -> String {
-    format!("{dataset}_asn.fits")
+    dataset.association_file()
 }
 
 /// The name of the file with a dataset's own additions to the programs' environment.
 pub(crate) fn environment_name(dataset: &Dataset) -> String {
-    format!("{dataset}_cal_env.txt")
+    dataset.environment_file()
 }
 
 fn sorted(names: Vec<&String>) -> Vec<String> {

@@ -5,7 +5,7 @@ use super::belonging::{belonging, environment_name};
 use super::gather::{InputError, archive_name, at, list};
 use super::poller::Poller;
 use super::{archive::Limits, arrival::Arrivals};
-use caldp_core::dataset::{Dataset, Kind};
+use caldp_core::dataset::{ARCHIVE_SUFFIX, Dataset, Kind};
 use std::fs;
 use std::path::Path;
 use storage::blocking;
@@ -56,7 +56,8 @@ fn unpack(
 fn archives<'n>(dataset: &Dataset, names: &'n [String]) -> Vec<&'n String> {
     let own = archive_name(dataset);
     let of_program = |name: &&String| {
-        name.ends_with(".tar.gz") && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
+        name.ends_with(ARCHIVE_SUFFIX)
+            && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
     };
     match names.iter().find(|name| **name == own) {
         Some(own) => vec![own],

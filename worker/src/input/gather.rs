@@ -152,7 +152,7 @@ impl S3Client {
 }
 
 pub(super) fn archive_name(dataset: &Dataset) -> String {
-    format!("{dataset}.tar.gz")
+    dataset.archive_file()
 }
 
 /// The raw files MAST lists for a dataset; for a mosaic the exposures its poller file names, and

@@ -74,7 +74,7 @@ const HINT: &str = "a mosaic needs the list of its exposures, <dataset>_input.ou
 impl Poller {
     /// What the poller file of a dataset is called.
     pub fn file_name(dataset: &Dataset) -> String {
-        format!("{dataset}_input.out")
+        dataset.exposure_list_file()
     }
 
     /// Reads the poller file of `dataset` in `directory`.

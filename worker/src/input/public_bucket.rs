@@ -76,7 +76,7 @@ async fn bring_all(
 ) -> Result<Found, S3Error> {
     let inputs = inputs_of(s3, dataset, dataset.name()).await?;
     let mut have = get(s3, &inputs, folder, arrivals).await;
-    let table = format!("{dataset}_asn.fits");
+    let table = dataset.association_file();
     let listed = inputs.iter().any(|input| input.file.as_str() == table);
     let complete = if listed {
         let Ok(association) = Association::read(&folder.join(&table)) else {

@@ -6,7 +6,5 @@ mod provenance;
 mod usage;
 
 pub use environment::masked;
-pub use provenance::{
-    DatasetHeader, FileRecord, ProgramRecord, Provenance, ReferenceRecord, StepTime, Worker,
-};
+pub use provenance::file_record;
 pub use usage::peak_memory_kib;

@@ -3,10 +3,11 @@
 use super::{LOGS_GRACE, Run, terminated, unless_told_to_stop};
 use crate::deliver::{self, Delivery, Files};
 use crate::error::{RunError, Step};
-use crate::report::{FileRecord, peak_memory_kib};
+use crate::report::peak_memory_kib;
 use crate::workspace::Workspace;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Area;
+use caldp_core::provenance::{self, FileRecord};
 use caldp_core::state::State;
 use std::time::Instant;
 
@@ -38,7 +39,7 @@ impl Run<'_> {
             .unless_cancelled(Step::Delivery, Box::pin(delivery.store(&files)))
             .await?
             .map_err(not_stored)?;
-        self.record.state = State::Processed.to_string();
+        self.record.state = State::Processed;
         self.took(Step::Delivery, started);
         let logs = self.deliver_logs(workspace, delivery).await?;
         let kept: Vec<FileRecord> = self.record.outputs.iter().chain(&logs).cloned().collect();
@@ -84,7 +85,7 @@ impl Run<'_> {
         delivery: &Delivery<'_>,
     ) -> Result<Vec<FileRecord>, RunError> {
         self.record.worker.peak_memory_kib = peak_memory_kib();
-        let path = workspace.logs().join("provenance.json");
+        let path = workspace.logs().join(provenance::FILE);
         let text = serde_json::to_vec_pretty(&self.record).map_err(not_stored)?;
         std::fs::write(path, text).map_err(not_stored)?;
         // What is said while a log is stored would make it another file than the one begun.
@@ -103,7 +104,7 @@ impl Run<'_> {
     }
 
     pub(super) fn record_failure(&mut self, error: &RunError) {
-        self.record.state = State::Error.to_string();
+        self.record.state = State::Error;
         self.record.exit_code = error.code.number();
         self.record.error = Some(error.to_string());
         tracing::error!("{error}");

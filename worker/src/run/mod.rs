@@ -14,13 +14,14 @@ use crate::error::{RunError, Step};
 use crate::input::Source;
 use crate::input::archive::Limits;
 use crate::input::gather::S3Client;
-use crate::report::{Provenance, StepTime, Worker, masked};
+use crate::report::masked;
 use crate::run_log::RunLog;
 use crate::workspace::Workspace;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Layout;
 use caldp_core::message::Messages;
+use caldp_core::provenance::{Provenance, StepTime, Worker};
 use caldp_core::state::State;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -93,8 +94,6 @@ impl<'a> Run<'a> {
         cancel: &'a CancellationToken,
     ) -> Self {
         let record = Provenance {
-            dataset: request.dataset.to_string(),
-            state: State::Processing.to_string(),
             worker: Worker {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 image: settings.get("CALDP_IMAGE").map(str::to_owned),
@@ -103,9 +102,7 @@ impl<'a> Run<'a> {
             },
             input: request.input.to_string(),
             output: request.output.to_string(),
-            layout: request.layout.name().to_owned(),
-            started: jiff::Timestamp::now().to_string(),
-            ..Provenance::default()
+            ..Provenance::begin(request.dataset.clone(), request.layout)
         };
         Self {
             request,

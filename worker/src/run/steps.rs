@@ -14,9 +14,10 @@ use crate::input::gather::{Tools, gather};
 use crate::input::mast;
 use crate::preview;
 use crate::references::{Catalogue, Library, References, ReferencesError};
-use crate::report::{FileRecord, ProgramRecord, peak_memory_kib};
+use crate::report::{file_record, peak_memory_kib};
 use crate::workspace::Workspace;
 use caldp_core::exit_code::ExitCode;
+use caldp_core::provenance::ProgramRecord;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
 use std::path::Path;
@@ -59,7 +60,7 @@ impl Run<'_> {
             .await?
             .map_err(|error| RunError::new(Step::Inputs, error.exit_code(input), error))?;
         let records = stream::iter(&names)
-            .map(async |name| FileRecord::of(&workspace.data().join(name), name).await)
+            .map(async |name| file_record(&workspace.data().join(name), name).await)
             .buffered(SUMS_IN_FLIGHT);
         self.record.inputs = records
             .try_collect()

@@ -21,18 +21,20 @@
 //!
 //! `<folder>` is [`Dataset::folder`]. The calcloud words for states are those of its message
 //! types (`submit`, `ingested` for archived); the ones it lacks have our names.
-//! [`parse`](Layout::parse) turns a key back into its meaning, and [`Located::find`] does so for
+//! [`parse`](Layout::parse) turns a key back into what it stands for, and [`ParsedKey::find`] does so for
 //! a key relative to a bucket, wherever the root is.
 
 mod parse;
 
-pub use parse::{BatchListFormat, KeyError, Located, Meaning};
+pub use parse::{BatchListFormat, KeyError, KeyKind, ParsedKey};
 
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::batch::{BatchName, JobId};
-use crate::dataset::Dataset;
+use crate::dataset::{ARCHIVE_SUFFIX, Dataset};
 use crate::state::State;
 use storage::uri::S3Uri;
 
@@ -40,7 +42,8 @@ use storage::uri::S3Uri;
 const BATCH_LISTS: &str = "batches/";
 
 /// How results and messages are laid out under a root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// One directory per dataset, one per state. The default.
     #[default]
@@ -112,7 +115,7 @@ pub enum Broadcast {
 
 /// Everything that belongs to one dataset and to no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Belongings {
+pub struct DatasetKeys {
     /// Every key below these prefixes; each ends with a slash.
     pub prefixes: Vec<String>,
     /// Single keys.
@@ -160,11 +163,11 @@ impl Layout {
         match (self, area) {
             (Self::Tree, _) | (Self::Calcloud, Area::Logs) => None,
             (Self::Calcloud, Area::Products | Area::Previews) => {
-                Some(format!("outputs/{dataset}/{dataset}.tar.gz"))
+                Some(format!("outputs/{dataset}/{}", dataset.archive_file()))
             }
-            (Self::Calcloud, Area::Failed) => {
-                Some(format!("outputs/{dataset}/{dataset}-failed.tar.gz"))
-            }
+            (Self::Calcloud, Area::Failed) => Some(format!(
+                "outputs/{dataset}/{dataset}-failed{ARCHIVE_SUFFIX}"
+            )),
         }
     }
 
@@ -217,7 +220,7 @@ impl Layout {
 
     /// The key of a dataset's packed inputs.
     pub fn inputs(self, dataset: &Dataset) -> String {
-        format!("inputs/{dataset}.tar.gz")
+        format!("inputs/{}", dataset.archive_file())
     }
 
     /// The key of the record of a dataset's attempts.
@@ -260,21 +263,21 @@ impl Layout {
 
     /// Everything of one dataset: what cleaning deletes. A dataset whose name starts with this
     /// one's keeps all it has.
-    pub fn belongings(self, dataset: &Dataset) -> Belongings {
+    pub fn dataset_keys(self, dataset: &Dataset) -> DatasetKeys {
         let states = State::ALL.map(|state| self.message(state, dataset));
         let target = Target::Dataset(dataset.clone());
         let requests = Verb::ALL.map(|verb| self.request(verb, &target));
         let inputs = [
             self.inputs(dataset),
-            format!("inputs/{dataset}_input.out"),
-            format!("inputs/{dataset}_cal_env.txt"),
+            format!("inputs/{}", dataset.exposure_list_file()),
+            format!("inputs/{}", dataset.environment_file()),
         ];
         let foreign = match self {
             Self::Tree => None,
             // written by the on-premise ingest
             Self::Calcloud => Some(format!("messages/ingesterror-{dataset}")),
         };
-        Belongings {
+        DatasetKeys {
             prefixes: vec![self.data_dir(dataset), self.control(dataset, "")],
             keys: states
                 .into_iter()

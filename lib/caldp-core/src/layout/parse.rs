@@ -4,12 +4,12 @@ use std::str::FromStr;
 
 use super::{Area, BATCH_LISTS, BatchState, Broadcast, Layout, Target, Verb, calcloud_word};
 use crate::batch::BatchName;
-use crate::dataset::Dataset;
+use crate::dataset::{ARCHIVE_SUFFIX, Dataset};
 use crate::state::State;
 
 /// What a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Meaning {
+pub enum KeyKind {
     /// A dataset is in a state.
     State(State, Dataset),
     /// A batch is in a state.
@@ -59,16 +59,16 @@ pub enum KeyError {
 
 /// A key relative to a bucket, understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
+pub struct ParsedKey {
     /// The prefix in the bucket that is the layout's root; empty or without a slash at its ends.
     pub root: String,
     /// The layout the key is of. Keys that are the same in both are reported as of the tree.
     pub layout: Layout,
     /// What the key means.
-    pub meaning: Meaning,
+    pub kind: KeyKind,
 }
 
-impl Located {
+impl ParsedKey {
     /// Understands a message or batch list by its key in a bucket, wherever the layout's root is.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Located {
             return Ok(Self {
                 root: String::new(),
                 layout: Layout::Tree,
-                meaning: Layout::Tree.parse(key)?,
+                kind: Layout::Tree.parse(key)?,
             });
         }
         let start = match key.rfind("/messages/") {
@@ -90,14 +90,14 @@ impl Located {
         let (root, rest) = key.split_at_checked(start).unwrap_or(("", key));
         let root = root.trim_end_matches('/').to_owned();
         let tree = Layout::Tree.parse(rest);
-        let (layout, meaning) = match tree {
+        let (layout, kind) = match tree {
             Err(KeyError::Unknown(_)) => (Layout::Calcloud, Layout::Calcloud.parse(rest)),
             known => (Layout::Tree, known),
         };
         Ok(Self {
             root,
             layout,
-            meaning: meaning?,
+            kind: kind?,
         })
     }
 }
@@ -107,22 +107,22 @@ impl Layout {
     ///
     /// # Errors
     /// [`KeyError`], telling a key that is not ours from one with an unacceptable name in it.
-    pub fn parse(self, key: &str) -> Result<Meaning, KeyError> {
+    pub fn parse(self, key: &str) -> Result<KeyKind, KeyError> {
         let unknown = || KeyError::Unknown(key.to_owned());
         let (top, rest) = key.split_once('/').ok_or_else(unknown)?;
         match top {
             "messages" => self.parse_message(key, rest),
             "batches" => parse_batch_list(rest).ok_or_else(unknown),
             "inputs" => {
-                let name = rest.strip_suffix(".tar.gz").ok_or_else(unknown)?;
-                dataset(key, name).map(Meaning::Inputs)
+                let name = rest.strip_suffix(ARCHIVE_SUFFIX).ok_or_else(unknown)?;
+                dataset(key, name).map(KeyKind::Inputs)
             }
             "control" => {
                 let (name, file) = rest.split_once('/').ok_or_else(unknown)?;
                 if name == "batch" || !is_bare(file) {
                     return Err(unknown());
                 }
-                Ok(Meaning::Control(dataset(key, name)?, file.to_owned()))
+                Ok(KeyKind::Control(dataset(key, name)?, file.to_owned()))
             }
             "data" if self == Self::Tree => parse_tree_data(key, rest),
             "outputs" if self == Self::Calcloud => parse_calcloud_output(key, rest),
@@ -130,11 +130,11 @@ impl Layout {
         }
     }
 
-    /// The dataset a key belongs to, after [`Layout::belongings`]; none when it is nobody's.
+    /// The dataset a key belongs to, after [`Layout::dataset_keys`]; none when it is nobody's.
     pub fn owner(self, key: &str) -> Option<Dataset> {
         // In a folder of its own, or in the name of the file: after a word, before a suffix.
         let file = key.rsplit('/').next().unwrap_or(key);
-        let stem = ["_input.out", "_cal_env.txt", ".tar.gz", ".trigger"]
+        let stem = ["_input.out", "_cal_env.txt", ARCHIVE_SUFFIX, ".trigger"]
             .into_iter()
             .find_map(|suffix| file.strip_suffix(suffix))
             .unwrap_or(file);
@@ -144,18 +144,18 @@ impl Layout {
         candidates
             .filter_map(|name| name.parse::<Dataset>().ok())
             .find(|dataset| {
-                let mine = self.belongings(dataset);
+                let mine = self.dataset_keys(dataset);
                 mine.keys.iter().any(|k| k == key)
                     || mine.prefixes.iter().any(|p| key.starts_with(p.as_str()))
             })
     }
 
-    fn parse_message(self, key: &str, rest: &str) -> Result<Meaning, KeyError> {
+    fn parse_message(self, key: &str, rest: &str) -> Result<KeyKind, KeyError> {
         let unknown = || KeyError::Unknown(key.to_owned());
         for state in BatchState::ALL {
             let file = key.strip_prefix(self.batch_prefix(state).as_str());
             if let Some(name) = file.and_then(|file| file.strip_suffix(".json")) {
-                return named(key, name).map(|batch| Meaning::Batch(state, batch));
+                return named(key, name).map(|batch| KeyKind::Batch(state, batch));
             }
         }
         let (kind, tail) = match self {
@@ -164,7 +164,7 @@ impl Layout {
         }
         .ok_or_else(unknown)?;
         if kind == "broadcast" {
-            return Ok(Meaning::Broadcast(match tail {
+            return Ok(KeyKind::Broadcast(match tail {
                 "kill" => Broadcast::Kill,
                 id => Broadcast::Part(named(key, id)?),
             }));
@@ -180,7 +180,7 @@ impl Layout {
                 }
                 _ => tail,
             };
-            return Ok(Meaning::State(state, dataset(key, name)?));
+            return Ok(KeyKind::State(state, dataset(key, name)?));
         }
         let word = match self {
             Self::Tree => kind.strip_prefix("request-").ok_or_else(unknown)?,
@@ -190,7 +190,7 @@ impl Layout {
             .into_iter()
             .find(|verb| verb.to_string() == word)
             .ok_or_else(unknown)?;
-        Ok(Meaning::Request(verb, target(key, verb, tail)?))
+        Ok(KeyKind::Request(verb, target(key, verb, tail)?))
     }
 }
 
@@ -205,7 +205,7 @@ fn target(key: &str, verb: Verb, text: &str) -> Result<Target, KeyError> {
     }
 }
 
-fn parse_batch_list(file: &str) -> Option<Meaning> {
+fn parse_batch_list(file: &str) -> Option<KeyKind> {
     let (name, extension) = file.rsplit_once('.')?;
     let format = match extension {
         "ids" | "txt" => BatchListFormat::Lines,
@@ -213,10 +213,10 @@ fn parse_batch_list(file: &str) -> Option<Meaning> {
         "yaml" | "yml" => BatchListFormat::Yaml,
         _ => return None,
     };
-    is_bare(name).then(|| Meaning::BatchList(name.to_owned(), format))
+    is_bare(name).then(|| KeyKind::BatchList(name.to_owned(), format))
 }
 
-fn parse_tree_data(key: &str, rest: &str) -> Result<Meaning, KeyError> {
+fn parse_tree_data(key: &str, rest: &str) -> Result<KeyKind, KeyError> {
     let unknown = || KeyError::Unknown(key.to_owned());
     let mut parts = rest.splitn(3, '/');
     let (Some(folder), Some(name), Some(file)) = (parts.next(), parts.next(), parts.next()) else {
@@ -234,23 +234,23 @@ fn parse_tree_data(key: &str, rest: &str) -> Result<Meaning, KeyError> {
         Some(_) => return Err(unknown()),
     };
     if is_bare(file) {
-        Ok(Meaning::File(dataset, area, file.to_owned()))
+        Ok(KeyKind::File(dataset, area, file.to_owned()))
     } else {
         Err(unknown())
     }
 }
 
-fn parse_calcloud_output(key: &str, rest: &str) -> Result<Meaning, KeyError> {
+fn parse_calcloud_output(key: &str, rest: &str) -> Result<KeyKind, KeyError> {
     let unknown = || KeyError::Unknown(key.to_owned());
     let (name, file) = rest.split_once('/').ok_or_else(unknown)?;
     let dataset = dataset(key, name)?;
     for area in [Area::Products, Area::Failed] {
         if Layout::Calcloud.archive(&dataset, area).as_deref() == Some(key) {
-            return Ok(Meaning::Archive(dataset, area));
+            return Ok(KeyKind::Archive(dataset, area));
         }
     }
     if is_bare(file) {
-        Ok(Meaning::File(dataset, Area::Logs, file.to_owned()))
+        Ok(KeyKind::File(dataset, Area::Logs, file.to_owned()))
     } else {
         Err(unknown())
     }

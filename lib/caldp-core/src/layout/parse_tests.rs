@@ -110,10 +110,10 @@ fn the_own_folder_of_a_dataset_says_where_the_calcloud_root_is() {
 #[test]
 fn a_message_is_found_wherever_its_root_is() {
     let at = |key: &str| {
-        let found = Located::find(key).unwrap();
-        (found.root, found.layout, found.meaning)
+        let found = ParsedKey::find(key).unwrap();
+        (found.root, found.layout, found.kind)
     };
-    let rescue = Meaning::Request(Verb::Rescue, Target::Dataset(dataset("j8cb010b0")));
+    let rescue = KeyKind::Request(Verb::Rescue, Target::Dataset(dataset("j8cb010b0")));
     assert_eq!(
         at("data/batch-1/messages/request-rescue/j8cb010b0"),
         ("data/batch-1".to_owned(), Layout::Tree, rescue.clone())
@@ -124,18 +124,18 @@ fn a_message_is_found_wherever_its_root_is() {
     );
     assert_eq!(
         at("batches/night 1.ids").2,
-        Meaning::BatchList("night 1".to_owned(), BatchListFormat::Lines)
+        KeyKind::BatchList("night 1".to_owned(), BatchListFormat::Lines)
     );
     assert_eq!(
         at("messages/cancel-5b202ca1-bfd0-4c9f-b2a0-f396843ef639").2,
-        Meaning::Request(
+        KeyKind::Request(
             Verb::Cancel,
             Target::Job("5b202ca1-bfd0-4c9f-b2a0-f396843ef639".parse().unwrap())
         )
     );
     assert_eq!(
         at("messages/processed-skycell-p1234x05y06.trigger").2,
-        Meaning::State(State::Processed, dataset("skycell-p1234x05y06"))
+        KeyKind::State(State::Processed, dataset("skycell-p1234x05y06"))
     );
 }
 
@@ -148,7 +148,7 @@ fn a_bad_name_is_told_from_a_foreign_key() {
         "messages/dataset-error/J8CB010B0",
         "messages/rescue-5b202ca1-bfd0-4c9f-b2a0-f396843ef639",
     ] {
-        let error = Located::find(key).unwrap_err();
+        let error = ParsedKey::find(key).unwrap_err();
         assert!(matches!(error, KeyError::Name { .. }), "{key}: {error}");
     }
     for key in [
@@ -163,7 +163,7 @@ fn a_bad_name_is_told_from_a_foreign_key() {
         "batches/.ids",
         "xmessages/error-j8cb010b0",
     ] {
-        let error = Located::find(key).unwrap_err();
+        let error = ParsedKey::find(key).unwrap_err();
         assert!(matches!(error, KeyError::Unknown(_)), "{key}: {error}");
     }
 }
@@ -171,7 +171,7 @@ fn a_bad_name_is_told_from_a_foreign_key() {
 #[test]
 fn cleaning_touches_one_dataset_only() {
     for layout in Layout::ALL {
-        let mine = layout.belongings(&dataset("j8cb010b0"));
+        let mine = layout.dataset_keys(&dataset("j8cb010b0"));
         assert!(mine.prefixes.iter().all(|p| p.ends_with("/j8cb010b0/")));
         assert!(mine.keys.iter().all(|k| k.contains("j8cb010b0")));
         assert!(mine.keys.contains(&"inputs/j8cb010b0.tar.gz".to_owned()));
@@ -187,7 +187,7 @@ fn what_belongs_to_a_dataset_has_it_as_owner() {
     for name in ["j8cb010b0", "acs_8ph_01", "skycell-p1234x05y06"] {
         let d = dataset(name);
         for layout in Layout::ALL {
-            let mine = layout.belongings(&d);
+            let mine = layout.dataset_keys(&d);
             for prefix in &mine.prefixes {
                 for file in ["x.fits", "logs/process.txt", "a/b/c", "other-j8cb010b1"] {
                     assert_eq!(layout.owner(&format!("{prefix}{file}")), Some(d.clone()));
@@ -226,48 +226,48 @@ fn any_batch() -> impl Strategy<Value = BatchName> {
     "[a-zA-Z0-9][a-zA-Z0-9_-]{0,30}".prop_map(|name| name.parse().unwrap())
 }
 
-fn any_message() -> impl Strategy<Value = Meaning> {
+fn any_message() -> impl Strategy<Value = KeyKind> {
     let state = prop::sample::select(State::ALL.to_vec());
     let batch_state = prop::sample::select(BatchState::ALL.to_vec());
     let verb = prop::sample::select(Verb::ALL.to_vec());
     prop_oneof![
-        (state, any_dataset()).prop_map(|(s, d)| Meaning::State(s, d)),
-        (batch_state, any_batch()).prop_map(|(s, b)| Meaning::Batch(s, b)),
-        (verb.clone(), any_dataset()).prop_map(|(v, d)| Meaning::Request(v, Target::Dataset(d))),
-        verb.prop_map(|v| Meaning::Request(v, Target::All)),
-        Just(Meaning::Request(Verb::Clean, Target::Ingested)),
-        Just(Meaning::Broadcast(Broadcast::Kill)),
+        (state, any_dataset()).prop_map(|(s, d)| KeyKind::State(s, d)),
+        (batch_state, any_batch()).prop_map(|(s, b)| KeyKind::Batch(s, b)),
+        (verb.clone(), any_dataset()).prop_map(|(v, d)| KeyKind::Request(v, Target::Dataset(d))),
+        verb.prop_map(|v| KeyKind::Request(v, Target::All)),
+        Just(KeyKind::Request(Verb::Clean, Target::Ingested)),
+        Just(KeyKind::Broadcast(Broadcast::Kill)),
         any_batch()
             .prop_filter("kill is the end", |b| b.as_str() != "kill")
-            .prop_map(|b| Meaning::Broadcast(Broadcast::Part(b))),
+            .prop_map(|b| KeyKind::Broadcast(Broadcast::Part(b))),
     ]
 }
 
-fn spell(layout: Layout, meaning: &Meaning) -> String {
-    match meaning {
-        Meaning::State(state, dataset) => layout.message(*state, dataset),
-        Meaning::Batch(state, batch) => layout.batch_message(*state, batch),
-        Meaning::Request(verb, target) => layout.request(*verb, target),
-        Meaning::Broadcast(broadcast) => layout.broadcast(broadcast),
-        Meaning::Inputs(dataset) => layout.inputs(dataset),
-        Meaning::Control(dataset, file) => layout.control(dataset, file),
-        Meaning::File(dataset, area, file) => layout.file(dataset, *area, file),
-        Meaning::Archive(dataset, area) => layout.archive(dataset, *area).unwrap(),
-        Meaning::BatchList(name, _) => format!("batches/{name}.ids"),
+fn spell(layout: Layout, kind: &KeyKind) -> String {
+    match kind {
+        KeyKind::State(state, dataset) => layout.message(*state, dataset),
+        KeyKind::Batch(state, batch) => layout.batch_message(*state, batch),
+        KeyKind::Request(verb, target) => layout.request(*verb, target),
+        KeyKind::Broadcast(broadcast) => layout.broadcast(broadcast),
+        KeyKind::Inputs(dataset) => layout.inputs(dataset),
+        KeyKind::Control(dataset, file) => layout.control(dataset, file),
+        KeyKind::File(dataset, area, file) => layout.file(dataset, *area, file),
+        KeyKind::Archive(dataset, area) => layout.archive(dataset, *area).unwrap(),
+        KeyKind::BatchList(name, _) => format!("batches/{name}.ids"),
     }
 }
 
 proptest! {
     #[test]
-    fn every_message_parses_back(meaning in any_message(), root in "([a-z0-9-]{1,9}(/[a-z0-9-]{1,9}){0,2})?") {
+    fn every_message_parses_back(kind in any_message(), root in "([a-z0-9-]{1,9}(/[a-z0-9-]{1,9}){0,2})?") {
         for layout in Layout::ALL {
-            let key = spell(layout, &meaning);
-            prop_assert_eq!(&layout.parse(&key).unwrap(), &meaning);
+            let key = spell(layout, &kind);
+            prop_assert_eq!(&layout.parse(&key).unwrap(), &kind);
             let absolute = if root.is_empty() { key } else { format!("{root}/{key}") };
-            let found = Located::find(&absolute).unwrap();
-            prop_assert_eq!(&found.meaning, &meaning);
+            let found = ParsedKey::find(&absolute).unwrap();
+            prop_assert_eq!(&found.kind, &kind);
             prop_assert_eq!(found.root, root.clone());
-            let shared = matches!(meaning, Meaning::Batch(..));
+            let shared = matches!(kind, KeyKind::Batch(..));
             prop_assert!(shared || found.layout == layout);
         }
     }
@@ -275,18 +275,18 @@ proptest! {
     #[test]
     fn every_file_parses_back(dataset in any_dataset(), file in "[a-z0-9_]{1,12}\\.(fits|txt|tra|jpg)") {
         for area in [Area::Products, Area::Logs, Area::Previews, Area::Failed] {
-            let meaning = Meaning::File(dataset.clone(), area, file.clone());
-            prop_assert_eq!(Layout::Tree.parse(&spell(Layout::Tree, &meaning)).unwrap(), meaning);
+            let kind = KeyKind::File(dataset.clone(), area, file.clone());
+            prop_assert_eq!(Layout::Tree.parse(&spell(Layout::Tree, &kind)).unwrap(), kind);
         }
         let calcloud = [
-            Meaning::File(dataset.clone(), Area::Logs, file.clone()),
-            Meaning::Archive(dataset.clone(), Area::Products),
-            Meaning::Archive(dataset.clone(), Area::Failed),
-            Meaning::Inputs(dataset.clone()),
-            Meaning::Control(dataset, file),
+            KeyKind::File(dataset.clone(), Area::Logs, file.clone()),
+            KeyKind::Archive(dataset.clone(), Area::Products),
+            KeyKind::Archive(dataset.clone(), Area::Failed),
+            KeyKind::Inputs(dataset.clone()),
+            KeyKind::Control(dataset, file),
         ];
-        for meaning in calcloud {
-            prop_assert_eq!(Layout::Calcloud.parse(&spell(Layout::Calcloud, &meaning)).unwrap(), meaning);
+        for kind in calcloud {
+            prop_assert_eq!(Layout::Calcloud.parse(&spell(Layout::Calcloud, &kind)).unwrap(), kind);
         }
     }
 
@@ -296,6 +296,6 @@ proptest! {
             let _ = layout.parse(&key);
             let _ = layout.parse(&format!("messages/{key}"));
         }
-        let _ = Located::find(&key);
+        let _ = ParsedKey::find(&key);
     }
 }

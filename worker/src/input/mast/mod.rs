@@ -201,7 +201,7 @@ async fn products(
 /// Every exposure that the dataset's association lists as present must have come.
 fn check_members(dataset: &Dataset, products: &[Product], into: &Path) -> Result<(), MastError> {
     let names: Vec<&str> = products.iter().map(|p| p.file.as_str()).collect();
-    let table = format!("{dataset}_asn.fits");
+    let table = dataset.association_file();
     let Some(association) = products.iter().find(|p| p.file.as_str() == table) else {
         return Ok(());
     };
