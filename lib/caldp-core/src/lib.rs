@@ -9,6 +9,6 @@ pub mod dataset;
 pub mod exit_code;
 pub mod job_command;
 pub mod layout;
-pub mod message;
+pub mod messages;
 pub mod provenance;
 pub mod state;

@@ -1,6 +1,6 @@
 //! The states a dataset goes through, and which may follow which.
 //!
-//! Pure rules; [`crate::message`] keeps the state on S3 or on disk and [`crate::layout`] spells
+//! Pure rules; [`crate::messages`] keeps the state on S3 or on disk and [`crate::layout`] spells
 //! the keys.
 
 use std::fmt;

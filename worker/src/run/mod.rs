@@ -20,12 +20,13 @@ use crate::workspace::Workspace;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Layout;
-use caldp_core::message::Messages;
+use caldp_core::messages::{MessageError, Messages};
 use caldp_core::provenance::{Provenance, StepTime, Worker};
 use caldp_core::state::State;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::time::{Duration, Instant};
+use storage::hint::explain;
 use storage::store::Store;
 use storage::uri::Location;
 use tokio_util::sync::CancellationToken;
@@ -126,7 +127,8 @@ impl<'a> Run<'a> {
             Location::S3(uri) => Store::s3(self.s3.get().await.clone(), uri.clone()),
         };
         let messages = Messages::new(store.clone(), self.request.layout);
-        self.enter(&messages, State::Processing, b"").await?;
+        let entering = messages.enter(dataset, State::Processing, b"");
+        self.within_grace(entering).await?;
 
         let delivery = Delivery::new(&store, self.request.layout, dataset);
         let outcome = Box::pin(self.process(&workspace, &delivery)).await;
@@ -137,13 +139,13 @@ impl<'a> Run<'a> {
                 tracing::error!("{more}");
             }
             let words = error.to_string();
-            if let Err(more) = self.enter(&messages, State::Error, words.as_bytes()).await {
+            if let Err(more) = self.leave(&messages, State::Error, words.as_bytes()).await {
                 tracing::error!("the state could not be recorded: {more}");
             }
             return outcome;
         }
         let listing = delivery.listing(&self.record.outputs);
-        self.enter(&messages, State::Processed, listing.as_bytes())
+        self.leave(&messages, State::Processed, listing.as_bytes())
             .await
     }
 
@@ -161,13 +163,25 @@ impl<'a> Run<'a> {
         Box::pin(self.delivery(workspace, delivery)).await
     }
 
-    /// Records the dataset's state.
-    async fn enter(&self, messages: &Messages, state: State, body: &[u8]) -> Result<(), RunError> {
-        let entering = Box::pin(messages.enter(&self.request.dataset, state, body));
-        unless_told_to_stop(self.cancel, STATE_GRACE, entering)
+    /// Records the state in which the run, which entered `processing`, leaves the dataset.
+    async fn leave(&self, messages: &Messages, state: State, body: &[u8]) -> Result<(), RunError> {
+        let dataset = &self.request.dataset;
+        self.within_grace(messages.advance(dataset, State::Processing, state, body))
+            .await
+    }
+
+    /// The change of state, also when the run is told to stop, if it does not take long.
+    async fn within_grace(
+        &self,
+        change: impl Future<Output = Result<(), MessageError>>,
+    ) -> Result<(), RunError> {
+        unless_told_to_stop(self.cancel, STATE_GRACE, Box::pin(change))
             .await
             .ok_or_else(|| terminated(Step::Messages))?
-            .map_err(RunError::at(Step::Messages, ExitCode::S3Upload))
+            .map_err(|error| {
+                let said = explain(&error).to_string();
+                RunError::new(Step::Messages, ExitCode::S3Upload, said)
+            })
     }
 
     /// Says who runs what, and the environment with secrets masked.

@@ -1,4 +1,4 @@
-//! The state of datasets, kept as messages in a [`Store`].
+//! The state of datasets, kept as messages in a [`Store`]: the one implementation of the protocol.
 //!
 //! A dataset is in exactly one state, and its state is an object or file whose key names it
 //! ([`Layout::message`]). There is no transaction over several keys, on S3 or on disk, so a change of
@@ -13,8 +13,13 @@
 //!   it saw before it wrote; what is left over goes with the next change.
 //! - A reader never finds a dataset without a state because it looked while the state changed: when it
 //!   sees nothing it looks again.
+//!
+//! A look asks for a message of each of the eight states. A writer that knows the state it left
+//! ([`Messages::advance`]) asks for fewer: a later state that others wrote meanwhile, and that the new one
+//! may not follow, outranks what is written whether or not it was seen. Where the state that was left no
+//! longer is the last of the others, somebody has moved the dataset on, and everything is looked at.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -22,11 +27,9 @@ use futures_util::future::try_join_all;
 use crate::dataset::Dataset;
 use crate::layout::{KeyKind, Layout};
 use crate::state::State;
-use storage::s3::{ErrorKind, Precondition};
+use storage::hint::Hint;
+use storage::s3::Precondition;
 use storage::store::{Store, StoreError};
-
-/// The longest body of a message that is read, in bytes.
-const MAX_BODY: usize = 4 * 1024 * 1024;
 
 /// How often a reader looks that sees nothing.
 const LOOKS: u32 = 2;
@@ -38,14 +41,19 @@ pub struct Messages {
     layout: Layout,
 }
 
-/// A failed change or look at a state.
+/// The states a dataset had messages of when it was looked at, in order; more than one while its
+/// state changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenStates(Vec<State>);
+
+/// A failed change of a state.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The rules of [`State::may_follow`] forbid it.
-    #[error("{dataset} is {from} and cannot become {to}{}", hint(*from))]
+    #[error("{dataset} is {from} and cannot become {to}")]
     NotAllowed {
         /// Which dataset.
         dataset: Dataset,
@@ -56,10 +64,16 @@ pub enum MessageError {
     },
 }
 
-fn hint(from: State) -> &'static str {
-    match from {
-        State::Terminated => "\nhint: a terminated dataset is revived by a rescue request",
-        _ => "",
+impl Hint for MessageError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::NotAllowed {
+                from: State::Terminated,
+                ..
+            } => Some("a terminated dataset is revived by a rescue request".into()),
+            Self::NotAllowed { .. } => None,
+        }
     }
 }
 
@@ -70,10 +84,22 @@ enum Step {
     Delete(State),
 }
 
-/// The steps from the states seen to one state.
-fn steps(seen: &[State], to: State) -> impl Iterator<Item = Step> {
-    let old = seen.iter().filter(move |state| **state != to);
-    std::iter::once(Step::Write(to)).chain(old.map(|state| Step::Delete(*state)))
+impl SeenStates {
+    /// The state that holds: the last of those seen.
+    pub fn current(&self) -> Option<State> {
+        self.0.last().copied()
+    }
+
+    /// Whether there was a message of a state.
+    pub fn contains(&self, state: State) -> bool {
+        self.0.contains(&state)
+    }
+
+    /// The steps from what was seen to one state.
+    fn steps(&self, to: State) -> impl Iterator<Item = Step> {
+        let old = self.0.iter().filter(move |state| **state != to);
+        std::iter::once(Step::Write(to)).chain(old.map(|state| Step::Delete(*state)))
+    }
 }
 
 impl Messages {
@@ -82,12 +108,19 @@ impl Messages {
         Self { store, layout }
     }
 
-    /// The state of a dataset, or none when it was never heard of.
+    /// The states a dataset has messages of; none when it was never heard of.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn state_of(&self, dataset: &Dataset) -> Result<Option<State>, StoreError> {
-        Ok(self.seen(dataset).await?.last().copied())
+    pub async fn look(&self, dataset: &Dataset) -> Result<SeenStates, StoreError> {
+        let mut seen = SeenStates::default();
+        for _ in 0..LOOKS {
+            seen = self.look_for(dataset, &State::ALL).await?;
+            if seen.current().is_some() {
+                break;
+            }
+        }
+        Ok(seen)
     }
 
     /// Changes the state of a dataset, if it may go there from where it is. `body` is JSON or empty.
@@ -102,28 +135,83 @@ impl Messages {
         to: State,
         body: &[u8],
     ) -> Result<(), MessageError> {
-        let body = Bytes::copy_from_slice(body);
-        let seen = self.seen(dataset).await?;
-        match seen.last() {
-            Some(&from) if !to.may_follow(Some(from)) => {
-                let dataset = dataset.clone();
-                Err(MessageError::NotAllowed { dataset, from, to })
-            }
-            _ => Ok(self.take(dataset, steps(&seen, to), body).await?),
+        let seen = self.look(dataset).await?;
+        self.enter_from(&seen, dataset, to, body).await
+    }
+
+    /// Changes the state of a dataset from the state that this writer left it in, as [`Self::enter`]
+    /// would, without looking at states that do not matter then.
+    ///
+    /// # Errors
+    /// As for [`Self::enter`].
+    pub async fn advance(
+        &self,
+        dataset: &Dataset,
+        from: State,
+        to: State,
+        body: &[u8],
+    ) -> Result<(), MessageError> {
+        let matters = |s: &State| *s < from.max(to) || to.may_follow(Some(*s));
+        let states: Vec<State> = State::ALL.into_iter().filter(matters).collect();
+        let seen = self.look_for(dataset, &states).await?;
+        if seen.current() == Some(from) {
+            self.enter_from(&seen, dataset, to, body).await
+        } else {
+            self.enter(dataset, to, body).await
         }
     }
 
-    /// The body of the message that says a dataset is in `state`, if there is one.
+    /// Makes a state the only one of those seen, whether or not the rules allow it: for the owner of a
+    /// dataset's record, which decides what its state is.
     ///
     /// # Errors
-    /// When the store cannot be read.
-    pub async fn body(&self, dataset: &Dataset, state: State) -> Result<Option<Bytes>, StoreError> {
-        let key = self.layout.message(state, dataset);
-        match self.store.get_bytes(&key, MAX_BODY).await {
-            Ok((body, _)) => Ok(Some(body)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// When the store cannot be written.
+    pub async fn replace(
+        &self,
+        seen: &SeenStates,
+        dataset: &Dataset,
+        to: State,
+        body: Bytes,
+    ) -> Result<(), StoreError> {
+        self.take(dataset, seen.steps(to), body).await
+    }
+
+    /// Deletes the messages of all states seen but one, which is there.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn keep_only(
+        &self,
+        seen: &SeenStates,
+        dataset: &Dataset,
+        state: State,
+    ) -> Result<(), StoreError> {
+        let steps = seen.steps(state).skip(1);
+        self.take(dataset, steps, Bytes::new()).await
+    }
+
+    /// Writes the message of a state beside those that are there.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn write(
+        &self,
+        dataset: &Dataset,
+        state: State,
+        body: Bytes,
+    ) -> Result<(), StoreError> {
+        self.take(dataset, [Step::Write(state)].into_iter(), body)
+            .await
+    }
+
+    /// Deletes the message of a state.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn delete(&self, dataset: &Dataset, state: State) -> Result<(), StoreError> {
+        self.store
+            .delete(&self.layout.message(state, dataset))
+            .await
     }
 
     /// The datasets with a message of `state`, in order. One that is changing may have a message
@@ -148,35 +236,38 @@ impl Messages {
         Ok(found)
     }
 
-    /// The state of every dataset. One that changes meanwhile may be missed.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn overview(&self) -> Result<BTreeMap<Dataset, State>, StoreError> {
-        let mut states = BTreeMap::new();
-        for state in State::ALL {
-            // in their order, so that a later state replaces an earlier one
-            states.extend(self.list(state).await?.into_iter().map(|d| (d, state)));
-        }
-        Ok(states)
+    async fn look_for(
+        &self,
+        dataset: &Dataset,
+        states: &[State],
+    ) -> Result<SeenStates, StoreError> {
+        let look = states.iter().map(async |state| {
+            let head = self
+                .store
+                .head(&self.layout.message(*state, dataset))
+                .await?;
+            Ok::<_, StoreError>(head.map(|_| *state))
+        });
+        let seen = try_join_all(look).await?;
+        Ok(SeenStates(seen.into_iter().flatten().collect()))
     }
 
-    /// The states a dataset has messages of, in order; more than one while it changes.
-    async fn seen(&self, dataset: &Dataset) -> Result<Vec<State>, StoreError> {
-        for _ in 0..LOOKS {
-            let look = State::ALL.map(async |state| {
-                let head = self
-                    .store
-                    .head(&self.layout.message(state, dataset))
-                    .await?;
-                Ok::<_, StoreError>(head.map(|_| state))
-            });
-            let seen: Vec<_> = try_join_all(look).await?.into_iter().flatten().collect();
-            if !seen.is_empty() {
-                return Ok(seen);
+    async fn enter_from(
+        &self,
+        seen: &SeenStates,
+        dataset: &Dataset,
+        to: State,
+        body: &[u8],
+    ) -> Result<(), MessageError> {
+        match seen.current() {
+            Some(from) if !to.may_follow(Some(from)) => {
+                let dataset = dataset.clone();
+                Err(MessageError::NotAllowed { dataset, from, to })
             }
+            _ => Ok(self
+                .take(dataset, seen.steps(to), Bytes::copy_from_slice(body))
+                .await?),
         }
-        Ok(Vec::new())
     }
 
     async fn take(
@@ -206,9 +297,10 @@ impl Messages {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
     use proptest::prelude::*;
+    use storage::hint::explain;
 
     use super::*;
 
@@ -252,33 +344,33 @@ mod tests {
             block_on(async {
                 let mut model = None;
                 for (to, interrupted_after) in changes {
-                    let seen = messages.seen(&d).await.unwrap();
-                    prop_assert_eq!(seen.last().copied(), model);
+                    let seen = messages.look(&d).await.unwrap();
+                    prop_assert_eq!(seen.current(), model);
                     let allowed = to.may_follow(model);
                     if !allowed {
                         let refused = messages.enter(&d, to, b"").await;
                         let is_refusal = matches!(refused, Err(MessageError::NotAllowed { .. }));
                         prop_assert!(is_refusal);
-                        prop_assert_eq!(messages.seen(&d).await.unwrap(), seen);
+                        prop_assert_eq!(messages.look(&d).await.unwrap(), seen);
                         continue;
                     }
-                    let plan: Vec<Step> = steps(&seen, to).collect();
+                    let plan: Vec<Step> = seen.steps(to).collect();
                     let taken = interrupted_after.min(plan.len());
                     let partial = plan.iter().copied().take(taken);
                     messages.take(&d, partial, Bytes::from("{}")).await.unwrap();
-                    let now = messages.state_of(&d).await.unwrap();
+                    let now = messages.look(&d).await.unwrap().current();
                     // never nothing once there was something, and only ever the old or the new
                     prop_assert!(now == model || now == Some(to));
                     if taken > 0 && Some(to) >= model {
                         prop_assert_eq!(now, Some(to));
                     }
                     if interrupted_after == usize::MAX {
-                        prop_assert_eq!(messages.seen(&d).await.unwrap(), vec![to]);
+                        prop_assert_eq!(messages.look(&d).await.unwrap(), SeenStates(vec![to]));
                     } else if to.may_follow(now) {
                         messages.enter(&d, to, b"").await.unwrap();
-                        prop_assert_eq!(messages.seen(&d).await.unwrap(), vec![to]);
+                        prop_assert_eq!(messages.look(&d).await.unwrap(), SeenStates(vec![to]));
                     }
-                    model = messages.state_of(&d).await.unwrap();
+                    model = messages.look(&d).await.unwrap().current();
                 }
                 Ok(())
             })?;
@@ -295,8 +387,8 @@ mod tests {
             prop_assume!(first != from && second != from);
             let mut kept = vec![from];
             let (mut one, mut two) = (
-                steps(&[from], first).collect::<Vec<_>>().into_iter(),
-                steps(&[from], second).collect::<Vec<_>>().into_iter(),
+                SeenStates(vec![from]).steps(first).collect::<Vec<_>>().into_iter(),
+                SeenStates(vec![from]).steps(second).collect::<Vec<_>>().into_iter(),
             );
             for turn in order {
                 let step = if turn { one.next().or_else(|| two.next()) } else { two.next().or_else(|| one.next()) };
@@ -309,6 +401,46 @@ mod tests {
             }
             prop_assert_eq!(kept.into_iter().max(), Some(first.max(second)));
         }
+
+        /// Whatever others did since a writer left a state, [`Messages::advance`] leaves the dataset in
+        /// the state that [`Messages::enter`] would, and refuses as it would, unless a later state of
+        /// others holds anyway.
+        #[test]
+        fn a_writer_that_knows_its_state_ends_where_one_that_looks_does(
+            others in prop::collection::vec(any_state(), 0..4),
+            kept: bool,
+            from in any_state(),
+            to in any_state(),
+        ) {
+            prop_assume!(from != to && to.may_follow(Some(from)));
+            let mut there = others;
+            if kept {
+                there.push(from);
+            }
+            let d = dataset();
+            block_on(async {
+                let mut ends = vec![];
+                for knows in [false, true] {
+                    let dir = tempfile::tempdir().unwrap();
+                    let messages = Messages::new(Store::dir(dir.path()), Layout::Tree);
+                    for state in &there {
+                        messages.write(&d, *state, Bytes::new()).await.unwrap();
+                    }
+                    let done = if knows {
+                        messages.advance(&d, from, to, b"").await
+                    } else {
+                        messages.enter(&d, to, b"").await
+                    };
+                    let refused = matches!(done, Err(MessageError::NotAllowed { .. }));
+                    prop_assert!(refused || done.is_ok());
+                    ends.push((messages.look(&d).await.unwrap().current(), refused));
+                }
+                let later = there.iter().any(|state| *state > to);
+                prop_assert_eq!(ends[0].0, ends[1].0);
+                prop_assert!(ends[0].1 == ends[1].1 || later);
+                Ok(())
+            })?;
+        }
     }
 
     #[tokio::test]
@@ -316,37 +448,37 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let messages = Messages::new(Store::dir(dir.path()), Layout::Tree);
         let d = dataset();
-        assert_eq!(messages.state_of(&d).await.unwrap(), None);
+        assert_eq!(messages.look(&d).await.unwrap().current(), None);
         for state in [State::Submitted, State::Processing, State::Processed] {
             messages.enter(&d, state, b"{\"job_id\":1}").await.unwrap();
-            assert_eq!(messages.state_of(&d).await.unwrap(), Some(state));
+            assert_eq!(messages.look(&d).await.unwrap().current(), Some(state));
             assert_eq!(
                 messages.list(state).await.unwrap(),
                 std::slice::from_ref(&d)
             );
         }
-        let body = messages.body(&d, State::Processed).await.unwrap().unwrap();
-        assert_eq!(body, "{\"job_id\":1}");
-        assert_eq!(messages.body(&d, State::Error).await.unwrap(), None);
-        assert!(
+        let messages_of = |state| {
             dir.path()
-                .join("messages/dataset-processed/j8cb010b0")
-                .is_file()
-        );
+                .join(format!("messages/dataset-{state}/j8cb010b0"))
+        };
+        let body = std::fs::read_to_string(messages_of(State::Processed)).unwrap();
+        assert_eq!(body, "{\"job_id\":1}");
+        assert!(!messages_of(State::Error).exists());
         let other: Dataset = "acs_8ph_01".parse().unwrap();
         messages
             .enter(&other, State::Terminated, b"")
             .await
             .unwrap();
-        let overview = messages.overview().await.unwrap();
-        assert_eq!(overview.get(&d), Some(&State::Processed));
-        assert_eq!(overview.get(&other), Some(&State::Terminated));
+        assert_eq!(
+            messages.list(State::Terminated).await.unwrap(),
+            std::slice::from_ref(&other)
+        );
         let error = messages
             .enter(&other, State::Processing, b"")
             .await
             .unwrap_err();
         assert_eq!(
-            error.to_string(),
+            explain(&error).to_string(),
             "acs_8ph_01 is terminated and cannot become processing\n\
              hint: a terminated dataset is revived by a rescue request"
         );
@@ -363,10 +495,8 @@ mod tests {
         ] {
             store.put_bytes(key, "", &Precondition::None).await.unwrap();
         }
-        let state = messages.state_of(&dataset()).await.unwrap();
-        assert_eq!(state, Some(State::Processed));
-        let overview = messages.overview().await.unwrap();
-        assert_eq!(overview.get(&dataset()), Some(&State::Processed));
+        let seen = messages.look(&dataset()).await.unwrap();
+        assert_eq!(seen.current(), Some(State::Processed));
         messages
             .enter(&dataset(), State::Processed, b"")
             .await
