@@ -26,19 +26,19 @@ deny: ## licences, sources and known weaknesses of the crates
 	tests/deny.sh
 
 static: ## the release binary with no shared libraries
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-worker --bin caldp
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp --bin caldp
 
 release: ## both of the above and below in one build
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) \
-		--package caldp-worker --package caldp-trigger --bin caldp --bin bootstrap
+		--package caldp --package caldp-trigger --bin caldp --bin bootstrap
 	$(ZIP)
 
 install: ## caldp and crds with all their names, completions and manual pages: PREFIX=<directory>, DESTDIR
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-worker --bin caldp --package crds-cli --bin crds
-	worker/install.sh install $(RELEASE) $(abspath $(PREFIX))
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp --bin caldp --package crds-cli --bin crds
+	caldp/install.sh install $(RELEASE) $(abspath $(PREFIX))
 
 uninstall: ## what `make install` with the same PREFIX put there
-	worker/install.sh uninstall $(abspath $(PREFIX))
+	caldp/install.sh uninstall $(abspath $(PREFIX))
 
 lambda: ## the trigger's zip, for infra/
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-trigger --bin bootstrap

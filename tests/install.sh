@@ -19,7 +19,7 @@ prefix=$place/usr
 mkdir -p "$prefix/bin"
 echo other >"$prefix/bin/other"
 
-worker/install.sh install "$binaries" "$prefix" 2>"$place/said"
+caldp/install.sh install "$binaries" "$prefix" 2>"$place/said"
 grep -q "hint: add $prefix/bin to your PATH" "$place/said" || fail "no word about PATH: $(cat "$place/said")"
 
 # Every name runs, by its own name, with help and version.
@@ -47,22 +47,22 @@ offered=$(bash -c '
 
 # Twice is as good as once.
 (cd "$prefix" && find . | sort) >"$place/once"
-worker/install.sh install "$binaries" "$prefix" 2>/dev/null
+caldp/install.sh install "$binaries" "$prefix" 2>/dev/null
 (cd "$prefix" && find . | sort) >"$place/twice"
 cmp "$place/once" "$place/twice" || fail "installing twice differs"
 
 # A newer version takes away what it has no longer; what is not its own stays.
 echo bin/caldp-of-old >>"$prefix/share/caldp/installed"
 : >"$prefix/bin/caldp-of-old"
-worker/install.sh install "$binaries" "$prefix" 2>/dev/null
+caldp/install.sh install "$binaries" "$prefix" 2>/dev/null
 [ ! -e "$prefix/bin/caldp-of-old" ] || fail "what the older version installed is still there"
 
-worker/install.sh uninstall "$prefix"
+caldp/install.sh uninstall "$prefix"
 [ "$(cd "$prefix" && find . -type f -o -type l)" = ./bin/other ] || fail "left behind: $(find "$prefix")"
-if worker/install.sh uninstall "$prefix" 2>/dev/null; then fail "uninstalling nothing succeeds"; fi
+if caldp/install.sh uninstall "$prefix" 2>/dev/null; then fail "uninstalling nothing succeeds"; fi
 
 # For packages.
-DESTDIR=$place/package worker/install.sh install "$binaries" /opt/caldp 2>/dev/null
+DESTDIR=$place/package caldp/install.sh install "$binaries" /opt/caldp 2>/dev/null
 [ "$(readlink "$place/package/opt/caldp/bin/caldp-process")" = caldp ] || fail "DESTDIR is not respected"
-if worker/install.sh install "$binaries" relative 2>/dev/null; then fail "a relative prefix is accepted"; fi
+if caldp/install.sh install "$binaries" relative 2>/dev/null; then fail "a relative prefix is accepted"; fi
 echo "tests/install.sh: installed, used, installed again, removed"

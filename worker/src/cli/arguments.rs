@@ -1,6 +1,5 @@
 //! What can be said on the command line, and what it means where something is left out.
 
-use super::doctor::{self, Doctor};
 use crate::config::ConfigName;
 use crate::drill::{Drill, UnknownDrill};
 use crate::input::Source;
@@ -9,90 +8,14 @@ use crate::run::Request;
 use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::job_command::JobInput;
 use caldp_core::layout::{Layout, root_of};
-use caldp_trigger::cli::TriggerCommand;
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 use storage::uri::{Location, S3Uri};
 
-/// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
-#[derive(Debug, Parser)]
-#[command(
-    name = "caldp",
-    version,
-    propagate_version = true,
-    max_term_width = 100,
-    after_help = HELP
-)]
-pub(super) struct Caldp {
-    #[command(subcommand)]
-    pub(super) command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Calibrate one dataset
-    #[command(after_help = PROCESS_HELP)]
-    Process(Process),
-    /// Calibrate one dataset on AWS Batch: inputs from MAST, references from S3
-    #[command(after_help = PROCESS_AWS_HELP)]
-    ProcessAws(ProcessAws),
-    /// Check programs, cache, access and machine: what a run needs and what is missing
-    #[command(after_help = doctor::HELP)]
-    Doctor(Doctor),
-    #[command(flatten)]
-    Trigger(TriggerCommand),
-    /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: clap_complete::Shell,
-        /// For which of the names that this program answers to
-        #[arg(default_value = "caldp")]
-        name: String,
-    },
-    /// Print the manual page of caldp, or of one of its commands
-    Man {
-        /// The command
-        command: Option<String>,
-        /// Write the pages of all commands into this directory instead
-        #[arg(long, conflicts_with = "command")]
-        directory: Option<PathBuf>,
-    },
-    /// Print the names that this program answers to, one on each line
-    #[command(hide = true)]
-    Names,
-}
-
-const HELP: &str = "\
-Each command is also a program of its own, caldp-<command>, where `make install` was run.
-First steps: `caldp doctor` says what is missing; worker/docs/native.md leads from nothing to a
-calibrated dataset.";
-
-const PROCESS_HELP: &str = "\
-Examples:
-  caldp-process j8cb010b0
-  caldp-process j8cb010b0 file:inputs file:outputs
-  caldp-process j8cb010b0 s3://my-bucket/inputs s3://my-bucket/batch-22 caldp-config-aws
-
-The working directory is made below CALDP_HOME (default: the current directory).
-CALDP_SIMULATE_ERROR=<exit status> makes the matching step fail, for drills.
-Exit status: 0 all products stored; 2 command line; 21 input archive; 22 MAST; 23, 24 calibration;
-25 S3 upload; 26 S3 download; 27 references; 28 previews; 31-34 memory; 35 terminated.";
-
-const PROCESS_AWS_HELP: &str = "\
-Reads CRDSBUCKET (s3://<bucket> with config/hst, references/hst and pickles/hst), and
-CALDP_INPUT_URI where inputs are to come from elsewhere than MAST.
-
-Where CRDS_CONTEXT is not set, the context is the one operators chose for the output's bucket: the
-name of s3://<bucket>/crds_env_vars/<context>.pmap.
-
-Examples, the commands of a Batch job definition and of an array job, whose children take the line of
-the list that AWS_BATCH_JOB_ARRAY_INDEX says, counted from 0:
-  caldp-process-aws Ref::s3_output_path Ref::dataset
-  caldp-process-aws s3://my-bucket/batch-22 @s3://my-bucket/control/batch/batch-22/list.ids";
-
+/// What `caldp process` takes.
 #[derive(Debug, Args)]
-pub(super) struct Process {
+pub struct Process {
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell
     dataset: Dataset,
     /// Where inputs come from: file:<dir>, s3://..., astroquery:, stpubdata:
@@ -108,8 +31,9 @@ pub(super) struct Process {
     options: Options,
 }
 
+/// What `caldp process-aws` takes.
 #[derive(Debug, Args)]
-pub(super) struct ProcessAws {
+pub struct ProcessAws {
     /// Where results go: s3://<bucket>/<batch>
     s3_output_path: S3Uri,
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell;
@@ -125,6 +49,35 @@ pub(super) struct ProcessAws {
     input: Source,
     #[command(flatten)]
     options: Options,
+}
+
+impl Process {
+    /// What follows its options in its help.
+    pub const HELP: &str = "\
+Examples:
+  caldp-process j8cb010b0
+  caldp-process j8cb010b0 file:inputs file:outputs
+  caldp-process j8cb010b0 s3://my-bucket/inputs s3://my-bucket/batch-22 caldp-config-aws
+
+The working directory is made below CALDP_HOME (default: the current directory).
+CALDP_SIMULATE_ERROR=<exit status> makes the matching step fail, for drills.
+Exit status: 0 all products stored; 2 command line; 21 input archive; 22 MAST; 23, 24 calibration;
+25 S3 upload; 26 S3 download; 27 references; 28 previews; 31-34 memory; 35 terminated.";
+}
+
+impl ProcessAws {
+    /// What follows its options in its help.
+    pub const HELP: &str = "\
+Reads CRDSBUCKET (s3://<bucket> with config/hst, references/hst and pickles/hst), and
+CALDP_INPUT_URI where inputs are to come from elsewhere than MAST.
+
+Where CRDS_CONTEXT is not set, the context is the one operators chose for the output's bucket: the
+name of s3://<bucket>/crds_env_vars/<context>.pmap.
+
+Examples, the commands of a Batch job definition and of an array job, whose children take the line of
+the list that AWS_BATCH_JOB_ARRAY_INDEX says, counted from 0:
+  caldp-process-aws Ref::s3_output_path Ref::dataset
+  caldp-process-aws s3://my-bucket/batch-22 @s3://my-bucket/control/batch/batch-22/list.ids";
 }
 
 #[derive(Debug, Args)]
@@ -165,7 +118,7 @@ struct Options {
 
 /// What `process` and `process-aws` both come to.
 #[derive(Debug)]
-pub(super) struct Run {
+pub struct Run {
     pub(super) share: JobInput,
     pub(super) config: ConfigName,
     pub(super) json: bool,
@@ -279,13 +232,19 @@ impl From<ProcessAws> for Run {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    enum Command {
+        Process(Process),
+        ProcessAws(ProcessAws),
+    }
 
     fn request(line: &str) -> Result<Request, String> {
         let words = line.split(' ').map(str::to_owned);
-        let run: Run = match Caldp::try_parse_from(words).unwrap().command {
+        let run: Run = match Command::try_parse_from(words).unwrap() {
             Command::Process(arguments) => arguments.into(),
             Command::ProcessAws(arguments) => arguments.into(),
-            _ => return Err("it runs nothing".to_owned()),
         };
         match run.share.clone() {
             JobInput::Dataset(dataset) => run

@@ -11,18 +11,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use storage::uri::Location;
 
-pub(super) const HELP: &str = "\
-Examples:
-  caldp doctor
-  caldp doctor j8cb010b0 --input file:inputs
-  caldp doctor lbgu17qnq --input astroquery: --output s3://my-bucket/batch-22 --config caldp-config-aws --json
-
-Looks and changes nothing; only at an s3:// output an empty object is written and deleted. Takes
-some seconds, a minute at most.
-Exit status: 0 a run could work; 1 it could not; 2 command line.";
-
+/// What `caldp doctor` takes.
 #[derive(Debug, Args)]
-pub(super) struct Doctor {
+pub struct Doctor {
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky
     /// cell; without one, all instruments are looked at
     dataset: Option<Dataset>,
@@ -43,7 +34,21 @@ pub(super) struct Doctor {
     json: bool,
 }
 
-pub(super) fn run(arguments: Doctor) -> ExitCode {
+impl Doctor {
+    /// What follows its options in its help.
+    pub const HELP: &str = "\
+Examples:
+  caldp doctor
+  caldp doctor j8cb010b0 --input file:inputs
+  caldp doctor lbgu17qnq --input astroquery: --output s3://my-bucket/batch-22 --config caldp-config-aws --json
+
+Looks and changes nothing; only at an s3:// output an empty object is written and deleted. Takes
+some seconds, a minute at most.
+Exit status: 0 a run could work; 1 it could not; 2 command line.";
+}
+
+/// Examines, prints the report, and says by the exit status whether a run could work.
+pub fn run(arguments: Doctor) -> ExitCode {
     let settings = match Settings::resolve(&arguments.config, super::process::environment()) {
         Ok(settings) => settings,
         Err(error) => return super::process::refuse(&error),

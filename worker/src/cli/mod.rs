@@ -1,120 +1,12 @@
-//! The command line: one binary, `caldp`, that answers to the names of all its commands.
+//! The commands of the worker: what their arguments mean, and how a run or a report ends as an exit
+//! status. Which program answers to them, and under which names, is left to the `caldp` crate.
 //!
-//! Called as `caldp-process` it is `caldp process`; so the names that job definitions and people
-//! know keep working from one file. Arguments become types here and go no further as text.
+//! Arguments become types here and go no further as text.
 
 mod arguments;
-mod batches;
 mod child;
-mod doctor;
-mod names;
-mod process;
+pub mod doctor;
+pub mod process;
 
-use arguments::{Caldp, Command};
-use caldp_core::exit_code::ExitCode as Code;
-use clap::FromArgMatches as _;
-use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
-use std::path::Path;
-use std::process::ExitCode;
-
-/// Runs the command that `arguments`, the program's name first, ask for.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let (arguments, command) = spelled_out(arguments.into_iter().collect());
-    let parsed = names::definition(command.as_deref())
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Caldp::from_arg_matches(&matches));
-    let cli = match parsed {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Nothing else can be done about a console that is gone.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
-    };
-    match cli.command {
-        Command::Process(arguments) => process::run(&arguments.into()),
-        Command::ProcessAws(arguments) => process::run(&arguments.into()),
-        Command::Doctor(arguments) => doctor::run(arguments),
-        Command::Trigger(command) => batches::run(&command),
-        Command::Completions { shell, name } => print(
-            names::completions(shell, &name),
-            &name,
-            "a name of this program",
-        ),
-        Command::Man {
-            directory: Some(directory),
-            ..
-        } => match names::pages(&directory) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("caldp: {}: {error}", directory.display());
-                ExitCode::FAILURE
-            }
-        },
-        Command::Man { command, .. } => {
-            let page = names::page(command.as_deref());
-            print(page, &command.unwrap_or_default(), "a command")
-        }
-        Command::Names => {
-            let names = names::all().join("\n") + "\n";
-            print(Some(names.into_bytes()), "", "")
-        }
-    }
-}
-
-/// Writes what was asked for to standard output, or says that `name` is not `what`.
-fn print(text: Option<Vec<u8>>, name: &str, what: &str) -> ExitCode {
-    let Some(text) = text else {
-        let names = names::all().join(" ");
-        eprintln!("caldp: {name:?} is not {what}\nhint: the names are {names}");
-        return ExitCode::from(Code::CommandLine.number());
-    };
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().write_all(&text);
-    ExitCode::SUCCESS
-}
-
-/// `caldp-process x` becomes `caldp process x`; which command that was, if it was one.
-fn spelled_out(mut arguments: Vec<OsString>) -> (Vec<OsString>, Option<String>) {
-    let program = arguments.first().map(Path::new).and_then(Path::file_name);
-    let command = program
-        .and_then(OsStr::to_str)
-        .and_then(names::command_of)
-        .map(str::to_owned);
-    if let Some(command) = &command {
-        arguments.splice(..1, ["caldp".into(), command.into()]);
-    }
-    (arguments, command)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    fn words(text: &str) -> Vec<OsString> {
-        text.split(' ').map(OsString::from).collect()
-    }
-
-    #[test]
-    fn every_name_of_the_binary_is_a_command() {
-        assert_eq!(
-            spelled_out(words("/usr/bin/caldp-process-aws s3://b j8cb010b0")),
-            (
-                words("caldp process-aws s3://b j8cb010b0"),
-                Some("process-aws".to_owned())
-            )
-        );
-        assert_eq!(
-            spelled_out(words("./caldp process x")),
-            (words("./caldp process x"), None)
-        );
-        assert_eq!(spelled_out(Vec::new()), (Vec::new(), None));
-    }
-
-    #[test]
-    fn the_definitions_are_consistent() {
-        names::definition(None).debug_assert();
-    }
-}
+pub use arguments::{Process, ProcessAws, Run};
+pub use doctor::Doctor;

@@ -23,7 +23,8 @@ use tracing_subscriber::fmt::MakeWriter;
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,caldp_core=info,caldp_worker=info,crds_core=info";
 
-pub(super) fn run(asked: &Run) -> ExitCode {
+/// Runs one dataset; the exit status is what AWS Batch reports.
+pub fn run(asked: &Run) -> ExitCode {
     let settings = match Settings::resolve(&asked.config, environment()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),

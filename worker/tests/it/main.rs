@@ -1,15 +1,5 @@
-//! The built `caldp` as people and AWS Batch run it, and the client of MAST against a server of its kind.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "tests"
-)]
+//! The client of MAST against a server of its kind; whole runs are tests of the `caldp` crate.
 
-mod cli;
-mod doctor;
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod mast;
-mod operators;
-mod process;
-mod process_aws;
-mod whole;

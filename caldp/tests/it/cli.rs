@@ -57,7 +57,7 @@ fn the_help_names_every_command() {
         assert!(help.contains(line), "{line}{help}");
     }
     assert!(help.contains("worker/docs/native.md"), "{help}");
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/native.md");
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../worker/docs/native.md");
     assert!(page.is_file(), "the page that the help names is not there");
 }
 

@@ -2,8 +2,8 @@
 # Installs `caldp` and `crds` with a link for every name they answer to, completions for bash, zsh
 # and fish, and manual pages; `make install` and `make uninstall` call this.
 #
-#   worker/install.sh install <directory of the binaries> <prefix>
-#   worker/install.sh uninstall <prefix>
+#   caldp/install.sh install <directory of the binaries> <prefix>
+#   caldp/install.sh uninstall <prefix>
 #
 # DESTDIR goes before the prefix, for packages. What is installed is written down in
 # share/caldp/installed, so that it can be removed again, and that a newer version takes away what
@@ -87,7 +87,7 @@ remove_listed
 mkdir -p -- "$root/bin"
 install_program caldp
 install_program crds
-put share/doc/caldp/native.md 644 <"$(dirname "$0")/docs/native.md"
+put share/doc/caldp/native.md 644 <"$(dirname "$0")/../worker/docs/native.md"
 link share/man/man1/crds_s3_get.1 crds-s3-get.1
 link share/man/man1/crds_s3_set.1 crds-s3-set.1
 sort -u "$written" | put "$list" 644

@@ -4,7 +4,7 @@
 //! Every command has a name of its own, `caldp-<command>`, but those that are about the program
 //! itself. A command added to the definition has its name, completions and page with that.
 
-use super::arguments::Caldp;
+use crate::command::Caldp;
 use clap::{Command, CommandFactory as _};
 use clap_complete::Shell;
 use std::io::{self, Write};
@@ -18,7 +18,7 @@ const PREFIX: &str = "caldp-";
 const INTERNAL: [&str; 4] = ["completions", "man", "names", "help"];
 
 /// Every name, the program's own first.
-pub(super) fn all() -> Vec<String> {
+pub(crate) fn all() -> Vec<String> {
     let commands = Caldp::command();
     let named = commands
         .get_subcommands()
@@ -28,12 +28,12 @@ pub(super) fn all() -> Vec<String> {
 }
 
 /// The command that a name stands for, if it is one.
-pub(super) fn command_of(name: &str) -> Option<&str> {
+pub(crate) fn command_of(name: &str) -> Option<&str> {
     name.strip_prefix(PREFIX)
 }
 
 /// The definition, with the usage of `command` as it is when called by its own name.
-pub(super) fn definition(command: Option<&str>) -> Command {
+pub(crate) fn definition(command: Option<&str>) -> Command {
     let definition = Caldp::command();
     let Some(own) = command.and_then(|command| called(&format!("{PREFIX}{command}"))) else {
         return definition;
@@ -45,7 +45,7 @@ pub(super) fn definition(command: Option<&str>) -> Command {
 }
 
 /// Writes the completion script for one of the names; none if it is not one.
-pub(super) fn completions(shell: Shell, name: &str) -> Option<Vec<u8>> {
+pub(crate) fn completions(shell: Shell, name: &str) -> Option<Vec<u8>> {
     let mut command = called(name)?;
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command, name, &mut script);
@@ -54,7 +54,7 @@ pub(super) fn completions(shell: Shell, name: &str) -> Option<Vec<u8>> {
 
 /// Writes the manual page of the program, or of one of its commands; nothing if there is no such
 /// command.
-pub(super) fn page(command: Option<&str>) -> Option<Vec<u8>> {
+pub(crate) fn page(command: Option<&str>) -> Option<Vec<u8>> {
     let name = command.map_or(PROGRAM.to_owned(), |command| format!("{PREFIX}{command}"));
     let mut page = Vec::new();
     let manual = clap_mangen::Man::new(called(&name)?);
@@ -66,7 +66,7 @@ pub(super) fn page(command: Option<&str>) -> Option<Vec<u8>> {
 ///
 /// # Errors
 /// When the directory cannot be written.
-pub(super) fn pages(directory: &Path) -> io::Result<()> {
+pub(crate) fn pages(directory: &Path) -> io::Result<()> {
     let definition = Caldp::command();
     let commands = definition.get_subcommands().filter(|c| !c.is_hide_set());
     for command in std::iter::once(None).chain(commands.map(|c| Some(c.get_name()))) {

@@ -11,7 +11,7 @@ use tracing_subscriber::EnvFilter;
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,caldp_trigger=info";
 
-pub(super) fn run(command: &TriggerCommand) -> ExitCode {
+pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
     tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,0 +1,59 @@
+//! The commands of `caldp`: those of the worker, those of the trigger, and those about the program.
+
+use caldp_trigger::cli::TriggerCommand;
+use caldp_worker::cli::{Doctor, Process, ProcessAws};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
+#[derive(Debug, Parser)]
+#[command(
+    name = "caldp",
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    after_help = HELP
+)]
+pub(crate) struct Caldp {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Calibrate one dataset
+    #[command(after_help = Process::HELP)]
+    Process(Process),
+    /// Calibrate one dataset on AWS Batch: inputs from MAST, references from S3
+    #[command(after_help = ProcessAws::HELP)]
+    ProcessAws(ProcessAws),
+    /// Check programs, cache, access and machine: what a run needs and what is missing
+    #[command(after_help = Doctor::HELP)]
+    Doctor(Doctor),
+    #[command(flatten)]
+    Trigger(TriggerCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+        /// For which of the names that this program answers to
+        #[arg(default_value = "caldp")]
+        name: String,
+    },
+    /// Print the manual page of caldp, or of one of its commands
+    Man {
+        /// The command
+        command: Option<String>,
+        /// Write the pages of all commands into this directory instead
+        #[arg(long, conflicts_with = "command")]
+        directory: Option<PathBuf>,
+    },
+    /// Print the names that this program answers to, one on each line
+    #[command(hide = true)]
+    Names,
+}
+
+const HELP: &str = "\
+Each command is also a program of its own, caldp-<command>, where `make install` was run.
+First steps: `caldp doctor` says what is missing; worker/docs/native.md leads from nothing to a
+calibrated dataset.";

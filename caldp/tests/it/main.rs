@@ -1,0 +1,14 @@
+//! The built `caldp` as people and AWS Batch run it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod cli;
+mod doctor;
+mod operators;
+mod process;
+mod process_aws;
+mod whole;
