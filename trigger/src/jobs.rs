@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use caldp_core::batch::JobId;
-use storage::retry::{Effort, Failure, RetryPolicy};
+use storage::retry::{Failure, RetryPolicy, RetryStats};
 
 use crate::pace::Pace;
 
@@ -101,11 +101,11 @@ pub enum FailureKind {
 
 /// Something AWS Batch did not do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("AWS Batch did not {action} {what} {effort}: {failure}")]
+#[error("AWS Batch did not {action} {what} {stats}: {failure}")]
 pub struct JobsError {
     action: &'static str,
     what: String,
-    effort: Effort,
+    stats: RetryStats,
     failure: BatchFailure,
 }
 
@@ -227,7 +227,7 @@ fn failed(
     JobsError {
         action,
         what: what.to_string(),
-        effort: gave_up.effort,
+        stats: gave_up.stats,
         failure: gave_up.error,
     }
 }

@@ -5,10 +5,10 @@
 //! has its answers and every reference is in the cache.
 
 use crate::calibrate::environment::reference_variables;
+use crate::calibrate::program::Environment;
 use crate::calibrate::recipe::{RawFiles, Recipe};
-use crate::config::Settings;
-use crate::operators;
-use crate::process::program::Environment;
+use crate::config::{Origin, Settings};
+use crate::operator;
 use caldp_core::dataset::{Dataset, Instrument};
 use caldp_core::provenance::{DatasetHeader, ReferenceRecord};
 use crds_core::cache::layout::ReferenceError;
@@ -31,6 +31,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 const VERSION_KEYWORDS: [&str; 3] = ["CSYS_VER", "AWSDPVER", "AWSYSVER"];
 /// Their value where the environment has none.
 const UNDEFINED: &str = "UNDEFINED";
+
+/// The variable that names the context.
+pub(crate) const CONTEXT: &str = "CRDS_CONTEXT";
 
 /// What was chosen for a dataset.
 #[derive(Debug, Default)]
@@ -71,9 +74,9 @@ pub enum ReferencesError {
     Read(#[from] io::Error),
 }
 
-/// What it takes to build a [`ReferenceAssigner`].
+/// What it takes to open a [`Library`].
 #[derive(Debug)]
-pub struct ReferenceAssignerBuilder {
+pub struct Catalogue {
     /// The dataset.
     pub dataset: Dataset,
     /// The run's variables.
@@ -82,30 +85,31 @@ pub struct ReferenceAssignerBuilder {
     pub operators: Option<(S3, String)>,
 }
 
-impl ReferenceAssignerBuilder {
-    /// Builds the assigner. The context is that of `CRDS_CONTEXT`, else that of the operators, else the
+impl Catalogue {
+    /// Opens the library. The context is that of `CRDS_CONTEXT`, else that of the operators, else the
     /// one in use.
     ///
     /// # Errors
     /// [`ReferencesError`] when the operators' bucket cannot be listed, or a variable not be used.
-    pub async fn build(self) -> Result<ReferenceAssigner, ReferencesError> {
+    pub async fn open(self) -> Result<Library, ReferencesError> {
         let Self {
             dataset,
             mut settings,
             operators,
         } = self;
-        if let Some((s3, bucket)) = operators
-            && let Some((context, place)) = operators::choose(&mut settings, &s3, &bucket).await?
+        if let (None, Some((s3, bucket))) = (settings.get(CONTEXT), operators)
+            && let Some((context, place)) = operator::context(&s3, &bucket).await?
         {
             tracing::info!("context {context} is chosen by {place}");
+            settings.set(CONTEXT, context, Origin::Operator(place));
         }
-        ReferenceAssigner::new(&dataset, settings)
+        Library::open(&dataset, settings)
     }
 }
 
 /// Where the references of one dataset come from: a CRDS client, and what it is to do.
 #[derive(Debug)]
-pub struct ReferenceAssigner {
+pub struct Library {
     client: Client,
     settings: Settings,
     instrument: Option<Instrument>,
@@ -114,8 +118,8 @@ pub struct ReferenceAssigner {
     brought: Mutex<BTreeSet<String>>,
 }
 
-impl ReferenceAssigner {
-    fn new(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
+impl Library {
+    fn open(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
         let config = Config::from_vars(settings.variables())?;
         Ok(Self {
             client: Client::new(config, Observatory::Hst),
@@ -133,7 +137,7 @@ impl ReferenceAssigner {
     /// [`ReferencesError`] for what would fail again.
     pub async fn prepare(
         &self,
-        mut events: UnboundedReceiver<PathBuf>,
+        mut arrivals: UnboundedReceiver<PathBuf>,
     ) -> Result<(), ReferencesError> {
         let Some(instrument) = self.instrument.filter(|_| self.has_raw_files()) else {
             return Ok(());
@@ -142,7 +146,7 @@ impl ReferenceAssigner {
         self.client
             .rules(context.as_str(), Some(instrument.name()))
             .await?;
-        while let Some(path) = events.recv().await {
+        while let Some(path) = arrivals.recv().await {
             if self.recipe.raw_files.includes(&name_of(&path)) {
                 let options = AssignOptions::default();
                 let found = self.client.assign(&[path], &options).await?;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use storage::checksum::Sha1Sum;
+use storage::store::ErrorKind;
 
 use crate::failure::Failure;
 use crate::{log, options};
 use crds_core::cache::FileName;
-use crds_core::cache::place::{Expected, PlaceError};
+use crds_core::cache::verified_file::{Expected, VerifyError};
 use crds_core::config::{Config, FileUri};
 use crds_core::source::SourceError;
 use crds_core::{Client, Reuse};
@@ -105,15 +106,15 @@ fn failed(code: u8, text: String) -> Failure {
 fn status(error: &SourceError) -> u8 {
     match error {
         SourceError::NotFound { .. } => NOT_FOUND,
-        SourceError::Place {
-            problem: PlaceError::Size { .. },
+        SourceError::Verify {
+            problem: VerifyError::Size { .. },
             ..
         } => BAD_SIZE,
-        SourceError::Place {
-            problem: PlaceError::Sum { .. },
+        SourceError::Verify {
+            problem: VerifyError::Sum { .. },
             ..
-        }
-        | SourceError::Damaged { .. } => BAD_SUM,
+        } => BAD_SUM,
+        SourceError::Store(error) if error.kind() == ErrorKind::Damaged => BAD_SUM,
         SourceError::Location { .. } => 2,
         _ => 1,
     }

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use serde::Deserialize;
 
-use super::place::Expected;
+use super::verified_file::Expected;
 use crate::literal::Literal;
 
 /// The largest real catalogue takes 6 MB.

@@ -12,7 +12,7 @@ use storage::atomic::TEMPORARY;
 
 use super::catalogue::Catalogue;
 use super::layout::Layout;
-use super::place::{self, Expected, PlaceError};
+use super::verified_file::{self, Expected, VerifyError};
 use crate::observatory::hst;
 
 /// Unfinished files older than this belong to nobody any more.
@@ -129,7 +129,7 @@ pub struct Finding {
     /// The file.
     pub file: CachedFile,
     /// What is wrong; `None` if the catalogue does not know the file.
-    pub problem: Option<PlaceError>,
+    pub problem: Option<VerifyError>,
 }
 
 /// Compares files of a cache with the catalogue, on all cores. Findings are in the order of
@@ -148,7 +148,7 @@ pub fn check(
                 Some(expected) => {
                     let sha1 = expected.sha1.filter(|_| depth == Depth::Sums);
                     let expected = Expected { sha1, ..expected };
-                    place::check(&file.path, &expected).err().map(Some)
+                    verified_file::check(&file.path, &expected).err().map(Some)
                 }
                 None => Some(None),
             };

@@ -9,7 +9,7 @@ pub mod layout;
 pub mod lock;
 mod name;
 pub mod organize;
-pub mod place;
 pub mod server_config;
+pub mod verified_file;
 
 pub use name::{FileName, FileNameError};

@@ -54,7 +54,7 @@ fn the_catalogue_agrees_with_the_bundled_files() {
             let name = path.file_name().unwrap().to_str().unwrap();
             let expected = config.catalogue().unwrap().expected(name).unwrap();
             assert!(expected.size.is_some() && expected.sha1.is_some());
-            super::super::place::check(&path, &expected).unwrap();
+            super::super::verified_file::check(&path, &expected).unwrap();
             checked += 1;
         }
     }

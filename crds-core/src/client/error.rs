@@ -8,8 +8,8 @@ use crate::bestrefs::LookupError;
 use crate::cache::FileNameError;
 use crate::cache::layout::ReferenceError;
 use crate::cache::lock::LockTimeout;
-use crate::cache::place::PlaceError;
 use crate::cache::server_config::ServerConfigError;
+use crate::cache::verified_file::VerifyError;
 use crate::dataset::fits::FitsError;
 use crate::observatory::Observatory;
 use crate::rules::{LoadError, MappingName, MappingNameError};
@@ -112,7 +112,7 @@ pub enum ClientError {
     Reference(#[from] ReferenceError),
     /// A file in the cache is not what it should be, or cannot be written.
     #[error(transparent)]
-    Place(#[from] PlaceError),
+    Verify(#[from] VerifyError),
     /// Another process keeps a file of the cache locked.
     #[error(transparent)]
     Lock(#[from] LockTimeout),

@@ -15,7 +15,7 @@ use super::{Client, ClientError, FileKind};
 use crate::cache::FileName;
 use crate::cache::layout::References;
 use crate::cache::lock::{Lock, Locks};
-use crate::cache::place::Expected;
+use crate::cache::verified_file::{self, Expected};
 use crate::source::{Plugin, Source, SourceError};
 
 /// How many references are fetched at once. Each may use several connections.
@@ -201,7 +201,7 @@ impl Client {
             let known = catalogue.expected(name.as_str());
             let wanted = Wanted {
                 path: places.path(&name)?,
-                expected: known.unwrap_or_default().as_configured(&self.config),
+                expected: verified_file::as_configured(known.unwrap_or_default(), &self.config),
                 name,
                 known,
                 reuse,

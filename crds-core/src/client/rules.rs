@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Client, ClientError, FileKind, Reuse, file_name};
-use crate::cache::place::Placement;
+use crate::cache::verified_file;
 use crate::config::CacheMode;
 use crate::literal;
 use crate::rules::{
@@ -272,13 +272,9 @@ impl Client {
         let known = path.file_name().and_then(std::ffi::OsStr::to_str);
         let expected = known
             .and_then(|name| self.server_config.get()?.catalogue().ok()?.expected(name))
-            .unwrap_or_default()
-            .as_configured(&self.config);
-        let placed = Placement::begin(path, expected).and_then(|mut placement| {
-            placement.write(bytes)?;
-            placement.finish()
-        });
-        match placed {
+            .unwrap_or_default();
+        let expected = verified_file::as_configured(expected, &self.config);
+        match verified_file::write(path, expected, bytes) {
             Err(error) if keep == Keep::Yes || error.is_mismatch() => Err(error.into()),
             Err(error) => {
                 tracing::debug!("not kept in the cache: {error}");

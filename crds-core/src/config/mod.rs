@@ -10,6 +10,9 @@ mod variables;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
+// The type of buckets and prefixes is the one of `storage`, on purpose: whoever configures a client
+// may use that crate's stores too.
+pub use storage::uri::S3Uri;
 pub use types::{CacheMode, Config, DownloadMode, FileUri, Locations, Part, SubdirMode};
 use variables::{VARIABLES, Variable};
 

@@ -10,7 +10,7 @@ use storage::checksum::Sha1Sum;
 use storage::s3::{Access, S3Options};
 
 use super::*;
-use crate::cache::place::PlaceError;
+use crate::cache::verified_file::VerifyError;
 use crate::config::Config;
 
 const REFERENCE: &str = "zz900001j_ccd.fits";
@@ -72,8 +72,8 @@ async fn conforms(uri: &str, connections: Connections) {
     assert!(
         matches!(
             &error,
-            SourceError::Place {
-                problem: PlaceError::Size { .. },
+            SourceError::Verify {
+                problem: VerifyError::Size { .. },
                 ..
             }
         ),
@@ -86,10 +86,10 @@ async fn conforms(uri: &str, connections: Connections) {
     assert!(
         matches!(
             &error,
-            SourceError::Place {
-                problem: PlaceError::Sum { .. },
+            SourceError::Verify {
+                problem: VerifyError::Sum { .. },
                 ..
-            } | SourceError::Damaged { .. }
+            }
         ),
         "{error}"
     );
@@ -138,6 +138,6 @@ async fn object_storage_conforms() {
         ..S3Options::default()
     });
     let mut connections = connections();
-    connections.s3 = s3::Clients::with(client.await);
+    connections.s3 = stored::Clients::with(client.await);
     conforms("s3://hst-crds/references/hst", connections).await;
 }

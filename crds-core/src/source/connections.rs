@@ -22,7 +22,7 @@ pub(crate) struct Connections {
     delay: Duration,
     timeout: Duration,
     http: OnceLock<reqwest::Client>,
-    pub(super) s3: super::s3::Clients,
+    pub(super) s3: super::stored::Clients,
 }
 
 impl Connections {
@@ -38,7 +38,7 @@ impl Connections {
             delay: config.retry_delay,
             timeout: config.timeout,
             http: OnceLock::new(),
-            s3: super::s3::Clients::default(),
+            s3: super::stored::Clients::default(),
         }
     }
 
@@ -77,13 +77,13 @@ impl Connections {
                 attempt().await
             }
         });
-        tried.await.map_err(|GaveUp { error, effort }| match error {
+        tried.await.map_err(|GaveUp { error, stats }| match error {
             SourceError::Transfer {
                 location, reason, ..
             } => SourceError::Transfer {
                 location,
                 reason,
-                effort,
+                stats,
             },
             error => error,
         })

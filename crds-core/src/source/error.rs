@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use storage::retry::Effort;
+pub use storage::retry::RetryStats;
+pub use storage::store::StoreError;
 
-use crate::cache::place::PlaceError;
+use crate::cache::verified_file::VerifyError;
 
 /// A file could not be read from its source, or not be put where it belongs.
 #[derive(Debug, thiserror::Error)]
@@ -26,32 +27,27 @@ pub enum SourceError {
         reason: String,
     },
     /// The transfer failed, also when tried again.
-    #[error("{location} could not be fetched{}: {reason}", spaced(.effort))]
+    #[error("{location} could not be fetched{}: {reason}", spaced(.stats))]
     Transfer {
         /// Path or URI.
         location: String,
         /// The last failure.
         reason: String,
         /// How much was tried.
-        effort: Effort,
+        stats: RetryStats,
     },
     /// What came is not the file that CRDS knows, or cannot be stored.
     #[error("{location} was fetched, but {problem}")]
-    Place {
+    Verify {
         /// Path or URI.
         location: String,
         /// What is wrong with it.
         #[source]
-        problem: PlaceError,
+        problem: VerifyError,
     },
-    /// What came is not the file that CRDS knows, as its source found out.
-    #[error("{location} is damaged: {reason}")]
-    Damaged {
-        /// Path or URI.
-        location: String,
-        /// How that was found out.
-        reason: String,
-    },
+    /// A folder or object storage did not give the file.
+    #[error(transparent)]
+    Store(StoreError),
     /// A file that is read into memory is far larger than any real one.
     #[error("{location} is larger than {limit} bytes, which no such file is")]
     TooLarge {
@@ -59,14 +55,6 @@ pub enum SourceError {
         location: String,
         /// In bytes.
         limit: u64,
-    },
-    /// The local file cannot be read.
-    #[error("{location} cannot be read: {source}")]
-    Read {
-        /// Its path.
-        location: String,
-        /// What the operating system says.
-        source: io::Error,
     },
     /// The file cannot be stored.
     #[error("{} cannot be written: {source}", .path.display())]
@@ -129,8 +117,8 @@ impl SourceError {
     }
 }
 
-fn spaced(effort: &Effort) -> String {
-    match effort.to_string() {
+fn spaced(stats: &RetryStats) -> String {
+    match stats.to_string() {
         text if text.is_empty() => text,
         text => format!(" {text}"),
     }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
-use storage::retry::{Effort, Failure};
+use storage::atomic::CheckedWriter;
+use storage::retry::{Failure, RetryStats};
 
 use super::{Connections, MAX_IN_MEMORY, OnBytes, Source, SourceError};
 use crate::cache::FileName;
-use crate::cache::place::{Expected, PlaceError, Placement};
+use crate::cache::verified_file::{Expected, VerifyError};
 
 /// A folder on a web server; the URL ends with a slash.
 #[derive(Debug)]
@@ -49,27 +50,27 @@ impl Http {
         on_bytes: OnBytes<'_>,
     ) -> Result<u64, Failure<SourceError>> {
         let mut response = self.get(location).await?;
-        let place = |problem| mismatch(location, problem);
-        let mut placement = Placement::begin(target, expected).map_err(place)?;
-        let mut total = 0;
+        let file = CheckedWriter::start(target, expected);
         loop {
             let piece = response.chunk().await;
             let Some(piece) = piece.map_err(|error| transfer(location, &error))? else {
                 break;
             };
-            placement.write(&piece).map_err(place)?;
-            total += piece.len() as u64;
-            on_bytes(piece.len() as u64);
+            let size = piece.len() as u64;
+            if !file.write(piece).await {
+                break;
+            }
+            on_bytes(size);
         }
-        placement.finish().map_err(place)?;
-        Ok(total)
+        let written = file.commit().await;
+        written.map_err(|error| mismatch(location, VerifyError::new(target, error)))
     }
 }
 
 /// Another try may bring what was expected.
-fn mismatch(location: &str, problem: PlaceError) -> Failure<SourceError> {
+fn mismatch(location: &str, problem: VerifyError) -> Failure<SourceError> {
     let transient = problem.is_mismatch();
-    let error = SourceError::Place {
+    let error = SourceError::Verify {
         location: location.to_owned(),
         problem,
     };
@@ -94,7 +95,7 @@ pub(super) fn transfer(location: &str, error: &reqwest::Error) -> Failure<Source
     let error = SourceError::Transfer {
         location: location.to_owned(),
         reason,
-        effort: Effort::ONCE,
+        stats: RetryStats::ONCE,
     };
     Failure::Transient(error)
 }
@@ -119,7 +120,7 @@ pub(super) fn usable(
         Err(Failure::Transient(SourceError::Transfer {
             location,
             reason: format!("the server answers {status}"),
-            effort: Effort::ONCE,
+            stats: RetryStats::ONCE,
         }))
     } else {
         Err(Failure::Permanent(SourceError::Refused {

@@ -5,12 +5,11 @@
 //! puts it, and who else is fetching it, is for others.
 
 mod connections;
-mod dir;
 mod error;
 mod http;
 mod plugin;
-mod s3;
 pub(crate) mod server;
+mod stored;
 
 use std::fmt;
 use std::path::Path;
@@ -18,21 +17,19 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use storage::object::OnBytes;
 
 pub(crate) use connections::Connections;
-pub use error::SourceError;
+pub use error::{RetryStats, SourceError, StoreError};
 pub(crate) use plugin::Plugin;
 
 use crate::cache::FileName;
-use crate::cache::place::Expected;
+use crate::cache::verified_file::Expected;
 use crate::config::FileUri;
 
 /// The most that is read into memory: `server_config`, rules, pickles. The largest real one has
 /// 6 MB.
 const MAX_IN_MEMORY: u64 = 256 << 20;
-
-/// Told how many more bytes of a file have arrived.
-pub(crate) type OnBytes<'a> = &'a (dyn Fn(u64) + Send + Sync);
 
 /// A place that gives files by name.
 pub(crate) trait Source: fmt::Debug + Send + Sync {
@@ -57,9 +54,9 @@ pub(crate) trait Source: fmt::Debug + Send + Sync {
 pub(crate) fn open(uri: &FileUri, connections: &Arc<Connections>) -> Arc<dyn Source> {
     let connections = Arc::clone(connections);
     match uri {
-        FileUri::Dir(path) => Arc::new(dir::Dir::new(path.clone())),
+        FileUri::Dir(path) => Arc::new(stored::Stored::dir(path)),
         FileUri::Http(url) => Arc::new(http::Http::new(url.clone(), connections)),
-        FileUri::S3(uri) => Arc::new(s3::S3::new(uri.clone(), connections)),
+        FileUri::S3(uri) => Arc::new(stored::Stored::s3(uri.clone(), connections)),
     }
 }
 

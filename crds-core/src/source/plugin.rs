@@ -6,13 +6,14 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use storage::retry::Effort;
+use storage::blocking;
+use storage::retry::RetryStats;
 use tokio::io::AsyncReadExt as _;
 
 use super::{OnBytes, SourceError};
 use crate::cache::FileName;
 use crate::cache::inventory::PLUGIN_FOLDER;
-use crate::cache::place::{self, Expected};
+use crate::cache::verified_file::{self, Expected};
 
 /// How much of a failing program's stderr is repeated.
 const SAID: u64 = 4096;
@@ -81,14 +82,20 @@ impl Plugin {
                 });
             }
         };
-        place::check(&output, &expected).map_err(|problem| SourceError::Place {
+        let complete = target.to_owned();
+        let checked = blocking::run(move || {
+            let checked = verified_file::check(&output, &expected);
+            checked.map(|()| {
+                std::fs::File::open(&output)
+                    .and_then(|file| file.sync_all())
+                    .and_then(|()| std::fs::rename(&output, &complete))
+            })
+        });
+        let renamed = checked.await.map_err(|problem| SourceError::Verify {
             location: location.to_owned(),
             problem,
         })?;
-        std::fs::File::open(&output)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| std::fs::rename(&output, target))
-            .map_err(write)?;
+        renamed.map_err(write)?;
         on_bytes(size);
         Ok(size)
     }
@@ -135,7 +142,7 @@ impl Plugin {
         let status = child.wait().await.map_err(|source| SourceError::Transfer {
             location: location.to_owned(),
             reason: source.to_string(),
-            effort: Effort::ONCE,
+            stats: RetryStats::ONCE,
         })?;
         if status.success() {
             return Ok(());

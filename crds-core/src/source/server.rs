@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use storage::retry::{Effort, Failure};
+use storage::retry::{Failure, RetryStats};
 
 use super::http::{bounded, transfer, usable};
 use super::{Connections, SourceError};
@@ -64,7 +64,7 @@ impl Server {
             Failure::Transient(SourceError::Transfer {
                 location: address.to_owned(),
                 reason: format!("the answer is no JSON: {error}"),
-                effort: Effort::ONCE,
+                stats: RetryStats::ONCE,
             })
         })
     }

@@ -20,6 +20,7 @@
 //! longer is the last of the others, somebody has moved the dataset on, and everything is looked at.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -37,7 +38,7 @@ const LOOKS: u32 = 2;
 /// The messages of one output path or bucket; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Messages {
-    store: Store,
+    store: Arc<dyn Store>,
     layout: Layout,
 }
 
@@ -104,7 +105,7 @@ impl SeenStates {
 
 impl Messages {
     /// The messages below the root of `store`.
-    pub fn new(store: Store, layout: Layout) -> Self {
+    pub fn new(store: Arc<dyn Store>, layout: Layout) -> Self {
         Self { store, layout }
     }
 
@@ -222,7 +223,7 @@ impl Messages {
     pub async fn list(&self, state: State) -> Result<Vec<Dataset>, StoreError> {
         let mut found = Vec::new();
         let prefix = self.layout.state_prefix(state);
-        let mut listing = self.store.list(&prefix).await?;
+        let mut listing = self.store.list(&prefix);
         while let Some(page) = listing.next_page().await? {
             for object in page {
                 if let Ok(KeyKind::State(of, dataset)) = self.layout.parse(&object.key)
@@ -301,6 +302,7 @@ mod tests {
 
     use proptest::prelude::*;
     use storage::hint::explain;
+    use storage::store::Dir;
 
     use super::*;
 
@@ -339,7 +341,7 @@ mod tests {
         ) {
             let layout = if calcloud { Layout::Calcloud } else { Layout::Tree };
             let dir = tempfile::tempdir().unwrap();
-            let messages = Messages::new(Store::dir(dir.path()), layout);
+            let messages = Messages::new(Arc::new(Dir::new(dir.path())), layout);
             let d = dataset();
             block_on(async {
                 let mut model = None;
@@ -422,7 +424,7 @@ mod tests {
                 let mut ends = vec![];
                 for knows in [false, true] {
                     let dir = tempfile::tempdir().unwrap();
-                    let messages = Messages::new(Store::dir(dir.path()), Layout::Tree);
+                    let messages = Messages::new(Arc::new(Dir::new(dir.path())), Layout::Tree);
                     for state in &there {
                         messages.write(&d, *state, Bytes::new()).await.unwrap();
                     }
@@ -446,7 +448,7 @@ mod tests {
     #[tokio::test]
     async fn a_life_in_messages() {
         let dir = tempfile::tempdir().unwrap();
-        let messages = Messages::new(Store::dir(dir.path()), Layout::Tree);
+        let messages = Messages::new(Arc::new(Dir::new(dir.path())), Layout::Tree);
         let d = dataset();
         assert_eq!(messages.look(&d).await.unwrap().current(), None);
         for state in [State::Submitted, State::Processing, State::Processed] {
@@ -487,13 +489,16 @@ mod tests {
     #[tokio::test]
     async fn of_two_messages_the_later_holds() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::dir(dir.path());
+        let store: Arc<dyn Store> = Arc::new(Dir::new(dir.path()));
         let messages = Messages::new(store.clone(), Layout::Calcloud);
         for key in [
             "messages/processed-j8cb010b0.trigger",
             "messages/processing-j8cb010b0",
         ] {
-            store.put_bytes(key, "", &Precondition::None).await.unwrap();
+            store
+                .put_bytes(key, "".into(), &Precondition::None)
+                .await
+                .unwrap();
         }
         let seen = messages.look(&dataset()).await.unwrap();
         assert_eq!(seen.current(), Some(State::Processed));

@@ -2,12 +2,13 @@
 //! server of `AWS_ENDPOINT_URL`; `transfer serve` is such a server, with the bucket `bench`, for putting.
 //!
 //! Prints bytes, seconds, MiB/s and the process's peak memory in MiB. `get` checks no sum unless
-//! `SHA1` is set.
+//! `SHA1` has one.
 
 use std::path::Path;
 use std::time::Instant;
 
-use storage::s3::{Expected, S3, Sha1Check};
+use storage::checksum::{Expected, Sha1Sum};
+use storage::s3::S3;
 use storage::uri::S3Uri;
 
 type Error = Box<dyn std::error::Error>;
@@ -19,10 +20,8 @@ async fn main() -> Result<(), Error> {
     let start = Instant::now();
     let size = match args[..] {
         ["get", uri, file] => {
-            let sha1 = match std::env::var_os("SHA1") {
-                Some(_) => Sha1Check::Compute,
-                None => Sha1Check::Skip,
-            };
+            let sha1 = std::env::var("SHA1").ok();
+            let sha1: Option<Sha1Sum> = sha1.map(|sum| sum.parse()).transpose()?;
             let expected = Expected { size: None, sha1 };
             let uri: S3Uri = uri.parse()?;
             let s3 = S3::from_env().await;

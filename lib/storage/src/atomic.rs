@@ -1,15 +1,22 @@
 //! Files that appear under their final name complete or not at all.
 //!
 //! A [`Pending`] file is written under a temporary name in the directory of its target, synced,
-//! and renamed. Interrupted, it leaves at most a file whose name starts with [`TEMPORARY`].
-//! Everything here blocks; asynchronous callers use a blocking thread.
+//! and renamed. Interrupted, it leaves at most a file whose name starts with [`TEMPORARY`]. A
+//! [`CheckedFile`] is written from its start to its end and must turn out as expected;
+//! a [`CheckedWriter`] is one for asynchronous callers. Everything else here blocks.
 
 use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use tempfile::NamedTempFile;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::blocking;
+use crate::checksum::{Expected, Mismatch, Sha1, Sha1Sum};
 
 /// What the names of files being written start with.
 pub const TEMPORARY: &str = ".caldp-part-";
@@ -83,6 +90,122 @@ pub fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
     pending.commit(Existing::Replace)
 }
 
+/// A file being written from its start to its end, counted and summed up on the way; dropped
+/// without [`Self::commit`] it is gone.
+#[derive(Debug)]
+pub struct CheckedFile {
+    pending: Pending,
+    expected: Expected,
+    sha1: Option<Sha1>,
+    size: u64,
+}
+
+/// A file was not written, or is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckedFileError {
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// What was written is wrong.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+}
+
+impl CheckedFile {
+    /// Begins a file that will be `target`; directories above it are made.
+    ///
+    /// # Errors
+    /// When a directory or the temporary file cannot be made.
+    pub fn create(target: &Path, expected: Expected) -> io::Result<Self> {
+        Ok(Self {
+            pending: Pending::create(target)?,
+            expected,
+            sha1: expected.sha1.map(|_| Sha1::new()),
+            size: 0,
+        })
+    }
+
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// When they cannot be written, and at once when they are more than expected.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), CheckedFileError> {
+        self.size = self.size.saturating_add(bytes.len() as u64);
+        if self.expected.size.is_some_and(|most| self.size > most) {
+            self.expected.check(self.size, None)?;
+        }
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
+        Ok(self.pending.file().write_all(bytes)?)
+    }
+
+    /// Checks what was written, makes it durable and gives the file its name, whatever had it.
+    /// Gives the size and, if one was expected, the sum.
+    ///
+    /// # Errors
+    /// When it is not what was expected, or cannot be committed.
+    pub fn commit(self) -> Result<(u64, Option<Sha1Sum>), CheckedFileError> {
+        let sha1 = self.sha1.map(Sha1::finish);
+        self.expected.check(self.size, sha1)?;
+        self.pending.commit(Existing::Replace)?;
+        Ok((self.size, sha1))
+    }
+}
+
+/// A [`CheckedFile`] that a thread of its own writes, while what comes next is on its way.
+#[derive(Debug)]
+pub struct CheckedWriter {
+    pieces: mpsc::Sender<Piece>,
+    writing: JoinHandle<Result<u64, CheckedFileError>>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+/// How many pieces may wait to be written.
+const WAITING: usize = 16;
+
+impl CheckedWriter {
+    /// As [`CheckedFile::create`]; what cannot be begun is found out with the first bytes. Must be
+    /// called in a tokio runtime.
+    pub fn start(target: &Path, expected: Expected) -> Self {
+        let target = target.to_owned();
+        let (pieces, mut arriving) = mpsc::channel(WAITING);
+        let writing = spawn_blocking(move || {
+            let mut file = CheckedFile::create(&target, expected)?;
+            loop {
+                match arriving.blocking_recv() {
+                    Some(Piece::Bytes(bytes)) => file.write(&bytes)?,
+                    Some(Piece::End) => return Ok(file.commit()?.0),
+                    // Whoever writes was dropped; so is what was written.
+                    None => return Ok(file.size),
+                }
+            }
+        });
+        Self { pieces, writing }
+    }
+
+    /// Adds bytes at the end, some time soon. False when no more are of use: what is wrong is then
+    /// said by [`Self::commit`].
+    pub async fn write(&self, bytes: Bytes) -> bool {
+        self.pieces.send(Piece::Bytes(bytes)).await.is_ok()
+    }
+
+    /// As [`CheckedFile::commit`]; gives the size.
+    ///
+    /// # Errors
+    /// As [`CheckedFile::create`], [`CheckedFile::write`] and [`CheckedFile::commit`].
+    pub async fn commit(self) -> Result<u64, CheckedFileError> {
+        // Fails only when writing failed.
+        let _ = self.pieces.send(Piece::End).await;
+        blocking::joined(self.writing).await
+    }
+}
+
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
@@ -92,7 +215,7 @@ fn parent(path: &Path) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
+    #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
     use super::*;
 
@@ -112,6 +235,57 @@ mod tests {
             std::fs::read_dir(target.parent().unwrap()).unwrap().count(),
             1
         );
+    }
+
+    #[test]
+    fn only_what_was_expected_appears() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("new/x.fits");
+        let expected = Expected {
+            size: Some(3),
+            sha1: Some(Sha1Sum::of(b"abc")),
+        };
+        let put = |expected, bytes: &[u8]| {
+            let mut file = CheckedFile::create(&target, expected)?;
+            file.write(bytes)?;
+            file.commit()
+        };
+        let left = || std::fs::read_dir(dir.path().join("new")).unwrap().count();
+        for (wrong, found) in [("ab", 2), ("abcd", 4)] {
+            let error = put(expected, wrong.as_bytes()).unwrap_err();
+            let CheckedFileError::Mismatch(Mismatch::Size { found: size, .. }) = error else {
+                panic!("{error}");
+            };
+            assert_eq!(size, found);
+        }
+        assert!(matches!(
+            put(expected, b"abd"),
+            Err(CheckedFileError::Mismatch(Mismatch::Sha1 { .. }))
+        ));
+        assert_eq!(left(), 0);
+        put(expected, b"abc").unwrap();
+        put(Expected::default(), b"other").unwrap();
+        assert_eq!(std::fs::read(&target).unwrap(), b"other");
+        assert!(expected.check_file(&target).unwrap().is_err());
+        assert_eq!(left(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_writer_that_is_dropped_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("file");
+        let begin = || CheckedWriter::start(&target, Expected::default());
+        let writer = begin();
+        assert!(writer.write("half".into()).await);
+        let CheckedWriter { pieces, writing } = writer;
+        drop(pieces);
+        writing.await.unwrap().unwrap();
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        let writer = begin();
+        writer.write("wh".into()).await;
+        writer.write("ole".into()).await;
+        assert_eq!(writer.commit().await.unwrap(), 5);
+        assert_eq!(std::fs::read(&target).unwrap(), b"whole");
     }
 
     #[test]

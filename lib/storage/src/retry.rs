@@ -47,28 +47,28 @@ pub struct GaveUp<E> {
     /// The last failure.
     pub error: E,
     /// How much was tried.
-    pub effort: Effort,
+    pub stats: RetryStats,
 }
 
 /// How often and for how long something was tried. Displays as `after 3 tries over 4.2 s`, and as
 /// nothing after a single try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Effort {
+pub struct RetryStats {
     /// The number of tries, at least one.
     pub tries: u32,
     /// From the beginning of the first try to the end of the last.
     pub elapsed: Duration,
 }
 
-impl Effort {
-    /// The effort of something that is not tried again.
+impl RetryStats {
+    /// Of something that is not tried again.
     pub const ONCE: Self = Self {
         tries: 1,
         elapsed: Duration::ZERO,
     };
 }
 
-impl fmt::Display for Effort {
+impl fmt::Display for RetryStats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.tries > 1 {
             let seconds = self.elapsed.as_secs_f64();
@@ -111,7 +111,7 @@ impl RetryPolicy {
             if !transient || tries >= self.tries || elapsed + delay > self.total {
                 return Err(GaveUp {
                     error,
-                    effort: Effort { tries, elapsed },
+                    stats: RetryStats { tries, elapsed },
                 });
             }
             tracing::debug!(tries, delay_ms = delay.as_millis(), "trying again: {error}");
@@ -173,17 +173,17 @@ mod tests {
         assert_eq!((gave_up.error.as_str(), calls), ("failure 4", 4));
         assert!(
             gave_up
-                .effort
+                .stats
                 .to_string()
                 .starts_with("after 4 tries over 0.")
         );
-        assert_eq!(Effort::ONCE.to_string(), "");
+        assert_eq!(RetryStats::ONCE.to_string(), "");
     }
 
     #[tokio::test]
     async fn a_permanent_failure_is_not_tried_again() {
         let result: Result<(), _> = QUICK.run(|_| async { Err(Failure::Permanent("no")) }).await;
-        assert_eq!(result.unwrap_err().effort.tries, 1);
+        assert_eq!(result.unwrap_err().stats.tries, 1);
     }
 
     #[tokio::test]
@@ -196,7 +196,7 @@ mod tests {
         };
         let start = Instant::now();
         let (result, _) = failing(policy, u32::MAX).await;
-        assert!(result.unwrap_err().effort.tries < 1000);
+        assert!(result.unwrap_err().stats.tries < 1000);
         assert!(start.elapsed() < Duration::from_secs(2));
     }
 

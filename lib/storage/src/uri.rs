@@ -55,6 +55,16 @@ impl Hint for UriError {
 const S3_HINT: &str = "write s3://bucket or s3://bucket/some/prefix";
 const LOCATION_HINT: &str = "write file:directory or s3://bucket/prefix";
 
+impl UriError {
+    pub(crate) fn input(&self) -> &str {
+        &self.input
+    }
+
+    pub(crate) fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
 impl S3Uri {
     /// A URI of its parts; slashes at the ends of `key` are dropped.
     ///

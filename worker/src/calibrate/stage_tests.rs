@@ -49,7 +49,7 @@ impl Bench {
         let environment = Environment::from([("PATH".into(), path.into())]);
         let dataset = Dataset::parse(dataset).unwrap();
         let work = self.work();
-        let context = CalibrationContext {
+        let place = Workplace {
             folder: &work,
             environment: &environment,
             log: &self.log,
@@ -57,7 +57,7 @@ impl Bench {
             timeout: None,
             grace: Duration::from_secs(5),
         };
-        calibrate(&dataset, context).await
+        calibrate(&dataset, place).await
     }
 
     fn logged(&self) -> String {

@@ -68,14 +68,14 @@ pub struct Files<'a> {
 /// Where the files of one dataset go.
 #[derive(Debug)]
 pub struct Delivery<'a> {
-    store: &'a Store,
+    store: &'a dyn Store,
     layout: Layout,
     dataset: &'a Dataset,
 }
 
 impl<'a> Delivery<'a> {
     /// Deliveries of `dataset` to `store` in `layout`.
-    pub fn new(store: &'a Store, layout: Layout, dataset: &'a Dataset) -> Self {
+    pub fn new(store: &'a dyn Store, layout: Layout, dataset: &'a Dataset) -> Self {
         Self {
             store,
             layout,
@@ -154,7 +154,7 @@ impl<'a> Delivery<'a> {
             .map_err(io::Error::other);
         let stored = self
             .store
-            .put_stream(key, StreamReader::new(stream), Length::AtMost(most))
+            .put_stream(key, &mut StreamReader::new(stream), Length::AtMost(most))
             .await?;
         let whole = FileRecord {
             name: archive.clone(),
@@ -189,7 +189,7 @@ impl<'a> Delivery<'a> {
             .map(|file| format!("{directory}{}", file.name))
             .collect();
         let mut stale = Vec::new();
-        let mut listing = self.store.list(&directory).await?;
+        let mut listing = self.store.list(&directory);
         while let Some(page) = listing.next_page().await? {
             let old = page
                 .into_iter()
@@ -209,7 +209,7 @@ impl<'a> Delivery<'a> {
         if let Some(archive) = self.layout.archive(self.dataset, Area::Products) {
             return match self.store.place(&archive) {
                 Ok(Place::File(path)) => Location::Dir(absolute(path)).to_string(),
-                Ok(Place::S3(uri)) => uri.to_string(),
+                Ok(place) => place.to_string(),
                 // A key that was written to is one.
                 Err(_) => String::new(),
             };

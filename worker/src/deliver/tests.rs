@@ -3,6 +3,7 @@
 use super::*;
 use std::fs;
 use storage::checksum::Sha1Sum;
+use storage::store::Dir;
 
 const DATASET: &str = "j8cb010b0";
 
@@ -26,7 +27,7 @@ fn files(area: Area, folder: &Path) -> Files<'_> {
 #[tokio::test]
 async fn the_calcloud_layout_packs_products_and_previews_into_one_archive() {
     let output = tempfile::tempdir().unwrap();
-    let store = Store::dir(output.path());
+    let store = Dir::new(output.path());
     let dataset: Dataset = DATASET.parse().unwrap();
     let delivery = Delivery::new(&store, Layout::Calcloud, &dataset);
     let data = folder_with(&[("j8cb01u2q_flt.fits", "flt"), ("j8cb01u2q.tra", "")]);
@@ -80,7 +81,7 @@ async fn the_calcloud_layout_packs_products_and_previews_into_one_archive() {
 #[tokio::test]
 async fn an_archive_that_cannot_be_finished_is_not_there() {
     let output = tempfile::tempdir().unwrap();
-    let store = Store::dir(output.path());
+    let store = Dir::new(output.path());
     let dataset: Dataset = DATASET.parse().unwrap();
     let delivery = Delivery::new(&store, Layout::Calcloud, &dataset);
     let data = folder_with(&[("j8cb01u2q_flt.fits", "flt")]);
@@ -102,7 +103,7 @@ async fn an_archive_that_cannot_be_finished_is_not_there() {
 #[tokio::test]
 async fn nothing_to_deliver_is_no_archive() {
     let output = tempfile::tempdir().unwrap();
-    let store = Store::dir(output.path());
+    let store = Dir::new(output.path());
     let dataset: Dataset = DATASET.parse().unwrap();
     let delivery = Delivery::new(&store, Layout::Calcloud, &dataset);
     let none = folder_with(&[]);

@@ -1,13 +1,12 @@
 //! Inputs from S3 (`s3://`): an archive there, or loose objects.
 
 use super::archive::{self, Limits};
-use super::context::FILES_IN_FLIGHT;
+use super::arrival::Arrivals;
+use super::belonging::{association_name, belonging, environment_name};
 use super::directory::of_folder;
-use super::error::{InputError, at};
-use super::events::InputEvents;
+use super::gather::{FILES_IN_FLIGHT, InputError, archive_name, at};
+use super::mast::FileName;
 use super::poller::Poller;
-use crate::membership::file_name::FileName;
-use crate::membership::membership;
 use caldp_core::dataset::{Dataset, Kind};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
@@ -23,7 +22,7 @@ pub(super) struct Objects<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) folder: &'a Path,
     pub(super) limits: Limits,
-    pub(super) events: &'a InputEvents,
+    pub(super) arrivals: &'a Arrivals,
 }
 
 impl Objects<'_> {
@@ -33,8 +32,8 @@ impl Objects<'_> {
         // Beside the data, so that the unpacked files do not meet the archive, nor the environment
         // file one that the archive may hold.
         let beside = |name: &str| self.folder.with_file_name(name);
-        let packed = self.dataset.archive_file();
-        let environment = self.dataset.environment_file();
+        let packed = archive_name(self.dataset);
+        let environment = environment_name(self.dataset);
         let (archive, own) = (beside(&packed), beside(&environment));
         let (has_archive, has_environment) = tokio::try_join!(
             self.fetch(&packed, &archive),
@@ -77,8 +76,8 @@ impl Objects<'_> {
         }
     }
 
-    /// The same for an object that most datasets do not have: a caller without `ListBucket`
-    /// gets 403 for an object that is not there.
+    /// The same for an object that most datasets do not have: who may not list a bucket is told that
+    /// the access is denied when an object is not there.
     async fn fetch_if_allowed(&self, name: &str, target: &Path) -> Result<bool, InputError> {
         match self.fetch(name, target).await {
             Err(InputError::S3(error)) if error.kind() == ErrorKind::AccessDenied => Ok(false),
@@ -97,7 +96,7 @@ impl Objects<'_> {
                     .get_to_file(&uri, &target, &Expected::default())
                     .await;
                 fetched?;
-                self.events.send(&target);
+                self.arrivals.tell(&target);
                 Ok::<_, InputError>(())
             })
             .buffer_unordered(FILES_IN_FLIGHT)
@@ -120,12 +119,12 @@ impl Objects<'_> {
             let base = |key: &str| key.strip_prefix(&below).map(str::to_owned);
             names.extend(page.objects.iter().filter_map(|object| base(&object.key)));
         }
-        let table = self.dataset.association_file();
-        let environment = self.dataset.environment_file();
+        let table = association_name(self.dataset);
+        let environment = environment_name(self.dataset);
         if names.contains(&table) {
             self.fetch_all([table.as_str()].into_iter()).await?;
         }
-        let wanted = membership(self.dataset, &names, self.folder);
+        let wanted = belonging(self.dataset, &names, self.folder);
         let missing = wanted
             .iter()
             .filter(|name| **name != table && **name != environment);

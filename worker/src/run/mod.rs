@@ -9,13 +9,13 @@ mod steps;
 
 use crate::config::{ConfigName, Settings};
 use crate::deliver::Delivery;
+use crate::drill::Drill;
 use crate::error::{RunError, Step};
+use crate::input::Source;
 use crate::input::archive::Limits;
-use crate::input::context::S3Client;
-use crate::input::source::Source;
+use crate::input::gather::S3Client;
 use crate::report::masked;
 use crate::run_log::RunLog;
-use crate::simulate_error::SimulatedError;
 use crate::workspace::Workspace;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
@@ -25,9 +25,10 @@ use caldp_core::provenance::{Provenance, StepTime, Worker};
 use caldp_core::state::State;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use storage::hint::explain;
-use storage::store::Store;
+use storage::store::{Dir, S3Prefix, Store};
 use storage::uri::Location;
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +60,7 @@ pub struct Request {
     /// The most that an archive of inputs may hold.
     pub archive_limits: Limits,
     /// The failure to simulate.
-    pub simulated: SimulatedError,
+    pub drill: Drill,
 }
 
 /// Runs a dataset to its end and says how it went.
@@ -122,15 +123,15 @@ impl<'a> Run<'a> {
             .map_err(RunError::at(Step::Setup, ExitCode::Generic))?;
         self.log_to(&workspace, "process.txt")?;
         self.announce();
-        let store = match &self.request.output {
-            Location::Dir(directory) => Store::dir(directory),
-            Location::S3(uri) => Store::s3(self.s3.get().await.clone(), uri.clone()),
+        let store: Arc<dyn Store> = match &self.request.output {
+            Location::Dir(directory) => Arc::new(Dir::new(directory)),
+            Location::S3(uri) => Arc::new(S3Prefix::new(self.s3.get().await.clone(), uri.clone())),
         };
-        let messages = Messages::new(store.clone(), self.request.layout);
+        let messages = Messages::new(Arc::clone(&store), self.request.layout);
         let entering = messages.enter(dataset, State::Processing, b"");
         self.within_grace(entering).await?;
 
-        let delivery = Delivery::new(&store, self.request.layout, dataset);
+        let delivery = Delivery::new(&*store, self.request.layout, dataset);
         let outcome = Box::pin(self.process(&workspace, &delivery)).await;
         if let Err(error) = &outcome {
             self.record_failure(error);
@@ -155,7 +156,7 @@ impl<'a> Run<'a> {
         workspace: &Workspace,
         delivery: &Delivery<'_>,
     ) -> Result<(), RunError> {
-        self.request.simulated.check(Step::Setup)?;
+        self.request.drill.check(Step::Setup)?;
         let (inputs, library) = Box::pin(self.inputs(workspace)).await?;
         let references = self.references(workspace, &inputs, library).await?;
         self.calibration(workspace, &references).await?;

@@ -5,8 +5,9 @@ use super::DATASET;
 use caldp_tests::{S3Server, fixtures, real_location, registry_programs};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use storage::s3::{Access, S3, S3Options};
-use storage::store::Store;
+use storage::store::{Dir, S3Prefix, Store};
 use storage::uri::Location;
 use tokio::runtime::Runtime;
 
@@ -25,10 +26,10 @@ const AWS: [&str; 11] = [
     "AWS_ENDPOINT_URL_S3",
 ];
 
-fn store(s3: &S3, location: &str) -> Store {
+fn store(s3: &S3, location: &str) -> Arc<dyn Store> {
     match location.parse().unwrap() {
-        Location::Dir(path) => Store::dir(path),
-        Location::S3(uri) => Store::s3(s3.clone(), uri),
+        Location::Dir(path) => Arc::new(Dir::new(path)),
+        Location::S3(uri) => Arc::new(S3Prefix::new(s3.clone(), uri)),
     }
 }
 
@@ -75,18 +76,18 @@ fn goes_between(
         let found = runtime.block_on(target.head(key)).unwrap();
         assert!(found.is_some(), "{key} is not at {output}");
     }
-    let messages = keys(runtime, &target, "messages/");
+    let messages = keys(runtime, &*target, "messages/");
     assert_eq!(messages, [message], "{output}");
 
     for done in [source, target] {
-        let left = keys(runtime, &done, "");
+        let left = keys(runtime, &*done, "");
         runtime.block_on(done.delete_many(&left)).unwrap();
-        assert!(keys(runtime, &done, "").is_empty());
+        assert!(keys(runtime, &*done, "").is_empty());
     }
 }
 
-fn keys(runtime: &Runtime, store: &Store, prefix: &str) -> Vec<String> {
-    let listed = runtime.block_on(async { store.list(prefix).await?.collect().await });
+fn keys(runtime: &Runtime, store: &dyn Store, prefix: &str) -> Vec<String> {
+    let listed = runtime.block_on(store.list(prefix).collect());
     listed.unwrap().into_iter().map(|found| found.key).collect()
 }
 

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::error::{Trouble, judge};
-use super::growing::{Broken, Growing, Sum};
-use super::{ErrorKind, S3, S3Error, Version};
+use super::S3;
+use super::classify::classify;
+use super::range_writer::{Broken, RangeWriter, Sum};
 use crate::atomic::{Existing, Pending};
 use crate::blocking;
-use crate::checksum::Sha1Sum;
+use crate::checksum::Expected;
+use crate::error::{AttemptError, ErrorKind, StoreError};
+use crate::object::{Downloaded, OnBytes, Version};
 use crate::retry::Failure;
 use crate::uri::S3Uri;
 
@@ -22,55 +24,6 @@ pub(super) const RANGES_IN_FLIGHT: usize = 16;
 /// How much of a range is gathered before it is written, in bytes. With the number of ranges it
 /// bounds the memory of a download.
 const WRITE: usize = 512 * 1024;
-
-/// What a download must turn out to be.
-#[derive(Debug, Clone, Default)]
-pub struct Expected {
-    /// Its size in bytes, if known.
-    pub size: Option<u64>,
-    /// What is done about its SHA-1.
-    pub sha1: Sha1Check,
-}
-
-impl Expected {
-    /// Compares with what was found; a sum that is not known yet is not compared.
-    pub(crate) fn check(&self, size: u64, sha1: Option<Sha1Sum>) -> Result<(), String> {
-        if let Some(wanted) = self.size
-            && wanted != size
-        {
-            return Err(format!("it has {size} bytes, it should have {wanted}"));
-        }
-        match (self.sha1, sha1) {
-            (Sha1Check::Equals(wanted), Some(found)) if wanted != found => {
-                Err(format!("its SHA-1 is {found}, it should be {wanted}"))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What is done about the SHA-1 of a download.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Sha1Check {
-    /// Nothing.
-    #[default]
-    Skip,
-    /// It is computed, while the download goes on.
-    Compute,
-    /// It is computed and must be this.
-    Equals(Sha1Sum),
-}
-
-/// A finished download.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Downloaded {
-    /// Bytes.
-    pub size: u64,
-    /// The SHA-1, if it was asked for.
-    pub sha1: Option<Sha1Sum>,
-    /// The version that was downloaded, if the server says.
-    pub version: Option<Version>,
-}
 
 /// What the first answer says of the whole.
 struct Whole {
@@ -92,8 +45,22 @@ impl S3 {
         uri: &S3Uri,
         target: &Path,
         expected: &Expected,
-    ) -> Result<Downloaded, S3Error> {
-        let failed = |trouble| S3Error::new("download", uri, trouble);
+    ) -> Result<Downloaded, StoreError> {
+        self.download(uri, target, expected, &|_| {}).await
+    }
+
+    /// As [`S3::get_to_file`], telling how much has arrived whenever a range is complete.
+    ///
+    /// # Errors
+    /// As for [`S3::get_to_file`].
+    pub async fn download(
+        &self,
+        uri: &S3Uri,
+        target: &Path,
+        expected: &Expected,
+        on_bytes: OnBytes<'_>,
+    ) -> Result<Downloaded, StoreError> {
+        let failed = |attempt| StoreError::new("download", uri, attempt);
         let path = target.to_owned();
         let (pending, file) = off_thread("create", target, move || {
             let pending = Pending::create(&path)?;
@@ -103,18 +70,18 @@ impl S3 {
         .await
         .map_err(failed)?;
         let sum = match expected.sha1 {
-            Sha1Check::Skip => Sum::Unwanted,
-            Sha1Check::Compute | Sha1Check::Equals(_) => Sum::Wanted,
+            None => Sum::Unwanted,
+            Some(_) => Sum::Wanted,
         };
-        let file = Growing::start(file, sum);
-        let fetched = self.fetch(uri, &file, expected).await;
+        let file = RangeWriter::start(file, sum);
+        let fetched = self.fetch(uri, &file, expected, on_bytes).await;
         // Why a file cannot be written is known here alone.
         let sha1 = file.finish().await;
-        let sha1 = sha1.map_err(|error| failed(Trouble::local("writing it failed", &error)))?;
+        let sha1 = sha1.map_err(|error| failed(AttemptError::local("writing it failed", error)))?;
         let whole = fetched?;
         expected
             .check(whole.size, sha1)
-            .map_err(|detail| failed(Trouble::new(ErrorKind::Damaged, detail)))?;
+            .map_err(|mismatch| failed(mismatch.into()))?;
         off_thread("write", target, move || pending.commit(Existing::Replace))
             .await
             .map_err(failed)?;
@@ -129,9 +96,11 @@ impl S3 {
     async fn fetch(
         &self,
         uri: &S3Uri,
-        file: &Growing,
+        file: &RangeWriter,
         expected: &Expected,
-    ) -> Result<Whole, S3Error> {
+        on_bytes: OnBytes<'_>,
+    ) -> Result<Whole, StoreError> {
+        let failed = |attempt| StoreError::new("download", uri, attempt);
         let first = self.fetch_range(uri, file, 0, None).await;
         let whole = match first {
             // no range of an empty object can be had
@@ -148,20 +117,22 @@ impl S3 {
             }
             other => other?,
         };
-        expected.check(whole.size, None).map_err(|detail| {
-            let trouble = Trouble::new(ErrorKind::Damaged, detail);
-            S3Error::new("download", uri, trouble)
-        })?;
-        let unwritten = |Broken| S3Error::new("download", uri, unwritten());
-        file.complete(0..whole.arrived).await.map_err(unwritten)?;
+        expected
+            .check(whole.size, None)
+            .map_err(|mismatch| failed(mismatch.into()))?;
+        let broken = |Broken| failed(unwritten());
+        file.complete(0..whole.arrived).await.map_err(broken)?;
+        on_bytes(whole.arrived);
         let starts = (whole.arrived.div_ceil(RANGE)..whole.size.div_ceil(RANGE)).map(|n| n * RANGE);
         stream::iter(starts)
             .map(|start| {
                 let whole = &whole;
                 async move {
                     self.fetch_range(uri, file, start, Some(whole)).await?;
-                    let range = start..whole.size.min(start + RANGE);
-                    file.complete(range).await.map_err(unwritten)
+                    let end = whole.size.min(start + RANGE);
+                    file.complete(start..end).await.map_err(broken)?;
+                    on_bytes(end - start);
+                    Ok(())
                 }
             })
             .buffer_unordered(RANGES_IN_FLIGHT)
@@ -174,10 +145,10 @@ impl S3 {
     async fn fetch_range(
         &self,
         uri: &S3Uri,
-        file: &Growing,
+        file: &RangeWriter,
         start: u64,
         whole: Option<&Whole>,
-    ) -> Result<Whole, S3Error> {
+    ) -> Result<Whole, StoreError> {
         self.retry("download", uri, |_| {
             self.try_fetch_range(uri, file, start, whole)
         })
@@ -187,10 +158,10 @@ impl S3 {
     async fn try_fetch_range(
         &self,
         uri: &S3Uri,
-        file: &Growing,
+        file: &RangeWriter,
         start: u64,
         whole: Option<&Whole>,
-    ) -> Result<Whole, Failure<Trouble>> {
+    ) -> Result<Whole, Failure<AttemptError>> {
         let _permit = self.ranges.acquire().await;
         let version = whole.and_then(|whole| whole.version.clone());
         let answer = self
@@ -202,21 +173,20 @@ impl S3 {
             .set_if_match(version.map(|version| version.0))
             .send()
             .await
-            .map_err(|error| changed(judge(error)))?;
+            .map_err(|error| changed(classify(error)))?;
         let length = super::size(answer.content_length)?;
         let found = Whole {
             size: match answer.content_range.as_deref() {
                 Some(range) => total(range, start, length)?,
                 // a server without ranges sends everything, which will do for the first
                 None if start == 0 => length,
-                None => return Err(Trouble::damaged("the server ignores ranges")),
+                None => return Err(AttemptError::damaged("the server ignores ranges")),
             },
             arrived: length,
             version: answer.e_tag.map(Version),
         };
         if whole.is_some_and(|whole| whole.size != found.size) {
-            let trouble = Trouble::new(ErrorKind::Changed, "it changed while it was read");
-            return Err(Failure::Permanent(trouble));
+            return Err(overwritten());
         }
         let mut body = answer.body;
         let mut gathered = Vec::new();
@@ -235,24 +205,26 @@ impl S3 {
         if offset + size as u64 == start + length {
             Ok(found)
         } else {
-            Err(Trouble::unreachable("the answer broke off"))
+            Err(AttemptError::unreachable("the answer broke off"))
         }
     }
 }
 
 /// A precondition of a read fails when the object is no longer the one begun with.
-fn changed(failure: Failure<Trouble>) -> Failure<Trouble> {
+fn changed(failure: Failure<AttemptError>) -> Failure<AttemptError> {
     match failure {
-        Failure::Permanent(trouble) if trouble.kind == ErrorKind::AlreadyExists => {
-            let trouble = Trouble::new(ErrorKind::Changed, "it changed while it was read");
-            Failure::Permanent(trouble)
-        }
+        Failure::Permanent(attempt) if attempt.kind == ErrorKind::AlreadyExists => overwritten(),
         other => other,
     }
 }
 
+fn overwritten() -> Failure<AttemptError> {
+    let detail = "it changed while it was read";
+    Failure::Permanent(AttemptError::new(ErrorKind::Changed, detail))
+}
+
 /// The size of the whole from `bytes <start>-<end>/<size>`, which must be the range asked for.
-fn total(content_range: &str, start: u64, length: u64) -> Result<u64, Failure<Trouble>> {
+fn total(content_range: &str, start: u64, length: u64) -> Result<u64, Failure<AttemptError>> {
     let parse = || {
         let (range, total) = content_range.strip_prefix("bytes ")?.split_once('/')?;
         let (first, last) = range.split_once('-')?;
@@ -262,16 +234,16 @@ fn total(content_range: &str, start: u64, length: u64) -> Result<u64, Failure<Tr
         let right = first == start && length == rest && last.checked_sub(first)? + 1 == length;
         right.then_some(total)
     };
-    parse().ok_or_else(|| Trouble::damaged("the server sent another range than it was asked for"))
+    parse()
+        .ok_or_else(|| AttemptError::damaged("the server sent another range than it was asked for"))
 }
 
-/// What stands for the reason that [`Growing::finish`] gives.
-fn unwritten() -> Trouble {
-    let reason = std::io::Error::other("it cannot be written any more");
-    Trouble::local("writing it failed", &reason)
+/// What stands for the reason that [`RangeWriter::finish`] gives.
+fn unwritten() -> AttemptError {
+    AttemptError::new(ErrorKind::LocalFile, "it cannot be written any more")
 }
 
-fn broken(Broken: Broken) -> Failure<Trouble> {
+fn broken(Broken: Broken) -> Failure<AttemptError> {
     Failure::Permanent(unwritten())
 }
 
@@ -279,8 +251,8 @@ async fn off_thread<T: Send + 'static>(
     action: &str,
     path: &Path,
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
-) -> Result<T, Trouble> {
+) -> Result<T, AttemptError> {
     blocking::run(work)
         .await
-        .map_err(|error| Trouble::local(&format!("cannot {action} {}", path.display()), &error))
+        .map_err(|error| AttemptError::local(format!("cannot {action} {}", path.display()), error))
 }

@@ -1,7 +1,8 @@
 //! Listing keys, a page of at most a thousand at a time.
 
-use super::error::judge;
-use super::{S3, S3Error, Version, timestamp};
+use super::classify::classify;
+use super::{Object, S3, Version, timestamp};
+use crate::error::StoreError;
 
 /// Whether keys are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,19 +39,6 @@ pub struct Page {
     pub prefixes: Vec<String>,
 }
 
-/// One listed object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// Its whole key.
-    pub key: String,
-    /// Bytes.
-    pub size: u64,
-    /// Which content it has, if the server says.
-    pub version: Option<Version>,
-    /// When it was written, if the server says.
-    pub modified: Option<jiff::Timestamp>,
-}
-
 impl S3 {
     /// Lists the keys of a bucket that start with `prefix`, which may end within a name.
     pub fn list(&self, bucket: &str, prefix: &str, delimiter: Delimiter) -> Lister<'_> {
@@ -69,7 +57,7 @@ impl Lister<'_> {
     ///
     /// # Errors
     /// As they come; the listing can be continued after an error.
-    pub async fn next_page(&mut self) -> Result<Option<Page>, S3Error> {
+    pub async fn next_page(&mut self) -> Result<Option<Page>, StoreError> {
         let token = match &self.next {
             Next::Nothing => return Ok(None),
             Next::First => None,
@@ -89,7 +77,7 @@ impl Lister<'_> {
                 if self.delimiter == Delimiter::Slash {
                     request = request.delimiter("/");
                 }
-                async move { request.send().await.map_err(judge) }
+                async move { request.send().await.map_err(classify) }
             })
             .await?;
         self.next = match answer.next_continuation_token {
@@ -118,7 +106,7 @@ impl Lister<'_> {
     ///
     /// # Errors
     /// As they come.
-    pub async fn collect(mut self) -> Result<Page, S3Error> {
+    pub async fn collect(mut self) -> Result<Page, StoreError> {
         let mut all = Page::default();
         while let Some(page) = self.next_page().await? {
             all.objects.extend(page.objects);

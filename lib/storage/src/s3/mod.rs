@@ -6,18 +6,17 @@
 //! [`get_to_file`](S3::get_to_file) in parallel ranges, [`put_stream`](S3::put_stream) in parallel
 //! parts.
 
+mod classify;
 mod download;
-mod error;
-mod growing;
 mod list;
 mod parts;
+mod range_writer;
 mod upload;
 
-pub use download::{Downloaded, Expected, Sha1Check};
-pub use error::{ErrorKind, S3Error};
-pub use list::{Delimiter, Lister, Object, Page};
-pub use parts::Length;
-pub use upload::Stored;
+pub use crate::checksum::Expected;
+pub use crate::error::{ErrorKind, StoreError as S3Error};
+pub use crate::object::{Downloaded, Head, Length, Object, Precondition, Stored, Version};
+pub use list::{Delimiter, Lister, Page};
 
 use std::env;
 use std::sync::Arc;
@@ -32,9 +31,10 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Semaphore;
 
+use crate::error::{AttemptError, StoreError};
 use crate::retry::{Failure, RetryPolicy};
 use crate::uri::S3Uri;
-use error::{Trouble, judge};
+use classify::classify;
 
 /// The most keys S3 deletes in one request.
 const DELETE_BATCH: usize = 1000;
@@ -105,32 +105,6 @@ pub struct S3 {
     parts: Arc<Semaphore>,
 }
 
-/// When something may be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Precondition {
-    /// Always.
-    None,
-    /// Only if nothing is there.
-    IfAbsent,
-    /// Only if what is there is of this version.
-    IfVersion(Version),
-}
-
-/// What tells one content of a key from another: the `ETag`, with its quotes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Version(pub(crate) String);
-
-/// What is known of an object without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Head {
-    /// Bytes.
-    pub size: u64,
-    /// Which content it has, if the server says.
-    pub version: Option<Version>,
-    /// When it was written, if the server says.
-    pub modified: Option<jiff::Timestamp>,
-}
-
 impl S3 {
     /// A client for the environment: `AWS_*` variables, profiles, roles.
     pub async fn from_env() -> Self {
@@ -196,7 +170,7 @@ impl S3 {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is none, others as they come.
-    pub async fn head(&self, uri: &S3Uri) -> Result<Head, S3Error> {
+    pub async fn head(&self, uri: &S3Uri) -> Result<Head, StoreError> {
         self.retry("look at", uri, |_| async move {
             let answer = self
                 .client
@@ -205,7 +179,7 @@ impl S3 {
                 .key(uri.key())
                 .send()
                 .await
-                .map_err(judge)?;
+                .map_err(classify)?;
             Ok(Head {
                 size: size(answer.content_length)?,
                 version: answer.e_tag.map(Version),
@@ -223,7 +197,7 @@ impl S3 {
         &self,
         uri: &S3Uri,
         max: usize,
-    ) -> Result<(Bytes, Option<Version>), S3Error> {
+    ) -> Result<(Bytes, Option<Version>), StoreError> {
         self.retry("read", uri, |_| self.try_get_bytes(uri, max))
             .await
     }
@@ -232,11 +206,8 @@ impl S3 {
         &self,
         uri: &S3Uri,
         max: usize,
-    ) -> Result<(Bytes, Option<Version>), Failure<Trouble>> {
-        let too_large = || {
-            let detail = format!("it has more than the {max} bytes allowed");
-            Failure::Permanent(Trouble::new(ErrorKind::TooLarge, detail))
-        };
+    ) -> Result<(Bytes, Option<Version>), Failure<AttemptError>> {
+        let too_large = || Failure::Permanent(AttemptError::too_large(max));
         let answer = self
             .client
             .get_object()
@@ -244,7 +215,7 @@ impl S3 {
             .key(uri.key())
             .send()
             .await
-            .map_err(judge)?;
+            .map_err(classify)?;
         let expected = size(answer.content_length)?;
         if expected > max as u64 {
             return Err(too_large());
@@ -258,7 +229,7 @@ impl S3 {
             content.extend_from_slice(&chunk);
         }
         if content.len() as u64 != expected {
-            return Err(Trouble::unreachable("the answer broke off"));
+            return Err(AttemptError::unreachable("the answer broke off"));
         }
         Ok((content.freeze(), answer.e_tag.map(Version)))
     }
@@ -267,7 +238,7 @@ impl S3 {
     ///
     /// # Errors
     /// As they come.
-    pub async fn delete(&self, uri: &S3Uri) -> Result<(), S3Error> {
+    pub async fn delete(&self, uri: &S3Uri) -> Result<(), StoreError> {
         self.retry("delete", uri, |_| async move {
             self.client
                 .delete_object()
@@ -275,7 +246,7 @@ impl S3 {
                 .key(uri.key())
                 .send()
                 .await
-                .map_err(judge)?;
+                .map_err(classify)?;
             Ok(())
         })
         .await
@@ -285,7 +256,7 @@ impl S3 {
     ///
     /// # Errors
     /// The first failure; what was deleted before stays deleted.
-    pub async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), S3Error> {
+    pub async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), StoreError> {
         for batch in keys.chunks(DELETE_BATCH) {
             let place = format!("{} objects of s3://{bucket}", batch.len());
             self.retry("delete", &place, |_| self.try_delete_batch(bucket, batch))
@@ -298,9 +269,9 @@ impl S3 {
         &self,
         bucket: &str,
         keys: &[String],
-    ) -> Result<(), Failure<Trouble>> {
+    ) -> Result<(), Failure<AttemptError>> {
         let invalid = |error: aws_sdk_s3::error::BuildError| {
-            Failure::Permanent(Trouble::new(ErrorKind::Invalid, error.to_string()))
+            Failure::Permanent(AttemptError::because(ErrorKind::Invalid, error))
         };
         let mut delete = Delete::builder().quiet(true);
         for key in keys {
@@ -318,10 +289,10 @@ impl S3 {
             .delete(delete.build().map_err(invalid)?)
             .send()
             .await
-            .map_err(judge)?;
+            .map_err(classify)?;
         match answer.errors().first() {
             None => Ok(()),
-            Some(error) => Err(error::judge_deletion(
+            Some(error) => Err(classify::deletion(
                 error.key().unwrap_or_default(),
                 error.code(),
                 error.message(),
@@ -333,7 +304,7 @@ impl S3 {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no source.
-    pub async fn copy(&self, from: &S3Uri, to: &S3Uri) -> Result<(), S3Error> {
+    pub async fn copy(&self, from: &S3Uri, to: &S3Uri) -> Result<(), StoreError> {
         let source = format!("{}/{}", from.bucket(), percent_encoded(from.key()));
         self.retry("copy", from, |_| {
             let request = self
@@ -342,7 +313,7 @@ impl S3 {
                 .copy_source(&source)
                 .bucket(to.bucket())
                 .key(to.key());
-            async move { request.send().await.map(drop).map_err(judge) }
+            async move { request.send().await.map(drop).map_err(classify) }
         })
         .await
     }
@@ -353,27 +324,30 @@ impl S3 {
         action: &'static str,
         uri: &impl std::fmt::Display,
         attempt: F,
-    ) -> Result<T, S3Error>
+    ) -> Result<T, StoreError>
     where
         F: FnMut(u32) -> A,
-        A: Future<Output = Result<T, Failure<Trouble>>>,
+        A: Future<Output = Result<T, Failure<AttemptError>>>,
     {
         self.retry
             .run(attempt)
             .await
-            .map_err(|gave_up| S3Error::gave_up(action, uri, gave_up))
+            .map_err(|gave_up| StoreError::gave_up(action, uri, gave_up))
     }
 
     /// The next piece of a body, if it comes in time.
-    async fn next_chunk(&self, body: &mut ByteStream) -> Result<Option<Bytes>, Failure<Trouble>> {
+    async fn next_chunk(
+        &self,
+        body: &mut ByteStream,
+    ) -> Result<Option<Bytes>, Failure<AttemptError>> {
         match tokio::time::timeout(self.timeouts.idle, body.next()).await {
-            Err(_) => Err(Trouble::unreachable(format!(
+            Err(_) => Err(AttemptError::unreachable(format!(
                 "the answer stopped for {} s",
                 self.timeouts.idle.as_secs_f32()
             ))),
             Ok(None) => Ok(None),
             Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
-            Ok(Some(Err(_))) => Err(Trouble::unreachable("the answer broke off")),
+            Ok(Some(Err(_))) => Err(AttemptError::unreachable("the answer broke off")),
         }
     }
 }
@@ -386,10 +360,10 @@ fn nearby_region() -> Region {
     Region::new(name)
 }
 
-fn size(length: Option<i64>) -> Result<u64, Failure<Trouble>> {
+fn size(length: Option<i64>) -> Result<u64, Failure<AttemptError>> {
     length
         .and_then(|length| u64::try_from(length).ok())
-        .ok_or_else(|| Trouble::damaged("the answer does not say how long it is"))
+        .ok_or_else(|| AttemptError::damaged("the answer does not say how long it is"))
 }
 
 fn timestamp(time: aws_sdk_s3::primitives::DateTime) -> Option<jiff::Timestamp> {

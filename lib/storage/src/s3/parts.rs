@@ -7,8 +7,9 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::error::Trouble;
-use super::{ErrorKind, S3};
+use super::S3;
+use crate::error::{AttemptError, ErrorKind};
+use crate::object::Length;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -27,52 +28,17 @@ pub(super) const MAX_PARTS: u64 = 10_000;
 /// The largest object S3 takes, in bytes.
 const MAX_OBJECT: u64 = 5 * 1024 * 1024 * MIB;
 
-/// How much a reader gives, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
-    /// As much as this.
-    Exactly(u64),
-    /// Not more than this: what is compressed on its way is known no better.
-    AtMost(u64),
-}
-
 impl Length {
-    fn most(self) -> u64 {
-        match self {
-            Self::Exactly(size) | Self::AtMost(size) => size,
-        }
-    }
-
     /// The size of the parts.
-    pub(super) fn part(self) -> Result<u64, Trouble> {
+    pub(super) fn part(self) -> Result<u64, AttemptError> {
         if self.most() > MAX_OBJECT {
             let detail = format!(
                 "S3 takes at most 5 TiB, and it may have {} bytes",
                 self.most()
             );
-            return Err(Trouble::new(ErrorKind::TooLarge, detail));
+            return Err(AttemptError::new(ErrorKind::TooLarge, detail));
         }
         Ok(PART.max(self.most().div_ceil(MAX_PARTS)))
-    }
-
-    /// Whether what came was as long as was said; if not, a sentence about it.
-    pub(crate) fn holds(self, size: u64) -> Result<(), String> {
-        let (holds, said) = match self {
-            Self::Exactly(expected) => (size == expected, format!("not {expected}")),
-            Self::AtMost(most) => (size <= most, format!("more than the {most} there could be")),
-        };
-        if holds {
-            Ok(())
-        } else {
-            Err(format!(
-                "it changed while it was read: {size} bytes came, {said}"
-            ))
-        }
-    }
-
-    pub(super) fn check(self, size: u64) -> Result<(), Trouble> {
-        self.holds(size)
-            .map_err(|detail| Trouble::new(ErrorKind::LocalFile, detail))
     }
 }
 
@@ -100,7 +66,7 @@ impl S3 {
         &self,
         reader: &mut (impl AsyncRead + Unpin),
         part: u64,
-    ) -> Result<Part, Trouble> {
+    ) -> Result<Part, AttemptError> {
         // none only if closed, which never happens
         let permit = Arc::clone(&self.parts)
             .acquire_many_owned(room(part))
@@ -111,7 +77,7 @@ impl S3 {
             .take(part)
             .read_to_end(&mut buffer)
             .await
-            .map_err(|error| Trouble::local("reading what is to be uploaded failed", &error))?;
+            .map_err(|error| AttemptError::local("reading what is to be uploaded failed", error))?;
         Ok(Part {
             body: buffer.into(),
             _permit: permit,

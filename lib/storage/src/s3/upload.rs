@@ -2,8 +2,8 @@
 //!
 //! Every body carries a checksum the server verifies (the SDK's default, CRC32), so what is
 //! reported as stored is what was sent. The checksum is signed; the body itself is not, because a
-//! second, cryptographic sum of everything would cost more than sending it, and TLS protects it already. A multipart upload that fails, or whose future is dropped, is
-//! aborted; one whose process dies is left to the bucket's lifecycle rules.
+//! second, cryptographic sum of everything would cost more than sending it, and TLS protects it
+//! already. A multipart upload that fails, or whose future is dropped, is aborted; one whose process dies is left to the bucket's lifecycle rules.
 
 use std::path::Path;
 
@@ -13,24 +13,17 @@ use bytes::Bytes;
 use tokio::io::AsyncRead;
 use tokio::task::{JoinError, JoinSet};
 
-use super::error::{Trouble, judge};
-use super::parts::{Length, MAX_PARTS, Part};
-use super::{ErrorKind, Precondition, S3, S3Error, Version};
+use super::S3;
+use super::classify::classify;
+use super::parts::{MAX_PARTS, Part};
+use crate::error::{AttemptError, ErrorKind, StoreError};
+use crate::object::{Length, Precondition, Stored, Version};
 use crate::retry::Failure;
 use crate::uri::S3Uri;
 
 /// What parts are summed with. It is named when an upload begins, which the SDK does not do by itself:
 /// S3 refuses sums of parts that were not announced (400 `InvalidPart`).
 const CHECKSUM: ChecksumAlgorithm = ChecksumAlgorithm::Crc32;
-
-/// What was stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// Bytes.
-    pub size: u64,
-    /// Which content it has now, if the server says.
-    pub version: Option<Version>,
-}
 
 impl S3 {
     /// Stores some bytes.
@@ -47,14 +40,14 @@ impl S3 {
         uri: &S3Uri,
         body: Bytes,
         precondition: &Precondition,
-    ) -> Result<Stored, S3Error> {
+    ) -> Result<Stored, StoreError> {
         let result = self
             .retry("write", uri, |_| {
                 self.try_put(uri, body.clone(), precondition)
             })
             .await;
         match result {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && error.effort().tries > 1 => {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && error.stats().tries > 1 => {
                 match self.get_bytes(uri, body.len()).await {
                     Ok((found, version)) if found == body => Ok(Stored {
                         size: body.len() as u64,
@@ -72,7 +65,7 @@ impl S3 {
         uri: &S3Uri,
         body: Bytes,
         precondition: &Precondition,
-    ) -> Result<Stored, Failure<Trouble>> {
+    ) -> Result<Stored, Failure<AttemptError>> {
         let size = body.len() as u64;
         let request = self
             .client
@@ -86,7 +79,7 @@ impl S3 {
             Precondition::IfVersion(version) => request.if_match(&version.0),
         };
         let request = request.customize().disable_payload_signing();
-        let answer = request.send().await.map_err(judge)?;
+        let answer = request.send().await.map_err(classify)?;
         Ok(Stored {
             size,
             version: answer.e_tag.map(Version),
@@ -97,18 +90,18 @@ impl S3 {
     ///
     /// # Errors
     /// [`ErrorKind::LocalFile`] when it cannot be read or changes meanwhile, others as they come.
-    pub async fn put_file(&self, uri: &S3Uri, path: &Path) -> Result<Stored, S3Error> {
-        let failed = |error: &std::io::Error| {
+    pub async fn put_file(&self, uri: &S3Uri, path: &Path) -> Result<Stored, StoreError> {
+        let failed = |error| {
             let what = format!("reading {} failed", path.display());
-            S3Error::new("upload", uri, Trouble::local(&what, error))
+            StoreError::new("upload", uri, AttemptError::local(what, error))
         };
-        let file = tokio::fs::File::open(path).await.map_err(|e| failed(&e))?;
-        let size = file.metadata().await.map_err(|e| failed(&e))?.len();
+        let file = tokio::fs::File::open(path).await.map_err(failed)?;
+        let size = file.metadata().await.map_err(failed)?.len();
         let stored = self.put_stream(uri, file, Length::Exactly(size)).await?;
         if stored.size == size {
             Ok(stored)
         } else {
-            Err(failed(&std::io::Error::other(
+            Err(failed(std::io::Error::other(
                 "it changed while it was read",
             )))
         }
@@ -124,12 +117,12 @@ impl S3 {
         uri: &S3Uri,
         mut reader: impl AsyncRead + Unpin + Send,
         length: Length,
-    ) -> Result<Stored, S3Error> {
-        let failed = |trouble| S3Error::new("upload", uri, trouble);
+    ) -> Result<Stored, StoreError> {
+        let failed = |attempt| StoreError::new("upload", uri, attempt);
         let part = length.part().map_err(failed)?;
         let first = self.fill(&mut reader, part).await.map_err(failed)?;
         if first.size() < part {
-            length.check(first.size()).map_err(failed)?;
+            check(length, first.size()).map_err(failed)?;
             return self
                 .put_bytes(uri, first.body.clone(), &Precondition::None)
                 .await;
@@ -148,19 +141,17 @@ impl S3 {
     }
 }
 
-impl S3Error {
+impl StoreError {
     /// What a failed precondition means depends on the precondition.
-    fn of_precondition(mut self, precondition: &Precondition) -> Self {
-        match (self.kind, precondition) {
+    fn of_precondition(self, precondition: &Precondition) -> Self {
+        match (self.kind(), precondition) {
             // not found: deleted since
             (ErrorKind::AlreadyExists | ErrorKind::NotFound, Precondition::IfVersion(_)) => {
-                self.kind = ErrorKind::Changed;
-                "it is no longer what it was".clone_into(&mut self.detail);
+                self.told_as(AttemptError::other_version())
             }
-            (ErrorKind::AlreadyExists, _) => "it exists already".clone_into(&mut self.detail),
-            _ => {}
+            (ErrorKind::AlreadyExists, _) => self.told_as(AttemptError::exists()),
+            _ => self,
         }
-        self
     }
 }
 
@@ -172,7 +163,7 @@ struct Upload {
 }
 
 impl Upload {
-    async fn create(s3: &S3, uri: &S3Uri) -> Result<Self, S3Error> {
+    async fn create(s3: &S3, uri: &S3Uri) -> Result<Self, StoreError> {
         // A lost answer leaves an upload behind that nobody knows; lifecycle rules end it.
         let id = s3
             .retry("upload", uri, |_| async move {
@@ -184,8 +175,8 @@ impl Upload {
                     .checksum_algorithm(CHECKSUM)
                     .send()
                     .await
-                    .map_err(judge)?;
-                let nameless = || Trouble::damaged("the server gave the upload no id");
+                    .map_err(classify)?;
+                let nameless = || AttemptError::damaged("the server gave the upload no id");
                 answer.upload_id.ok_or_else(nameless)
             })
             .await?;
@@ -207,8 +198,8 @@ impl Upload {
         mut reader: impl AsyncRead + Unpin + Send,
         part: u64,
         length: Length,
-    ) -> Result<Stored, S3Error> {
-        let failed = |trouble| S3Error::new("upload", &self.uri, trouble);
+    ) -> Result<Stored, StoreError> {
+        let failed = |attempt| StoreError::new("upload", &self.uri, attempt);
         let mut sending = JoinSet::new();
         let mut done = Vec::new();
         let mut next = first;
@@ -217,7 +208,7 @@ impl Upload {
             number += 1;
             if number > MAX_PARTS {
                 let detail = format!("it is longer than {MAX_PARTS} parts of {part} bytes");
-                return Err(failed(Trouble::new(ErrorKind::TooLarge, detail)));
+                return Err(failed(AttemptError::new(ErrorKind::TooLarge, detail)));
             }
             size += next.size();
             let last = next.size() < part;
@@ -234,12 +225,12 @@ impl Upload {
         while let Some(sent) = sending.join_next().await {
             done.push(part_sent(&self.uri, sent)?);
         }
-        length.check(size).map_err(failed)?;
+        check(length, size).map_err(failed)?;
         done.sort_by_key(CompletedPart::part_number);
         self.complete(done, size).await
     }
 
-    async fn complete(&self, parts: Vec<CompletedPart>, size: u64) -> Result<Stored, S3Error> {
+    async fn complete(&self, parts: Vec<CompletedPart>, size: u64) -> Result<Stored, StoreError> {
         let parts = CompletedMultipartUpload::builder()
             .set_parts(Some(parts))
             .build();
@@ -254,20 +245,22 @@ impl Upload {
                     .multipart_upload(parts.clone())
                     .send()
                     .await
-                    .map_err(judge);
+                    .map_err(classify);
                 match answer {
                     Ok(answer) => Ok(Stored {
                         size,
                         version: answer.e_tag.map(Version),
                     }),
                     // An earlier try may have completed it and its answer got lost.
-                    Err(Failure::Permanent(trouble)) if tries > 1 && trouble.is_no_upload() => {
+                    Err(Failure::Permanent(attempt))
+                        if tries > 1 && attempt.kind == ErrorKind::NotFound =>
+                    {
                         match self.s3.head(&self.uri).await {
                             Ok(head) if head.size == size => Ok(Stored {
                                 size,
                                 version: head.version,
                             }),
-                            _ => Err(Failure::Permanent(trouble)),
+                            _ => Err(Failure::Permanent(attempt)),
                         }
                     }
                     Err(failure) => Err(failure),
@@ -298,7 +291,7 @@ async fn abort(s3: S3, uri: S3Uri, id: String) {
         .retry("abort the upload of", &uri, |_| {
             let request = s3.client.abort_multipart_upload();
             let request = request.bucket(uri.bucket()).key(uri.key()).upload_id(&id);
-            async move { request.send().await.map(drop).map_err(judge) }
+            async move { request.send().await.map(drop).map_err(classify) }
         })
         .await;
     if let Err(error) = aborted
@@ -314,7 +307,7 @@ async fn send_part(
     id: String,
     number: u64,
     part: Part,
-) -> Result<CompletedPart, S3Error> {
+) -> Result<CompletedPart, StoreError> {
     let number = i32::try_from(number).unwrap_or(i32::MAX);
     s3.retry("upload", &uri, |_| {
         let request = s3.client.upload_part();
@@ -328,7 +321,7 @@ async fn send_part(
             .customize()
             .disable_payload_signing();
         async move {
-            let answer = request.send().await.map_err(judge)?;
+            let answer = request.send().await.map_err(classify)?;
             Ok(CompletedPart::builder()
                 .part_number(number)
                 .set_e_tag(answer.e_tag)
@@ -339,16 +332,21 @@ async fn send_part(
     .await
 }
 
+fn check(length: Length, size: u64) -> Result<(), AttemptError> {
+    let checked = length.check(size);
+    checked.map_err(|detail| AttemptError::new(ErrorKind::LocalFile, detail))
+}
+
 /// What became of a part; its panic is ours.
 fn part_sent(
     uri: &S3Uri,
-    sent: Result<Result<CompletedPart, S3Error>, JoinError>,
-) -> Result<CompletedPart, S3Error> {
+    sent: Result<Result<CompletedPart, StoreError>, JoinError>,
+) -> Result<CompletedPart, StoreError> {
     sent.unwrap_or_else(|error| {
         if error.is_panic() {
             std::panic::resume_unwind(error.into_panic());
         }
-        let trouble = Trouble::new(ErrorKind::LocalFile, "the program is ending");
-        Err(S3Error::new("upload", uri, trouble))
+        let ending = AttemptError::new(ErrorKind::LocalFile, "the program is ending");
+        Err(StoreError::new("upload", uri, ending))
     })
 }

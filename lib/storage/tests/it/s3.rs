@@ -7,8 +7,7 @@ use caldp_tests::{Fault, Faults, S3Server};
 use storage::checksum::Sha1Sum;
 use storage::retry::RetryPolicy;
 use storage::s3::{
-    Access, Delimiter, ErrorKind, Expected, Length, Precondition, S3, S3Options, Sha1Check,
-    Timeouts,
+    Access, Delimiter, ErrorKind, Expected, Length, Precondition, S3, S3Options, Timeouts,
 };
 use storage::uri::S3Uri;
 
@@ -125,7 +124,7 @@ async fn failures_say_what_why_and_what_to_do() {
     .await;
     let error = stranger.get_bytes(&uri("long"), 99).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
-    assert_eq!(error.effort().tries, 1);
+    assert_eq!(error.stats().tries, 1);
 }
 
 #[tokio::test]
@@ -277,7 +276,7 @@ async fn files_of_every_size_arrive_whole() {
         let target = dir.path().join("deep/down/file");
         let expected = Expected {
             size: Some(size as u64),
-            sha1: Sha1Check::Equals(Sha1Sum::of(&body)),
+            sha1: Some(Sha1Sum::of(&body)),
         };
         let done = s3
             .get_to_file(&uri("file"), &target, &expected)
@@ -305,7 +304,7 @@ async fn a_file_that_is_not_what_it_should_be_does_not_appear() {
         },
         Expected {
             size: None,
-            sha1: Sha1Check::Equals(Sha1Sum::of(b"sound")),
+            sha1: Some(Sha1Sum::of(b"sound")),
         },
     ];
     for expected in expectations {
@@ -481,7 +480,7 @@ async fn bad_weather_is_weathered() {
         s3.put_stream(&key, &body[..], all(&body)).await.unwrap();
         let expected = Expected {
             size: Some(body.len() as u64),
-            sha1: Sha1Check::Equals(Sha1Sum::of(&body)),
+            sha1: Some(Sha1Sum::of(&body)),
         };
         s3.get_to_file(&key, &target, &expected).await.unwrap();
         s3.put_bytes(
@@ -527,7 +526,7 @@ async fn a_storm_ends_within_bounds() {
         server.set_faults(Faults::always(fault));
         let start = Instant::now();
         let error = s3.get_bytes(&uri("k"), 2 * MIB).await.unwrap_err();
-        assert_eq!((error.kind(), error.effort().tries), (kind, 2), "{fault:?}");
+        assert_eq!((error.kind(), error.stats().tries), (kind, 2), "{fault:?}");
         assert!(error.to_string().contains("after 2 tries over"));
         let body = noise(10 * MIB);
         let error = s3

@@ -1,13 +1,15 @@
-//! What every kind of store must do, done to every kind: a directory, a bucket of the S3 server of the
-//! tests and, when `CALDP_S3_TEST_OUTPUTS` names one, a real bucket.
+//! What every kind of store must do, done to every kind: a directory, memory, one that could fail, a
+//! bucket of the S3 server of the tests and, when `CALDP_S3_TEST_OUTPUTS` names one, a real bucket.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use caldp_tests::{S3Server, real_location};
 use storage::atomic::TEMPORARY;
-use storage::checksum::Sha1Sum;
-use storage::s3::{Access, ErrorKind, Expected, Length, Precondition, S3, S3Options, Sha1Check};
-use storage::store::Store;
+use storage::checksum::{Mismatch, Sha1Sum};
+use storage::s3::{Access, ErrorKind, Expected, Length, Precondition, S3, S3Options};
+use storage::store::{Dir, Failing, Fault, Memory, Moment, Operation, S3Prefix, Store};
 use storage::uri::S3Uri;
 
 const BUCKET: &str = "hst-test";
@@ -17,20 +19,20 @@ const ALWAYS: Precondition = Precondition::None;
 struct Kept {
     _server: S3Server,
     dir: tempfile::TempDir,
-    real: Option<Store>,
+    real: Option<Arc<dyn Store>>,
 }
 
 impl Kept {
     async fn tidy(self) {
         if let Some(store) = self.real {
-            let left = keys(&store, "").await;
+            let left = keys(&*store, "").await;
             store.delete_many(&left).await.unwrap();
         }
     }
 }
 
 /// One store of each kind, empty, and what keeps them alive.
-async fn stores() -> (Vec<Store>, Kept) {
+async fn stores() -> (Vec<Arc<dyn Store>>, Kept) {
     let dir = tempfile::tempdir().unwrap();
     let server = S3Server::start(&[BUCKET]);
     let (id, secret) = server.credentials();
@@ -43,16 +45,21 @@ async fn stores() -> (Vec<Store>, Kept) {
         ..S3Options::default()
     })
     .await;
-    let at = |root| Store::s3(s3.clone(), S3Uri::new(BUCKET, root).unwrap());
-    let mut stores = vec![
-        Store::dir(dir.path().join("made/later")),
+    let at = |root| -> Arc<dyn Store> {
+        let root = S3Uri::new(BUCKET, root).unwrap();
+        Arc::new(S3Prefix::new(s3.clone(), root))
+    };
+    let mut stores: Vec<Arc<dyn Store>> = vec![
+        Arc::new(Dir::new(dir.path().join("made/later"))),
         at("data/batch"),
         at(""),
+        Arc::new(Memory::new()),
+        Arc::new(Failing::new(Arc::new(Memory::new()))),
     ];
     let mut real = None;
     if let Some(root) = real_location("CALDP_S3_TEST_OUTPUTS", "a store") {
-        let store = Store::s3(S3::from_env().await, root.parse().unwrap());
-        stores.push(store.clone());
+        let store = storage::store::open(&root.parse().unwrap()).await;
+        stores.push(Arc::clone(&store));
         real = Some(store);
     }
     let kept = Kept {
@@ -63,13 +70,13 @@ async fn stores() -> (Vec<Store>, Kept) {
     (stores, kept)
 }
 
-async fn text(store: &Store, key: &str) -> String {
+async fn text(store: &dyn Store, key: &str) -> String {
     let (body, _) = store.get_bytes(key, 1000).await.unwrap();
     String::from_utf8(body.to_vec()).unwrap()
 }
 
-async fn keys(store: &Store, prefix: &str) -> Vec<String> {
-    let listed = store.list(prefix).await.unwrap().collect().await.unwrap();
+async fn keys(store: &dyn Store, prefix: &str) -> Vec<String> {
+    let listed = store.list(prefix).collect().await.unwrap();
     listed.into_iter().map(|object| object.key).collect()
 }
 
@@ -77,11 +84,17 @@ async fn keys(store: &Store, prefix: &str) -> Vec<String> {
 async fn what_is_put_is_got_and_replaced_and_deleted() {
     let (stores, kept) = stores().await;
     for store in stores {
-        let put = store.put_bytes("a/b/c", "one", &ALWAYS).await.unwrap();
+        let put = store
+            .put_bytes("a/b/c", "one".into(), &ALWAYS)
+            .await
+            .unwrap();
         assert_eq!(put.size, 3);
-        assert_eq!(text(&store, "a/b/c").await, "one");
-        store.put_bytes("a/b/c", "three", &ALWAYS).await.unwrap();
-        assert_eq!(text(&store, "a/b/c").await, "three");
+        assert_eq!(text(&*store, "a/b/c").await, "one");
+        store
+            .put_bytes("a/b/c", "three".into(), &ALWAYS)
+            .await
+            .unwrap();
+        assert_eq!(text(&*store, "a/b/c").await, "three");
         assert_eq!(store.head("a/b/c").await.unwrap().unwrap().size, 5);
         store.delete("a/b/c").await.unwrap();
         store.delete("a/b/c").await.unwrap();
@@ -100,14 +113,14 @@ async fn what_is_put_is_got_and_replaced_and_deleted() {
 async fn what_is_above_a_key_is_no_key() {
     let (stores, kept) = stores().await;
     for store in stores {
-        store.put_bytes("a/b", "", &ALWAYS).await.unwrap();
+        store.put_bytes("a/b", "".into(), &ALWAYS).await.unwrap();
         assert_eq!(store.head("a").await.unwrap(), None, "{store}");
         let error = store.get_bytes("a", 9).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert_eq!(store.head("a/b/c").await.unwrap(), None);
         store.delete("a").await.unwrap();
         store.delete("a/b/c").await.unwrap();
-        assert_eq!(text(&store, "a/b").await, "");
+        assert_eq!(text(&*store, "a/b").await, "");
     }
     kept.tidy().await;
 }
@@ -127,7 +140,7 @@ async fn a_key_cannot_lead_out() {
             ".",
             "a\0",
         ] {
-            let error = store.put_bytes(bad, "x", &ALWAYS).await.unwrap_err();
+            let error = store.put_bytes(bad, "x".into(), &ALWAYS).await.unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{bad:?}: {error}");
         }
     }
@@ -143,14 +156,14 @@ async fn only_the_first_of_many_writes_what_must_be_absent() {
             let store = store.clone();
             writers.spawn(async move {
                 let body = n.to_string();
-                let put = store.put_bytes("claim", body.clone(), &Precondition::IfAbsent);
+                let put = store.put_bytes("claim", body.clone().into(), &Precondition::IfAbsent);
                 put.await.map(|_| body)
             });
         }
         let results = writers.join_all().await;
         let winners: Vec<_> = results.iter().flatten().collect();
         assert_eq!(winners.len(), 1, "{store}");
-        assert_eq!(&text(&store, "claim").await, winners[0]);
+        assert_eq!(&text(&*store, "claim").await, winners[0]);
         for error in results.iter().filter_map(|r| r.as_ref().err()) {
             assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
         }
@@ -162,7 +175,7 @@ async fn only_the_first_of_many_writes_what_must_be_absent() {
 async fn of_many_updates_none_is_lost() {
     let (stores, kept) = stores().await;
     for store in stores {
-        store.put_bytes("count", "0", &ALWAYS).await.unwrap();
+        store.put_bytes("count", "0".into(), &ALWAYS).await.unwrap();
         let mut writers = tokio::task::JoinSet::new();
         for _ in 0..8 {
             let store = store.clone();
@@ -172,7 +185,7 @@ async fn of_many_updates_none_is_lost() {
                     let count: u32 = str::from_utf8(&body).unwrap().parse().unwrap();
                     let mine = Precondition::IfVersion(version.unwrap());
                     match store
-                        .put_bytes("count", (count + 1).to_string(), &mine)
+                        .put_bytes("count", (count + 1).to_string().into(), &mine)
                         .await
                     {
                         Ok(_) => break,
@@ -182,13 +195,16 @@ async fn of_many_updates_none_is_lost() {
             });
         }
         writers.join_all().await;
-        assert_eq!(text(&store, "count").await, "8", "{store}");
+        assert_eq!(text(&*store, "count").await, "8", "{store}");
         let (_, version) = store.get_bytes("count", 100).await.unwrap();
         store.delete("count").await.unwrap();
         let gone = Precondition::IfVersion(version.unwrap());
-        let error = store.put_bytes("count", "9", &gone).await.unwrap_err();
+        let error = store
+            .put_bytes("count", "9".into(), &gone)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Changed);
-        assert_eq!(keys(&store, "").await, [""; 0]);
+        assert_eq!(keys(&*store, "").await, [""; 0]);
     }
     kept.tidy().await;
 }
@@ -205,23 +221,23 @@ async fn listings_are_by_prefix_and_in_order() {
             "mm",
             "z",
         ] {
-            store.put_bytes(key, key, &ALWAYS).await.unwrap();
+            store.put_bytes(key, key.into(), &ALWAYS).await.unwrap();
         }
         assert_eq!(
-            keys(&store, "m/processed-").await,
+            keys(&*store, "m/processed-").await,
             ["m/processed-a", "m/processed-b"]
         );
-        assert_eq!(keys(&store, "m/x/").await, ["m/x/y"]);
-        assert_eq!(keys(&store, "m/").await.len(), 4);
-        assert_eq!(keys(&store, "m").await.len(), 5);
-        assert_eq!(keys(&store, "").await.len(), 6);
-        assert_eq!(keys(&store, "nothing/here/").await, [""; 0]);
-        let listed = store.list("m/x").await.unwrap().collect().await.unwrap();
+        assert_eq!(keys(&*store, "m/x/").await, ["m/x/y"]);
+        assert_eq!(keys(&*store, "m/").await.len(), 4);
+        assert_eq!(keys(&*store, "m").await.len(), 5);
+        assert_eq!(keys(&*store, "").await.len(), 6);
+        assert_eq!(keys(&*store, "nothing/here/").await, [""; 0]);
+        let listed = store.list("m/x").collect().await.unwrap();
         assert_eq!(listed[0].size, 5);
         assert!(listed[0].modified.is_some());
-        let all = keys(&store, "m").await;
+        let all = keys(&*store, "m").await;
         store.delete_many(&all).await.unwrap();
-        assert_eq!(keys(&store, "").await, ["z"]);
+        assert_eq!(keys(&*store, "").await, ["z"]);
         store.delete("z").await.unwrap();
     }
     kept.tidy().await;
@@ -239,15 +255,27 @@ async fn files_go_in_and_out_whole_and_checked() {
         std::fs::write(&source, &body).unwrap();
         let expected = Expected {
             size: Some(body.len() as u64),
-            sha1: Sha1Check::Equals(Sha1Sum::of(&body)),
+            sha1: Some(Sha1Sum::of(&body)),
         };
         for (n, store) in stores.iter().enumerate() {
             store.put_file("file", &source).await.unwrap();
             let length = Length::AtMost(u64::from(size) + 1);
-            store.put_stream("stream", &body[..], length).await.unwrap();
+            store
+                .put_stream("stream", &mut &body[..], length)
+                .await
+                .unwrap();
             for key in ["file", "stream"] {
                 let target = dir.path().join(format!("targets/{n}/{key}"));
-                let done = store.get_to_file(key, &target, &expected).await.unwrap();
+                let arrived = AtomicU64::new(0);
+                let count = |bytes| {
+                    arrived.fetch_add(bytes, Ordering::Relaxed);
+                };
+                let get = store.get_to_file(key, &target, expected, &count);
+                let done = get.await.unwrap();
+                assert_eq!(
+                    (done.size, arrived.into_inner()),
+                    (size.into(), size.into())
+                );
                 assert_eq!(done.sha1, Some(Sha1Sum::of(&body)));
                 assert!(std::fs::read(&target).unwrap() == body);
             }
@@ -257,10 +285,14 @@ async fn files_go_in_and_out_whole_and_checked() {
             };
             let target = dir.path().join("wrong");
             let error = store
-                .get_to_file("file", &target, &wrong)
+                .get_to_file("file", &target, wrong, &|_| {})
                 .await
                 .unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Damaged);
+            assert!(
+                matches!(error.mismatch(), Some(Mismatch::Size { expected: 1, .. })),
+                "{error}"
+            );
             assert!(!target.exists());
         }
     }
@@ -271,7 +303,7 @@ async fn files_go_in_and_out_whole_and_checked() {
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LocalFile, "{error}");
         let short = store
-            .put_stream("x", &b"123"[..], Length::Exactly(4))
+            .put_stream("x", &mut &b"123"[..], Length::Exactly(4))
             .await
             .unwrap_err();
         assert_eq!(short.kind(), ErrorKind::LocalFile, "{short}");
@@ -285,10 +317,31 @@ async fn files_go_in_and_out_whole_and_checked() {
 #[tokio::test]
 async fn a_file_being_written_is_not_seen() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::dir(dir.path());
+    let store = Dir::new(dir.path());
     let part = format!("{TEMPORARY}123");
     std::fs::write(dir.path().join(&part), "half").unwrap();
     assert_eq!(keys(&store, "").await, [""; 0]);
     let error = store.get_bytes(&part, 9).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn it_fails_as_often_as_it_is_told_before_or_after_it_did_its_work() {
+    let store = Failing::new(Arc::new(Memory::new()));
+    for (moment, done) in [(Moment::Before, false), (Moment::After, true)] {
+        store.add(Fault {
+            operation: Operation::Put,
+            prefix: "messages/".to_owned(),
+            kind: ErrorKind::Unreachable,
+            moment,
+            times: 1,
+        });
+        let put = |key| store.put_bytes(key, "x".into(), &ALWAYS);
+        put("data").await.unwrap();
+        let error = put("messages/a").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        assert_eq!(store.head("messages/a").await.unwrap().is_some(), done);
+        put("messages/a").await.unwrap();
+        store.delete("messages/a").await.unwrap();
+    }
 }

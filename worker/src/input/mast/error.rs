@@ -5,12 +5,12 @@ use std::fmt;
 use std::path::PathBuf;
 
 use reqwest::StatusCode;
-use storage::retry::{Effort, Failure, GaveUp};
+use storage::retry::{Failure, GaveUp, RetryStats};
 
+use super::name::FileName;
 use super::select::SelectError;
 use crate::fits::FitsError;
 use crate::input::poller::PollerError;
-use crate::membership::file_name::FileName;
 
 /// A failure that may be the server's mistake of a moment or be meant is given this many tries.
 const DOUBTFUL_TRIES: u32 = 3;
@@ -46,7 +46,7 @@ pub enum MastError {
     /// A question was not answered.
     #[error(
         "{host} did not tell {what}{}: {trouble}{}",
-        tried(effort),
+        tried(stats),
         hint(trouble)
     )]
     Query {
@@ -57,12 +57,12 @@ pub enum MastError {
         /// What went wrong last.
         trouble: Trouble,
         /// How much was tried.
-        effort: Effort,
+        stats: RetryStats,
     },
     /// A file that MAST lists was not delivered.
     #[error(
         "{file} could not be downloaded from {host}{}: {trouble}{}",
-        tried(effort),
+        tried(stats),
         hint(trouble)
     )]
     Download {
@@ -73,7 +73,7 @@ pub enum MastError {
         /// What went wrong last.
         trouble: Trouble,
         /// How much was tried.
-        effort: Effort,
+        stats: RetryStats,
     },
     /// An association's table cannot be read.
     #[error("the association table from MAST cannot be read")]
@@ -213,7 +213,7 @@ impl MastError {
             what,
             host,
             trouble: gave_up.error,
-            effort: gave_up.effort,
+            stats: gave_up.stats,
         }
     }
 
@@ -224,13 +224,13 @@ impl MastError {
             file,
             host,
             trouble: gave_up.error,
-            effort: gave_up.effort,
+            stats: gave_up.stats,
         }
     }
 }
 
-fn tried(effort: &Effort) -> impl fmt::Display {
-    let text = effort.to_string();
+fn tried(stats: &RetryStats) -> impl fmt::Display {
+    let text = stats.to_string();
     if text.is_empty() {
         text
     } else {

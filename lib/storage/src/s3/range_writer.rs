@@ -15,6 +15,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc as queue;
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::blocking;
 use crate::checksum::{Sha1, Sha1Sum};
 
 /// How many pieces may wait to be written.
@@ -31,12 +32,12 @@ pub(super) enum Sum {
 }
 
 /// A file that is being written.
-pub(super) struct Growing {
+pub(super) struct RangeWriter {
     messages: queue::Sender<Message>,
     writing: JoinHandle<io::Result<Option<Summing>>>,
 }
 
-/// The file cannot be written; [`Growing::finish`] says why.
+/// The file cannot be written; [`RangeWriter::finish`] says why.
 #[derive(Debug)]
 pub(super) struct Broken;
 
@@ -45,7 +46,7 @@ enum Message {
     Complete(Range<u64>),
 }
 
-impl Growing {
+impl RangeWriter {
     /// Begins; must be called in a tokio runtime.
     pub(super) fn start(file: File, sum: Sum) -> Self {
         let file = Arc::new(file);
@@ -81,14 +82,14 @@ impl Growing {
     /// Waits until all is written. The sum, if it was wanted, is that of what is complete from the start.
     pub(super) async fn finish(self) -> io::Result<Option<Sha1Sum>> {
         drop(self.messages);
-        match joined(self.writing).await? {
+        match blocking::joined(self.writing).await? {
             Some(summing) => summing.finish().await.map(Some),
             None => Ok(None),
         }
     }
 }
 
-/// The sum of a growing file.
+/// The sum of a file that is being written.
 struct Summing {
     ranges: mpsc::Sender<Range<u64>>,
     reading: JoinHandle<io::Result<Sha1>>,
@@ -121,7 +122,7 @@ impl Summing {
 
     async fn finish(self) -> io::Result<Sha1Sum> {
         drop(self.ranges);
-        joined(self.reading).await.map(Sha1::finish)
+        blocking::joined(self.reading).await.map(Sha1::finish)
     }
 }
 
@@ -150,16 +151,14 @@ fn read_back(
     Ok(())
 }
 
-/// What a blocking task came to.
-pub(super) async fn joined<T>(handle: JoinHandle<io::Result<T>>) -> io::Result<T> {
-    handle.await.map_err(io::Error::other)?
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    /// What Linux answers to writing to a file that is open for reading.
+    const EBADF: i32 = 9;
 
     fn run<T>(future: impl Future<Output = T>) -> T {
         let runtime = tokio::runtime::Builder::new_current_thread().build();
@@ -170,15 +169,15 @@ mod tests {
     fn ranges_in_any_order_make_the_file_and_its_sum() {
         let target = tempfile::NamedTempFile::new().unwrap();
         let sum = run(async {
-            let growing = Growing::start(target.reopen().unwrap(), Sum::Wanted);
-            growing
+            let writer = RangeWriter::start(target.reopen().unwrap(), Sum::Wanted);
+            writer
                 .write(3, vec!["d".into(), "ef".into()])
                 .await
                 .unwrap();
-            growing.complete(3..6).await.unwrap();
-            growing.write(0, vec!["abc".into()]).await.unwrap();
-            growing.complete(0..3).await.unwrap();
-            growing.finish().await.unwrap()
+            writer.complete(3..6).await.unwrap();
+            writer.write(0, vec!["abc".into()]).await.unwrap();
+            writer.complete(0..3).await.unwrap();
+            writer.finish().await.unwrap()
         });
         assert_eq!(std::fs::read(target.path()).unwrap(), b"abcdef");
         assert_eq!(sum, Some(Sha1Sum::of(b"abcdef")));
@@ -189,13 +188,10 @@ mod tests {
         let target = tempfile::NamedTempFile::new().unwrap();
         let readable = File::open(target.path()).unwrap();
         let error = run(async {
-            let growing = Growing::start(readable, Sum::Unwanted);
-            while growing.write(0, vec!["x".into()]).await.is_ok() {}
-            growing.finish().await.unwrap_err()
+            let writer = RangeWriter::start(readable, Sum::Unwanted);
+            while writer.write(0, vec!["x".into()]).await.is_ok() {}
+            writer.finish().await.unwrap_err()
         });
-        assert_eq!(
-            error.raw_os_error(),
-            Some(rustix::io::Errno::BADF.raw_os_error())
-        );
+        assert_eq!(error.raw_os_error(), Some(EBADF));
     }
 }
