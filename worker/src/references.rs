@@ -5,10 +5,10 @@
 //! has its answers and every reference is in the cache.
 
 use crate::calibrate::environment::reference_variables;
-use crate::calibrate::program::Environment;
 use crate::calibrate::recipe::{RawFiles, Recipe};
-use crate::config::{Origin, Settings};
-use crate::operator;
+use crate::config::Settings;
+use crate::operators;
+use crate::process::program::Environment;
 use caldp_core::dataset::{Dataset, Instrument};
 use caldp_core::provenance::{DatasetHeader, ReferenceRecord};
 use crds_core::cache::layout::ReferenceError;
@@ -31,9 +31,6 @@ use tokio::sync::mpsc::UnboundedReceiver;
 const VERSION_KEYWORDS: [&str; 3] = ["CSYS_VER", "AWSDPVER", "AWSYSVER"];
 /// Their value where the environment has none.
 const UNDEFINED: &str = "UNDEFINED";
-
-/// The variable that names the context.
-pub(crate) const CONTEXT: &str = "CRDS_CONTEXT";
 
 /// What was chosen for a dataset.
 #[derive(Debug, Default)]
@@ -74,9 +71,9 @@ pub enum ReferencesError {
     Read(#[from] io::Error),
 }
 
-/// What it takes to open a [`Library`].
+/// What it takes to build a [`ReferenceAssigner`].
 #[derive(Debug)]
-pub struct Catalogue {
+pub struct ReferenceAssignerBuilder {
     /// The dataset.
     pub dataset: Dataset,
     /// The run's variables.
@@ -85,31 +82,30 @@ pub struct Catalogue {
     pub operators: Option<(S3, String)>,
 }
 
-impl Catalogue {
-    /// Opens the library. The context is that of `CRDS_CONTEXT`, else that of the operators, else the
+impl ReferenceAssignerBuilder {
+    /// Builds the assigner. The context is that of `CRDS_CONTEXT`, else that of the operators, else the
     /// one in use.
     ///
     /// # Errors
     /// [`ReferencesError`] when the operators' bucket cannot be listed, or a variable not be used.
-    pub async fn open(self) -> Result<Library, ReferencesError> {
+    pub async fn build(self) -> Result<ReferenceAssigner, ReferencesError> {
         let Self {
             dataset,
             mut settings,
             operators,
         } = self;
-        if let (None, Some((s3, bucket))) = (settings.get(CONTEXT), operators)
-            && let Some((context, place)) = operator::context(&s3, &bucket).await?
+        if let Some((s3, bucket)) = operators
+            && let Some((context, place)) = operators::choose(&mut settings, &s3, &bucket).await?
         {
             tracing::info!("context {context} is chosen by {place}");
-            settings.set(CONTEXT, context, Origin::Operator(place));
         }
-        Library::open(&dataset, settings)
+        ReferenceAssigner::new(&dataset, settings)
     }
 }
 
 /// Where the references of one dataset come from: a CRDS client, and what it is to do.
 #[derive(Debug)]
-pub struct Library {
+pub struct ReferenceAssigner {
     client: Client,
     settings: Settings,
     instrument: Option<Instrument>,
@@ -118,8 +114,8 @@ pub struct Library {
     brought: Mutex<BTreeSet<String>>,
 }
 
-impl Library {
-    fn open(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
+impl ReferenceAssigner {
+    fn new(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
         let config = Config::from_vars(settings.variables())?;
         Ok(Self {
             client: Client::new(config, Observatory::Hst),
@@ -137,7 +133,7 @@ impl Library {
     /// [`ReferencesError`] for what would fail again.
     pub async fn prepare(
         &self,
-        mut arrivals: UnboundedReceiver<PathBuf>,
+        mut events: UnboundedReceiver<PathBuf>,
     ) -> Result<(), ReferencesError> {
         let Some(instrument) = self.instrument.filter(|_| self.has_raw_files()) else {
             return Ok(());
@@ -146,7 +142,7 @@ impl Library {
         self.client
             .rules(context.as_str(), Some(instrument.name()))
             .await?;
-        while let Some(path) = arrivals.recv().await {
+        while let Some(path) = events.recv().await {
             if self.recipe.raw_files.includes(&name_of(&path)) {
                 let options = AssignOptions::default();
                 let found = self.client.assign(&[path], &options).await?;

@@ -2,9 +2,8 @@
 //! `<dataset>_cal_env.txt` adds. That file is data from outside: names that would change what is
 //! executed, loaded or trusted are refused. The rest of the environment is left to the caller.
 
-use super::program::Environment;
 use super::recipe::Recipe;
-use crate::input::environment_name;
+use crate::process::program::Environment;
 use caldp_core::dataset::Dataset;
 use std::fmt;
 use std::fs::File;
@@ -120,7 +119,7 @@ impl DatasetEnvironment {
     /// When it is there and cannot be read.
     pub fn read(dataset: &Dataset, folder: &Path) -> io::Result<Self> {
         let mut bytes = Vec::new();
-        match File::open(folder.join(environment_name(dataset))) {
+        match File::open(folder.join(dataset.environment_file())) {
             Ok(file) => file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(error),

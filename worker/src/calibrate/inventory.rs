@@ -2,9 +2,9 @@
 //! files, association tables. What follows from that for programs and products is left to `plan`
 //! and `products`.
 
-use super::association::Association;
 use super::recipe::{Inputs, RawFiles, Recipe};
 use crate::fits::{self, FitsError, Header};
+use crate::membership::association::Association;
 use caldp_core::dataset::Dataset;
 use std::collections::BTreeMap;
 use std::io;

@@ -2,10 +2,10 @@
 //! is known to write for the switches in the raw header; alternatives stand where it depends on
 //! more than the header.
 
-use super::association::Association;
 use super::inventory::Inventory;
 use super::recipe::Command;
 use crate::fits::{self, Header};
+use crate::membership::association::Association;
 use caldp_core::dataset::{Dataset, Instrument, Kind};
 use caldp_core::exit_code::ExitCode;
 use std::fmt;

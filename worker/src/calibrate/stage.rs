@@ -2,13 +2,13 @@
 //! its status, and looks whether it left what it must. References are in the headers and the
 //! environment is complete when this starts.
 
-use super::locate::find_program;
-use super::memory::MemoryEvidence;
-use super::metrics::Metrics;
 use super::plan::{Plan, PlanError, Step, Verdict};
 use super::products::ProductError;
-use super::program::{Environment, Outcome, Program, ProgramError, Stop};
 use super::recipe::Recipe;
+use crate::process::locate::find_program;
+use crate::process::memory::MemoryEvidence;
+use crate::process::metrics::Metrics;
+use crate::process::program::{Environment, Outcome, Program, ProgramError, Stop};
 use crate::run_log::RunLog;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Where and how the programs run.
 #[derive(Debug, Clone, Copy)]
-pub struct Workplace<'a> {
+pub struct CalibrationContext<'a> {
     /// The dataset's working directory: inputs are in it, products appear in it.
     pub folder: &'a Path,
     /// The whole environment of the programs.
@@ -133,13 +133,13 @@ impl CalibrationError {
 }
 
 /// Calibrates a dataset.
-pub async fn calibrate(dataset: &Dataset, place: Workplace<'_>) -> Calibration {
+pub async fn calibrate(dataset: &Dataset, context: CalibrationContext<'_>) -> Calibration {
     let mut calibration = Calibration {
         metrics: Vec::new(),
         notes: Vec::new(),
         result: Ok(()),
     };
-    calibration.result = calibration.run(dataset, place).await;
+    calibration.result = calibration.run(dataset, context).await;
     calibration
 }
 
@@ -155,16 +155,16 @@ impl Calibration {
     async fn run(
         &mut self,
         dataset: &Dataset,
-        place: Workplace<'_>,
+        context: CalibrationContext<'_>,
     ) -> Result<(), CalibrationError> {
         let recipe = Recipe::of(dataset);
-        let plan = Plan::new(dataset, place.folder).map_err(|source| CalibrationError::Plan {
+        let plan = Plan::new(dataset, context.folder).map_err(|source| CalibrationError::Plan {
             source,
             code: recipe.stage1.exit_code,
         })?;
         // A program missing at the end of a long calibration is better known at its start.
         for step in &plan.steps {
-            let path = place.environment.get(OsStr::new("PATH"));
+            let path = context.environment.get(OsStr::new("PATH"));
             find_program(step.program, path.map(OsString::as_os_str)).map_err(|missing| {
                 CalibrationError::Program {
                     source: missing.into(),
@@ -173,34 +173,38 @@ impl Calibration {
             })?;
         }
         for step in &plan.steps {
-            self.step(step, place).await?;
+            self.step(step, context).await?;
         }
-        remove_leftovers(recipe, place.folder)
+        remove_leftovers(recipe, context.folder)
     }
 
-    async fn step(&mut self, step: &Step, place: Workplace<'_>) -> Result<(), CalibrationError> {
+    async fn step(
+        &mut self,
+        step: &Step,
+        context: CalibrationContext<'_>,
+    ) -> Result<(), CalibrationError> {
         let mut program = Program::new(
             step.program,
-            place.folder.to_owned(),
-            place.environment.clone(),
+            context.folder.to_owned(),
+            context.environment.clone(),
         );
         program.arguments.clone_from(&step.arguments);
-        program.timeout = place.timeout;
-        program.grace = place.grace;
+        program.timeout = context.timeout;
+        program.grace = context.grace;
         let command = program.command_line();
-        if place.cancel.is_cancelled() {
+        if context.cancel.is_cancelled() {
             return Err(CalibrationError::Stopped { command });
         }
-        say(place.log, &format!("running `{command}`"));
+        say(context.log, &format!("running `{command}`"));
         let outcome = program
-            .run(place.log, place.cancel)
+            .run(context.log, context.cancel)
             .await
             .map_err(|source| CalibrationError::Program {
                 source,
                 code: step.exit_code,
             })?;
-        say(place.log, &format!("`{command}` {}", summary(&outcome)));
-        let judged = self.judge(step, &command, &outcome, place.folder);
+        say(context.log, &format!("`{command}` {}", summary(&outcome)));
+        let judged = self.judge(step, &command, &outcome, context.folder);
         self.metrics.push(outcome.metrics);
         judged
     }

@@ -49,7 +49,7 @@ impl Bench {
         let environment = Environment::from([("PATH".into(), path.into())]);
         let dataset = Dataset::parse(dataset).unwrap();
         let work = self.work();
-        let place = Workplace {
+        let context = CalibrationContext {
             folder: &work,
             environment: &environment,
             log: &self.log,
@@ -57,7 +57,7 @@ impl Bench {
             timeout: None,
             grace: Duration::from_secs(5),
         };
-        calibrate(&dataset, place).await
+        calibrate(&dataset, context).await
     }
 
     fn logged(&self) -> String {

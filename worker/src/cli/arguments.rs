@@ -1,10 +1,10 @@
 //! What can be said on the command line, and what it means where something is left out.
 
 use crate::config::ConfigName;
-use crate::drill::{Drill, UnknownDrill};
-use crate::input::Source;
 use crate::input::archive::Limits;
+use crate::input::source::Source;
 use crate::run::Request;
+use crate::simulate_error::{SimulatedError, UnknownExitCode};
 use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::job_command::JobInput;
 use caldp_core::layout::{Layout, root_of};
@@ -146,7 +146,7 @@ pub(super) enum Refusal {
     )]
     BelowRoot { output: S3Uri, bucket: String },
     #[error(transparent)]
-    Drill(#[from] UnknownDrill),
+    SimulateError(#[from] UnknownExitCode),
 }
 
 impl Run {
@@ -177,7 +177,7 @@ impl Run {
     pub(super) fn request(
         &self,
         dataset: Dataset,
-        drill: Option<&str>,
+        simulated: Option<&str>,
     ) -> Result<Request, Refusal> {
         let input = self.input.clone();
         if dataset.kind() != Kind::Ipppssoot
@@ -206,7 +206,7 @@ impl Run {
             home: self.home.clone(),
             program_timeout: self.program_timeout,
             archive_limits: self.archive_limits,
-            drill: Drill::parse(drill)?,
+            simulated: SimulatedError::parse(simulated)?,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::{ConfigName, Settings};
 use crate::doctor::{self, Request};
-use crate::input::Source;
+use crate::input::source::Source;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode as Code;
 use clap::Args;

@@ -5,7 +5,8 @@
 
 use super::finding::{Area, Finding, Level};
 use super::{PATIENCE, Situation, network};
-use crate::input::{Source, mast};
+use crate::input::source::Source;
+use crate::input::{mast, public_bucket};
 use bytes::Bytes;
 use crds_core::config::{Config, FileUri};
 use futures_util::future::join_all;
@@ -68,8 +69,8 @@ fn places(situation: &Situation) -> Vec<(S3Uri, Use)> {
             places.push((place.clone(), Use::Inputs));
         }
         (Some(Source::PublicBucket), Some(dataset)) => {
-            if let Some(prefix) = mast::public::prefix(dataset.name()) {
-                let uri = S3Uri::new(mast::public::BUCKET, &prefix);
+            if let Some(prefix) = public_bucket::prefix(dataset.name()) {
+                let uri = S3Uri::new(public_bucket::BUCKET, &prefix);
                 places.extend(uri.ok().map(|uri| (uri, Use::PublicInputs)));
             }
         }
@@ -87,7 +88,7 @@ fn places(situation: &Situation) -> Vec<(S3Uri, Use)> {
         ];
         for uri in uris.into_iter().flatten() {
             if let FileUri::S3(place) = uri {
-                let public = place.bucket() == mast::public::BUCKET;
+                let public = place.bucket() == public_bucket::BUCKET;
                 let what = if public {
                     Use::PublicInputs
                 } else {

@@ -3,8 +3,8 @@
 
 use super::finding::{Area, Finding, Level};
 use super::{Request, size};
-use crate::input::Source;
-use crate::input::gather::InputError;
+use crate::input::error::InputError;
+use crate::input::source::Source;
 use crate::input::{Offer, offer};
 use caldp_core::dataset::Dataset;
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@
 use super::finding::{Area, Finding, Level};
 use super::place::{Place, existing};
 use super::{Situation, size};
-use crate::calibrate::memory::memory_limit;
+use crate::process::memory::memory_limit;
 use caldp_core::dataset::{Instrument, Kind};
 use std::path::Path;
 

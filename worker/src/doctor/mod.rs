@@ -9,7 +9,6 @@ mod finding;
 mod inputs;
 mod machine;
 mod network;
-mod operators;
 mod place;
 mod probe;
 mod programs;
@@ -19,7 +18,7 @@ mod references;
 pub use finding::{Area, Finding, Level, Report};
 
 use crate::config::{ConfigName, Settings};
-use crate::input::Source;
+use crate::input::source::Source;
 use caldp_core::dataset::Dataset;
 use inputs::Inputs;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Asking a program about itself: one short call in an empty directory, with the environment a
 //! run would give it, in bounded time.
 
-use crate::calibrate::program::{Environment, Program, ProgramError};
+use crate::process::program::{Environment, Program, ProgramError};
 use crate::run_log::{Console, RunLog};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -5,10 +5,10 @@
 
 use super::finding::{Area, Finding, Level};
 use super::{Situation, probe, python};
-use crate::calibrate::locate::{find_program, source};
-use crate::calibrate::program::Environment;
 use crate::calibrate::recipe::Recipe;
 use crate::preview::{Dialect, draws_images};
+use crate::process::locate::{find_program, source};
+use crate::process::program::Environment;
 use futures_util::future::join_all;
 use std::ffi::OsStr;
 use std::path::Path;

@@ -2,8 +2,8 @@
 //! Importing the packages themselves takes many seconds; their metadata says the same at once.
 
 use super::probe;
-use crate::calibrate::locate::find_program;
-use crate::calibrate::program::Environment;
+use crate::process::locate::find_program;
+use crate::process::program::Environment;
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

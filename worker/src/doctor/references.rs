@@ -6,11 +6,11 @@
 
 use super::finding::{Area, Finding, Level};
 use super::place::Place;
-use super::{PATIENCE, Situation, operators};
+use super::{PATIENCE, Situation, access};
 use crate::calibrate::recipe::Recipe;
 use crate::config::{Setting, Settings};
 use crate::input::archive::{self, Limits};
-use crate::references::CONTEXT;
+use crate::operators::{self, CONTEXT};
 use caldp_core::dataset::{Dataset, Instrument};
 use crds_core::cache::layout::Layout;
 use crds_core::config::{Config, FileUri, Part};
@@ -19,6 +19,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use storage::s3::Access;
 
 /// How long a server may take for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -29,8 +30,38 @@ fn finding(subject: &str, level: Level, text: impl Display) -> Finding {
     Finding::new(Area::References, subject, level, text)
 }
 
+/// The settings with which a run would ask CRDS, and what is to be said of the operators' choice.
+async fn settings_of_run(situation: &Situation) -> (Settings, Option<Finding>) {
+    let mut settings = situation.settings.clone();
+    let bucket = situation.request.output.bucket();
+    let (None, Some(bucket)) = (settings.get(CONTEXT), bucket) else {
+        return (settings, None);
+    };
+    let subject = "operators' context";
+    let s3 = access::client(Access::Environment).await;
+    let choosing = operators::choose(&mut settings, &s3, bucket);
+    let found = match tokio::time::timeout(PATIENCE, choosing).await {
+        Err(_) => {
+            let text = format!("no answer within {} s", PATIENCE.as_secs());
+            finding(subject, Level::Problem, text).hint("check the network and AWS_ENDPOINT_URL")
+        }
+        Ok(Err(error)) => finding(subject, Level::Problem, error),
+        Ok(Ok(None)) => finding(
+            subject,
+            Level::Note,
+            format!("none is chosen in s3://{bucket}"),
+        ),
+        Ok(Ok(Some((context, place)))) => finding(
+            subject,
+            Level::Ok,
+            format!("{context} is chosen by {place}"),
+        ),
+    };
+    (settings, Some(found))
+}
+
 pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
-    let (settings, chosen) = operators::settings(&situation).await;
+    let (settings, chosen) = settings_of_run(&situation).await;
     let config = match Config::from_vars(settings.variables()) {
         Ok(config) => config,
         Err(error) => return vec![finding("settings", Level::Problem, error)],

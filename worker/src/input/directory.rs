@@ -1,10 +1,10 @@
 //! Inputs from a directory (`file:`): archives there, or loose files, copied.
 
 use super::archive;
-use super::belonging::{belonging, environment_name};
-use super::gather::{InputError, archive_name, at, list};
+use super::error::{InputError, at};
 use super::poller::Poller;
-use super::{archive::Limits, arrival::Arrivals};
+use super::{archive::Limits, events::InputEvents};
+use crate::membership::membership;
 use caldp_core::dataset::{ARCHIVE_SUFFIX, Dataset, Kind};
 use std::fs;
 use std::path::Path;
@@ -16,10 +16,10 @@ pub(super) async fn bring(
     directory: &Path,
     dataset: &Dataset,
     folder: &Path,
-    (limits, arrivals): (Limits, &Arrivals),
+    (limits, events): (Limits, &InputEvents),
 ) -> Result<Vec<String>, InputError> {
     let (directory, dataset, folder) = (directory.to_owned(), dataset.clone(), folder.to_owned());
-    let arrivals = arrivals.clone();
+    let events = events.clone();
     blocking::run(move || {
         let names = list(&directory)?;
         unpack(&directory, &names, &dataset, &folder, limits)?;
@@ -32,7 +32,7 @@ pub(super) async fn bring(
         for name in &loose {
             let target = folder.join(name);
             fs::copy(directory.join(name), &target).map_err(at(&target))?;
-            arrivals.tell(&target);
+            events.send(&target);
         }
         Ok(loose)
     })
@@ -54,7 +54,7 @@ fn unpack(
 
 /// The archive of the dataset if there is one among `names`, else every archive of its program.
 fn archives<'n>(dataset: &Dataset, names: &'n [String]) -> Vec<&'n String> {
-    let own = archive_name(dataset);
+    let own = dataset.archive_file();
     let of_program = |name: &&String| {
         name.ends_with(ARCHIVE_SUFFIX)
             && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
@@ -92,7 +92,7 @@ fn loose_files(
     directory: &Path,
 ) -> Result<Vec<String>, InputError> {
     match dataset.kind() {
-        Kind::Ipppssoot => Ok(belonging(dataset, names, directory)),
+        Kind::Ipppssoot => Ok(membership(dataset, names, directory)),
         Kind::Svm | Kind::Mvm => of_mosaic(dataset, names, directory),
     }
 }
@@ -104,7 +104,7 @@ fn copy_environment(
     dataset: &Dataset,
     folder: &Path,
 ) -> Result<(), InputError> {
-    let name = environment_name(dataset);
+    let name = dataset.environment_file();
     if names.contains(&name) {
         let target = folder.join(&name);
         fs::copy(directory.join(&name), &target).map_err(at(&target))?;
@@ -141,9 +141,24 @@ fn of_mosaic(
     files.extend(
         names
             .iter()
-            .find(|name| **name == environment_name(dataset))
+            .find(|name| **name == dataset.environment_file())
             .cloned(),
     );
     files.sort_unstable();
     Ok(files)
+}
+
+/// The names of the files in a directory that can be names of HST files.
+pub(super) fn list(directory: &Path) -> Result<Vec<String>, InputError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(directory).map_err(at(directory))? {
+        let entry = entry.map_err(at(directory))?;
+        // Names of HST files are ASCII; others are none of ours.
+        if let Ok(name) = entry.file_name().into_string()
+            && entry.path().is_file()
+        {
+            names.push(name);
+        }
+    }
+    Ok(names)
 }

@@ -1,12 +1,13 @@
 //! Inputs from S3 (`s3://`): an archive there, or loose objects.
 
 use super::archive::{self, Limits};
-use super::arrival::Arrivals;
-use super::belonging::{association_name, belonging, environment_name};
+use super::context::FILES_IN_FLIGHT;
 use super::directory::of_folder;
-use super::gather::{FILES_IN_FLIGHT, InputError, archive_name, at};
-use super::mast::FileName;
+use super::error::{InputError, at};
+use super::events::InputEvents;
 use super::poller::Poller;
+use crate::membership::file_name::FileName;
+use crate::membership::membership;
 use caldp_core::dataset::{Dataset, Kind};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
@@ -22,7 +23,7 @@ pub(super) struct Objects<'a> {
     pub(super) dataset: &'a Dataset,
     pub(super) folder: &'a Path,
     pub(super) limits: Limits,
-    pub(super) arrivals: &'a Arrivals,
+    pub(super) events: &'a InputEvents,
 }
 
 impl Objects<'_> {
@@ -32,8 +33,8 @@ impl Objects<'_> {
         // Beside the data, so that the unpacked files do not meet the archive, nor the environment
         // file one that the archive may hold.
         let beside = |name: &str| self.folder.with_file_name(name);
-        let packed = archive_name(self.dataset);
-        let environment = environment_name(self.dataset);
+        let packed = self.dataset.archive_file();
+        let environment = self.dataset.environment_file();
         let (archive, own) = (beside(&packed), beside(&environment));
         let (has_archive, has_environment) = tokio::try_join!(
             self.fetch(&packed, &archive),
@@ -76,8 +77,8 @@ impl Objects<'_> {
         }
     }
 
-    /// The same for an object that most datasets do not have: who may not list a bucket is told that
-    /// the access is denied when an object is not there.
+    /// The same for an object that most datasets do not have: a caller without `ListBucket`
+    /// gets 403 for an object that is not there.
     async fn fetch_if_allowed(&self, name: &str, target: &Path) -> Result<bool, InputError> {
         match self.fetch(name, target).await {
             Err(InputError::S3(error)) if error.kind() == ErrorKind::AccessDenied => Ok(false),
@@ -96,7 +97,7 @@ impl Objects<'_> {
                     .get_to_file(&uri, &target, &Expected::default())
                     .await;
                 fetched?;
-                self.arrivals.tell(&target);
+                self.events.send(&target);
                 Ok::<_, InputError>(())
             })
             .buffer_unordered(FILES_IN_FLIGHT)
@@ -119,12 +120,12 @@ impl Objects<'_> {
             let base = |key: &str| key.strip_prefix(&below).map(str::to_owned);
             names.extend(page.objects.iter().filter_map(|object| base(&object.key)));
         }
-        let table = association_name(self.dataset);
-        let environment = environment_name(self.dataset);
+        let table = self.dataset.association_file();
+        let environment = self.dataset.environment_file();
         if names.contains(&table) {
             self.fetch_all([table.as_str()].into_iter()).await?;
         }
-        let wanted = belonging(self.dataset, &names, self.folder);
+        let wanted = membership(self.dataset, &names, self.folder);
         let missing = wanted
             .iter()
             .filter(|name| **name != table && **name != environment);

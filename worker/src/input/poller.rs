@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use caldp_core::dataset::{Dataset, Kind};
 
-use super::mast::name::{FileName, FileNameError, quoted};
+use crate::membership::file_name::{FileName, FileNameError, quoted};
 
 /// A larger file is no poller file: a line takes about 150 bytes.
 const MAX_BYTES: u64 = 4 << 20;

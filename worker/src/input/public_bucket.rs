@@ -1,8 +1,9 @@
 //! Raw files from MAST's public bucket (`stpubdata:`), which needs no credentials.
 //!
-//! Where files lie is planned in [`super::mast::public`]; here objects are listed and fetched.
-//! The bucket is never the last word: whatever goes wrong is logged and leaves the files to MAST,
-//! which brings only what is not there yet.
+//! The layout is `hst/public/<first four>/<name>/<file>` for the name of an association or of an
+//! exposure; an association's folder may or may not have the files of its members. The bucket is
+//! never the last word: whatever goes wrong is logged and leaves the files to MAST, which brings
+//! only what is not there yet.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,11 +15,18 @@ use storage::retry::RetryPolicy;
 use storage::s3::{Access, Delimiter, Expected, S3, S3Error, S3Options};
 use storage::uri::S3Uri;
 
-use super::arrival::Arrivals;
-use super::mast::FileName;
-use super::mast::public::{self, BUCKET};
-use crate::calibrate::association::Association;
+use super::events::InputEvents;
+use super::mast::{is_exposure, suffixes};
+use crate::membership::association::Association;
+use crate::membership::file_name::FileName;
 
+/// The bucket.
+pub const BUCKET: &str = "stpubdata";
+
+/// What the keys of all HST data begin with.
+const ROOT: &str = "hst/public";
+/// Letters and digits in the name of an exposure or association.
+const NAME_LENGTH: usize = 9;
 /// How many objects are fetched at a time.
 const FILES_IN_FLIGHT: usize = 4;
 
@@ -57,8 +65,8 @@ pub async fn client() -> S3 {
 }
 
 /// Brings what the bucket has of a dataset's inputs into `folder`, and tells of each.
-pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path, arrivals: &Arrivals) -> Found {
-    match bring_all(s3, dataset, folder, arrivals).await {
+pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path, events: &InputEvents) -> Found {
+    match bring_all(s3, dataset, folder, events).await {
         Ok(found) => found,
         Err(error) => {
             tracing::warn!("the public bucket cannot be used, MAST is asked instead: {error}");
@@ -72,10 +80,10 @@ async fn bring_all(
     s3: &S3,
     dataset: &Dataset,
     folder: &Path,
-    arrivals: &Arrivals,
+    events: &InputEvents,
 ) -> Result<Found, S3Error> {
     let inputs = inputs_of(s3, dataset, dataset.name()).await?;
-    let mut have = get(s3, &inputs, folder, arrivals).await;
+    let mut have = get(s3, &inputs, folder, events).await;
     let table = dataset.association_file();
     let listed = inputs.iter().any(|input| input.file.as_str() == table);
     let complete = if listed {
@@ -83,15 +91,13 @@ async fn bring_all(
             // Not fetched, or damaged; MAST's copy will tell.
             return Ok(Found::Part);
         };
-        let members: Vec<&str> = association.exposures().map(|m| &*m.name).collect();
-        for member in missing(&members, &have) {
+        for member in association.without_raw_files(&names(&have)) {
             let inputs = inputs_of(s3, dataset, member).await?;
-            have.extend(get(s3, &inputs, folder, arrivals).await);
+            have.extend(get(s3, &inputs, folder, events).await);
         }
-        missing(&members, &have).is_empty()
+        association.without_raw_files(&names(&have)).is_empty()
     } else {
-        let names: Vec<&str> = have.iter().map(FileName::as_str).collect();
-        public::has_exposure(dataset, &names)
+        has_exposure(dataset, &names(&have))
     };
     let all_came = inputs.iter().all(|input| have.contains(&input.file));
     Ok(if complete && all_came {
@@ -101,19 +107,18 @@ async fn bring_all(
     })
 }
 
-fn missing<'a>(members: &[&'a str], have: &BTreeSet<FileName>) -> Vec<&'a str> {
-    let names: Vec<&str> = have.iter().map(FileName::as_str).collect();
-    public::missing_members(members.iter().copied(), &names)
+fn names(files: &BTreeSet<FileName>) -> Vec<&str> {
+    files.iter().map(FileName::as_str).collect()
 }
 
 /// The inputs of `dataset` that are kept under the name of `owner`.
 async fn inputs_of(s3: &S3, dataset: &Dataset, owner: &str) -> Result<Vec<Input>, S3Error> {
-    let Some(prefix) = public::prefix(owner) else {
+    let Some(prefix) = prefix(owner) else {
         return Ok(Vec::new());
     };
     let page = s3.list(BUCKET, &prefix, Delimiter::Slash).collect().await?;
     let input = |object: &storage::s3::Object| {
-        let mut inputs = public::inputs(dataset, [object.key.as_str()]);
+        let mut inputs = inputs(dataset, [object.key.as_str()]);
         let (key, file) = inputs.pop()?;
         let (key, size) = (key.to_owned(), object.size);
         Some(Input { key, file, size })
@@ -122,7 +127,7 @@ async fn inputs_of(s3: &S3, dataset: &Dataset, owner: &str) -> Result<Vec<Input>
 }
 
 /// Fetches inputs; those that do not come are logged and left out.
-async fn get(s3: &S3, inputs: &[Input], folder: &Path, arrivals: &Arrivals) -> BTreeSet<FileName> {
+async fn get(s3: &S3, inputs: &[Input], folder: &Path, events: &InputEvents) -> BTreeSet<FileName> {
     let pending: Vec<_> = inputs
         .iter()
         .map(async |input| {
@@ -134,7 +139,7 @@ async fn get(s3: &S3, inputs: &[Input], folder: &Path, arrivals: &Arrivals) -> B
             let target = folder.join(&input.file);
             match s3.get_to_file(&uri, &target, &expected).await {
                 Ok(_) => {
-                    arrivals.tell(&target);
+                    events.send(&target);
                     Some(input.file.clone())
                 }
                 Err(error) => {
@@ -146,4 +151,106 @@ async fn get(s3: &S3, inputs: &[Input], folder: &Path, arrivals: &Arrivals) -> B
         .collect();
     let fetched = stream::iter(pending).buffer_unordered(FILES_IN_FLIGHT);
     fetched.filter_map(async |file| file).collect().await
+}
+
+/// The prefix, with a slash at its end, of the files of an exposure or association; none for a
+/// text that is not the name of one, as a damaged association table may have it.
+pub fn prefix(name: &str) -> Option<String> {
+    let name = name.to_ascii_lowercase();
+    let plain = name.len() == NAME_LENGTH && name.bytes().all(|b| b.is_ascii_alphanumeric());
+    let program = name.get(..4).filter(|_| plain)?;
+    Some(format!("{ROOT}/{program}/{name}/"))
+}
+
+/// The inputs of `dataset` among the keys listed below a [`prefix`], with the names they will
+/// have. Keys of anything else, deeper ones and unsafe names included, are left out.
+fn inputs<'a>(
+    dataset: &Dataset,
+    keys: impl IntoIterator<Item = &'a str>,
+) -> Vec<(&'a str, FileName)> {
+    let wanted = dataset.instrument().map_or(&[][..], suffixes);
+    let file = |key: &'a str| {
+        let (folder, name) = key.rsplit_once('/')?;
+        let (_, owner) = folder.rsplit_once('/')?;
+        let of_owner = prefix(owner).is_some_and(|p| p.trim_end_matches('/') == folder);
+        let suffix = suffix(name)?;
+        let is_input = of_owner && wanted.contains(&suffix.as_str());
+        FileName::parse(name)
+            .ok()
+            .filter(|_| is_input)
+            .map(|name| (key, name))
+    };
+    keys.into_iter().filter_map(file).collect()
+}
+
+/// Whether `files` hold an exposure of the dataset itself, as they must when it is no association.
+fn has_exposure(dataset: &Dataset, files: &[&str]) -> bool {
+    files.iter().any(|file| {
+        let own = file.starts_with(dataset.name());
+        let suffix = suffix(file).unwrap_or_default();
+        own && dataset
+            .instrument()
+            .is_some_and(|i| is_exposure(i, &suffix))
+    })
+}
+
+/// The suffix in capitals of `<name>_<suffix>.fits`.
+fn suffix(file: &str) -> Option<String> {
+    let (_, suffix) = file.strip_suffix(".fits")?.split_once('_')?;
+    Some(suffix.to_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_prefix_is_of_a_name_only() {
+        assert_eq!(prefix("J8CB010B0").unwrap(), "hst/public/j8cb/j8cb010b0/");
+        for bad in [
+            "",
+            "j8cb010b",
+            "j8cb010b00",
+            "../cb010b",
+            "j8cb/10b0",
+            "j8cb é1b",
+        ] {
+            assert_eq!(prefix(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn inputs_are_told_from_everything_else() {
+        let dataset: Dataset = "lcxv13040".parse().unwrap();
+        let found = inputs(
+            &dataset,
+            [
+                "hst/public/lcxv/lcxv13040/lcxv13040_asn.fits",
+                "hst/public/lcxv/lcxv13040/lcxv13040_x1dsum.fits",
+                "hst/public/lcxv/lcxv13f1q/lcxv13f1q_rawtag_a.fits",
+                "hst/public/lcxv/lcxv13f1q/lcxv13f1q_rawtag_a.jpg",
+                "hst/public/lcxv/lcxv13f1q/old/lcxv13f1q_rawtag_a.fits",
+                "hst/public/lcxv/lcxv13f1q/a b_rawtag_a.fits",
+                "lcxv13f1q_rawtag_b.fits",
+                "",
+            ],
+        );
+        let names: Vec<&str> = found.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, ["lcxv13040_asn.fits", "lcxv13f1q_rawtag_a.fits"]);
+        assert_eq!(
+            found[1].0,
+            "hst/public/lcxv/lcxv13f1q/lcxv13f1q_rawtag_a.fits"
+        );
+    }
+
+    #[test]
+    fn an_exposure_is_of_the_dataset_itself() {
+        let dataset: Dataset = "octka8050".parse().unwrap();
+        assert!(has_exposure(&dataset, &["octka8050_wav.fits"]));
+        assert!(!has_exposure(
+            &dataset,
+            &["octka8050_epc.fits", "octka7040_raw.fits"]
+        ));
+    }
 }

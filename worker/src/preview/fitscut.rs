@@ -4,9 +4,9 @@
 
 use super::colour::Colour;
 use super::{Job, Warning};
-use crate::calibrate::metrics::Metrics;
-use crate::calibrate::program::{Output, Program};
 use crate::fits::Image;
+use crate::process::metrics::Metrics;
+use crate::process::program::{Output, Program};
 use crate::run_log::{Console, RunLog};
 use std::ffi::OsString;
 use std::fs::File;

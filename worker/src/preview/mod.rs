@@ -9,9 +9,9 @@ mod plot;
 pub mod spectrum;
 mod table;
 
-use crate::calibrate::metrics::Metrics;
-use crate::calibrate::program::{Environment, ProgramError};
 use crate::fits::{self, FitsError};
+use crate::process::metrics::Metrics;
+use crate::process::program::{Environment, ProgramError};
 use crate::run_log::RunLog;
 use caldp_core::dataset::{Dataset, Instrument, Kind};
 use fitscut::{Fitscut, Size};

@@ -1,6 +1,6 @@
 //! What is measured for `provenance.json`; the record itself is [`caldp_core::provenance`].
 
-use crate::calibrate::metrics::Metrics;
+use crate::process::metrics::Metrics;
 use caldp_core::provenance::{FileRecord, ProgramRecord};
 use std::io;
 use std::path::Path;

@@ -19,7 +19,7 @@ impl Run<'_> {
         delivery: &Delivery<'_>,
     ) -> Result<(), RunError> {
         let started = Instant::now();
-        self.request.drill.check(Step::Delivery)?;
+        self.request.simulated.check(Step::Delivery)?;
         let products =
             deliver::products(&self.request.dataset, workspace.data()).map_err(not_stored)?;
         let previews = deliver::list(workspace.previews()).map_err(not_stored)?;

@@ -9,13 +9,13 @@ mod steps;
 
 use crate::config::{ConfigName, Settings};
 use crate::deliver::Delivery;
-use crate::drill::Drill;
 use crate::error::{RunError, Step};
-use crate::input::Source;
 use crate::input::archive::Limits;
-use crate::input::gather::S3Client;
+use crate::input::context::S3Client;
+use crate::input::source::Source;
 use crate::report::masked;
 use crate::run_log::RunLog;
+use crate::simulate_error::SimulatedError;
 use crate::workspace::Workspace;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
@@ -60,7 +60,7 @@ pub struct Request {
     /// The most that an archive of inputs may hold.
     pub archive_limits: Limits,
     /// The failure to simulate.
-    pub drill: Drill,
+    pub simulated: SimulatedError,
 }
 
 /// Runs a dataset to its end and says how it went.
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
         workspace: &Workspace,
         delivery: &Delivery<'_>,
     ) -> Result<(), RunError> {
-        self.request.drill.check(Step::Setup)?;
+        self.request.simulated.check(Step::Setup)?;
         let (inputs, library) = Box::pin(self.inputs(workspace)).await?;
         let references = self.references(workspace, &inputs, library).await?;
         self.calibration(workspace, &references).await?;

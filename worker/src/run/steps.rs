@@ -2,18 +2,19 @@
 
 use super::{PROGRAM_GRACE, Run, terminated};
 use crate::calibrate::environment::{DatasetEnvironment, check_reference_paths};
-use crate::calibrate::metrics::Metrics;
-use crate::calibrate::program::Environment;
 use crate::calibrate::recipe::Recipe;
-use crate::calibrate::stage::{Workplace, calibrate};
+use crate::calibrate::stage::{CalibrationContext, calibrate};
 use crate::calibrate::versions::versions;
 use crate::deliver;
 use crate::error::{RunError, Step};
-use crate::input::arrival::Arrivals;
-use crate::input::gather::{Tools, gather};
+use crate::input::context::InputContext;
+use crate::input::events::InputEvents;
+use crate::input::gather::gather;
 use crate::input::mast;
 use crate::preview;
-use crate::references::{Catalogue, Library, References, ReferencesError};
+use crate::process::metrics::Metrics;
+use crate::process::program::Environment;
+use crate::references::{ReferenceAssigner, ReferenceAssignerBuilder, References, ReferencesError};
 use crate::report::{file_record, peak_memory_kib};
 use crate::workspace::Workspace;
 use caldp_core::exit_code::ExitCode;
@@ -27,8 +28,8 @@ use tokio::task::JoinSet;
 /// How many inputs are summed at once.
 const SUMS_IN_FLIGHT: usize = 4;
 
-/// The library, getting ready while inputs come; it stops when this is dropped.
-pub(super) type Preparation = JoinSet<Result<Library, ReferencesError>>;
+/// The assigner, getting ready while inputs come; it stops when this is dropped.
+pub(super) type Preparation = JoinSet<Result<ReferenceAssigner, ReferencesError>>;
 
 impl Run<'_> {
     pub(super) async fn inputs(
@@ -36,25 +37,25 @@ impl Run<'_> {
         workspace: &Workspace,
     ) -> Result<(Vec<String>, Preparation), RunError> {
         let started = Instant::now();
-        self.request.drill.check(Step::Inputs)?;
+        self.request.simulated.check(Step::Inputs)?;
         let (dataset, input) = (&self.request.dataset, &self.request.input);
-        let (arrivals, arrived) = Arrivals::channel();
-        let catalogue = self.catalogue().await;
+        let (events, arrived) = InputEvents::channel();
+        let builder = self.assigner().await;
         let mut preparation = Preparation::new();
         preparation.spawn(async move {
-            let library = catalogue.open().await?;
-            library.prepare(arrived).await?;
-            Ok(library)
+            let assigner = builder.build().await?;
+            assigner.prepare(arrived).await?;
+            Ok(assigner)
         });
         let variable = |name: &'static str| self.settings.get(name).map(str::to_owned);
-        let tools = Tools {
+        let context = InputContext {
             s3: &self.s3,
             mast: mast::Settings::from_variables(variable)
                 .map_err(RunError::at(Step::Setup, ExitCode::CommandLine))?,
             limits: self.request.archive_limits,
-            arrivals,
+            events,
         };
-        let gathering = Box::pin(gather(input, dataset, workspace.data(), &tools));
+        let gathering = Box::pin(gather(input, dataset, workspace.data(), &context));
         let names = self
             .unless_cancelled(Step::Inputs, gathering)
             .await?
@@ -72,12 +73,12 @@ impl Run<'_> {
     }
 
     /// Where references are chosen and come from, with what operators say in the output's bucket.
-    async fn catalogue(&self) -> Catalogue {
+    async fn assigner(&self) -> ReferenceAssignerBuilder {
         let operators = match self.request.output.bucket() {
             Some(bucket) => Some((self.s3.get().await.clone(), bucket.to_owned())),
             None => None,
         };
-        Catalogue {
+        ReferenceAssignerBuilder {
             dataset: self.request.dataset.clone(),
             settings: self.settings.clone(),
             operators,
@@ -91,14 +92,14 @@ impl Run<'_> {
         mut preparation: Preparation,
     ) -> Result<References, RunError> {
         let started = Instant::now();
-        self.request.drill.check(Step::References)?;
+        self.request.simulated.check(Step::References)?;
         let choosing = async {
-            let library = match preparation.join_next().await {
+            let assigner = match preparation.join_next().await {
                 Some(Ok(prepared)) => prepared?,
                 Some(Err(stopped)) => return Err(std::io::Error::other(stopped).into()),
                 None => return Err(std::io::Error::other("it was never begun").into()),
             };
-            library.assign(workspace.data(), inputs).await
+            assigner.assign(workspace.data(), inputs).await
         };
         let references = self
             .unless_cancelled(Step::References, Box::pin(choosing))
@@ -117,12 +118,12 @@ impl Run<'_> {
         references: &References,
     ) -> Result<(), RunError> {
         let started = Instant::now();
-        self.request.drill.check(Step::Calibration)?;
+        self.request.simulated.check(Step::Calibration)?;
         let dataset = &self.request.dataset;
         let environment = self.program_environment(workspace.data(), references)?;
         let calibration = calibrate(
             dataset,
-            Workplace {
+            CalibrationContext {
                 folder: workspace.data(),
                 environment: &environment,
                 log: self.log,
@@ -191,7 +192,7 @@ impl Run<'_> {
     pub(super) async fn previews(&mut self, workspace: &Workspace) -> Result<(), RunError> {
         let started = Instant::now();
         self.log_to(workspace, "preview.txt")?;
-        self.request.drill.check(Step::Previews)?;
+        self.request.simulated.check(Step::Previews)?;
         let made = preview::make(&preview::Job {
             dataset: &self.request.dataset,
             folder: workspace.data(),

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use storage::retry::{Failure, GaveUp, RetryPolicy, RetryStats};
 
 use super::error::{MastError, Trouble};
-use super::name::FileName;
 use super::protocol::{self, Answer, Page, Query};
 use super::settings::{Settings, is_loopback};
+use crate::membership::file_name::FileName;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// No answer to a question is larger.
@@ -226,29 +226,6 @@ impl MastClient {
         }
     }
 
-    /// The paths of files below the public bucket, in the order asked; none for those that are not
-    /// there.
-    pub(super) async fn paths(&self, uris: &[String]) -> Result<Vec<Option<String>>, MastError> {
-        let mut url = self.address("api/v0.1/path_lookup/");
-        let query: Vec<String> = uris.iter().map(|uri| format!("uri={uri}")).collect();
-        url.set_query(Some(&query.join("&")));
-        let attempt = |tries| {
-            let request = self.get(url.clone());
-            async move {
-                let paths = async {
-                    let response = request.send().await.map_err(Trouble::connection)?;
-                    let bytes = self.body(response).await?;
-                    let uris = uris.iter().map(String::as_str);
-                    protocol::lookup(&bytes, uris).map_err(|e| Trouble::Answer(e.to_string()))
-                };
-                paths.await.map_err(|trouble| trouble.judge(tries))
-            }
-        };
-        let what = "the places of files in the public bucket";
-        let done = self.settings.retry.run(attempt).await;
-        done.map_err(MastError::query(what, &self.host))
-    }
-
     pub(super) fn download_url(&self, file: &FileName) -> Url {
         let mut url = self.address("api/v0.1/Download/file");
         url.set_query(Some(&format!("uri={}", product_uri(file))));
@@ -334,7 +311,7 @@ impl fmt::Display for Unanswered {
 }
 
 /// What MAST calls a file of the archive.
-pub(super) fn product_uri(file: &FileName) -> String {
+fn product_uri(file: &FileName) -> String {
     format!("mast:HST/product/{file}")
 }
 

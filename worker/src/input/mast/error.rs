@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use reqwest::StatusCode;
 use storage::retry::{Failure, GaveUp, RetryStats};
 
-use super::name::FileName;
 use super::select::SelectError;
 use crate::fits::FitsError;
 use crate::input::poller::PollerError;
+use crate::membership::file_name::FileName;
 
 /// A failure that may be the server's mistake of a moment or be meant is given this many tries.
 const DOUBTFUL_TRIES: u32 = 3;

@@ -3,16 +3,14 @@
 //! A [`Request`] says what is wanted; [`fetch`] asks which observations and products there are
 //! ([`protocol`]), chooses ([`select`]) and downloads ([`download`]). Either everything that
 //! should be there is there in the end, complete, or the error names what is missing. Waiting
-//! and trying again follow the one policy of `caldp-core`. [`public`] plans how the same files
-//! come from the public bucket; transfers from S3 are left to `caldp-core`.
+//! and trying again follow the one policy of `storage`. The same files in the public bucket are left
+//! to [`super::public_bucket`].
 
 mod client;
 mod download;
 mod error;
-pub mod name;
 mod part;
 mod protocol;
-pub mod public;
 mod select;
 mod settings;
 
@@ -21,17 +19,18 @@ use std::path::{Path, PathBuf};
 use caldp_core::dataset::{Dataset, Instrument};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::calibrate::association::Association;
+use crate::membership::association::Association;
 
 pub use client::{MastClient, Progress};
 pub use error::{MastError, Trouble};
-pub use name::{FileName, FileNameError};
 pub use select::{Product, SelectError, Warning};
+pub(super) use select::{is_exposure, suffixes};
 pub(crate) use settings::is_loopback;
 pub use settings::{DEFAULT_URL, Settings, TOKEN_VARIABLE, URL_VARIABLE};
 
-use super::arrival::Arrivals;
+use super::events::InputEvents;
 use super::poller::Poller;
+use crate::membership::file_name::FileName;
 use protocol::{ObsId, ObservationRow, ProductRow, Query};
 
 /// How many files are downloaded at a time: enough to hide the waiting, few enough to be polite.
@@ -43,11 +42,11 @@ const OBSERVATIONS_PER_QUESTION: usize = 500;
 #[derive(Debug, Clone)]
 pub struct Request<'a> {
     dataset: &'a Dataset,
-    wish: Wish<'a>,
+    selection: Selection<'a>,
 }
 
 #[derive(Debug, Clone)]
-enum Wish<'a> {
+enum Selection<'a> {
     Exposures(Instrument),
     Mosaic(&'a Poller),
 }
@@ -59,12 +58,12 @@ impl<'a> Request<'a> {
     /// [`MastError::NoPoller`] for a mosaic without one.
     pub fn new(dataset: &'a Dataset, poller: Option<&'a Poller>) -> Result<Self, MastError> {
         use caldp_core::dataset::Kind;
-        let wish = match (dataset.kind(), dataset.instrument(), poller) {
-            (Kind::Ipppssoot, Some(instrument), _) => Wish::Exposures(instrument),
-            (_, _, Some(poller)) => Wish::Mosaic(poller),
+        let selection = match (dataset.kind(), dataset.instrument(), poller) {
+            (Kind::Ipppssoot, Some(instrument), _) => Selection::Exposures(instrument),
+            (_, _, Some(poller)) => Selection::Mosaic(poller),
             _ => return Err(MastError::NoPoller(dataset.name().to_owned())),
         };
-        Ok(Self { dataset, wish })
+        Ok(Self { dataset, selection })
     }
 }
 
@@ -97,15 +96,15 @@ pub async fn fetch(
     client: &MastClient,
     request: &Request<'_>,
     into: &Path,
-    arrivals: &Arrivals,
+    events: &InputEvents,
 ) -> Result<Fetched, MastError> {
     let dataset = request.dataset;
-    let (products, warnings) = match &request.wish {
-        Wish::Exposures(instrument) => {
+    let (products, warnings) = match &request.selection {
+        Selection::Exposures(instrument) => {
             let rows = exposure_products(client, dataset).await?;
             (select::exposures(dataset, *instrument, &rows)?, Vec::new())
         }
-        Wish::Mosaic(poller) => {
+        Selection::Mosaic(poller) => {
             let mut rows = Vec::new();
             for visit in poller.visits() {
                 rows.extend(visit_products(client, &visit).await?);
@@ -127,37 +126,14 @@ pub async fn fetch(
         .collect();
     let mut files: Vec<PathBuf> = stream::iter(downloads)
         .buffer_unordered(CONCURRENT_DOWNLOADS)
-        .inspect_ok(|path| arrivals.tell(path))
+        .inspect_ok(|path| events.send(path))
         .try_collect()
         .await?;
     files.sort();
-    if let Wish::Exposures(_) = request.wish {
+    if let Selection::Exposures(_) = request.selection {
         check_members(dataset, &products, into)?;
     }
     Ok(Fetched { files, warnings })
-}
-
-/// Where files lie in the public bucket, as MAST says, in the order asked: the keys in
-/// [`public::BUCKET`], none for files that are not there.
-///
-/// # Errors
-/// When MAST cannot be asked, or names a place that is none.
-pub async fn cloud_keys(
-    client: &MastClient,
-    files: &[FileName],
-) -> Result<Vec<Option<String>>, MastError> {
-    let mut keys = Vec::with_capacity(files.len());
-    for files in files.chunks(public::LOOKUPS_PER_QUESTION) {
-        let uris: Vec<String> = files.iter().map(client::product_uri).collect();
-        let paths = client.paths(&uris).await?;
-        keys.extend(
-            files
-                .iter()
-                .zip(paths)
-                .map(|(file, path)| path.and_then(|path| public::key_of_path(file, &path))),
-        );
-    }
-    Ok(keys)
 }
 
 async fn exposure_products(
@@ -206,8 +182,7 @@ fn check_members(dataset: &Dataset, products: &[Product], into: &Path) -> Result
         return Ok(());
     };
     let table = Association::read(&into.join(&association.file)).map_err(MastError::Association)?;
-    let members = table.exposures().map(|member| member.name.as_str());
-    let missing = public::missing_members(members, &names);
+    let missing = table.without_raw_files(&names);
     if missing.is_empty() {
         return Ok(());
     }

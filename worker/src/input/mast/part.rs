@@ -13,7 +13,7 @@ use storage::blocking;
 use storage::lock::FileLock;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 
-use super::name::FileName;
+use crate::membership::file_name::FileName;
 
 /// What the name of a partial file starts with: hidden, and no input's.
 const PREFIX: &str = ".caldp-mast-";

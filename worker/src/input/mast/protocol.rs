@@ -11,7 +11,7 @@ use std::fmt;
 use serde::de::{Deserializer, IgnoredAny, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::name::quoted;
+use crate::membership::file_name::quoted;
 
 /// Rows in one page of an answer.
 pub(super) const PAGE_SIZE: u32 = 50_000;
@@ -211,23 +211,6 @@ pub(super) fn answer<R: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<Answe
     }
 }
 
-/// Reads a `path_lookup` answer: the path below the public bucket for each address asked about,
-/// none for those it does not have.
-pub(super) fn lookup<'a>(
-    bytes: &[u8],
-    uris: impl IntoIterator<Item = &'a str>,
-) -> Result<Vec<Option<String>>, AnswerError> {
-    #[derive(Deserialize)]
-    struct Entry {
-        path: Option<String>,
-    }
-    let mut entries: std::collections::HashMap<String, Entry> = serde_json::from_slice(bytes)?;
-    Ok(uris
-        .into_iter()
-        .map(|uri| entries.remove(uri).and_then(|entry| entry.path))
-        .collect())
-}
-
 /// A count that may come as a number, as text, or not at all; what is no count is none.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     struct Number;
@@ -395,27 +378,11 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_lookup_gives_the_paths_in_the_order_asked() {
-        let text = r#"{"mast:HST/product/a":{"status_code":200,"path":"/hst/public/a"},
-                       "mast:HST/product/b":{"status_code":404,"path":null}}"#;
-        let uris = [
-            "mast:HST/product/b",
-            "mast:HST/product/c",
-            "mast:HST/product/a",
-        ];
-        assert_eq!(
-            lookup(text.as_bytes(), uris).unwrap(),
-            [None, None, Some("/hst/public/a".to_owned())]
-        );
-    }
-
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64), tail in ".{0,40}") {
             let _ = answer::<ProductRow>(&bytes);
             let _ = products(&format!(r#"{{"status":"COMPLETE","data":[{tail}]}}"#));
-            let _ = lookup(&bytes, ["x"]);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::fmt;
 
 use caldp_core::dataset::{Dataset, Instrument, Kind};
 
-use super::name::{FileName, FileNameError};
 use super::protocol::{ObsId, ObservationRow, ProductRow};
+use crate::membership::file_name::{FileName, FileNameError};
 
 /// The collection all files come from; the address of a download says so.
 const COLLECTION: &str = "HST";
@@ -101,7 +101,7 @@ pub enum SelectError {
 }
 
 /// The suffixes of an instrument's inputs, in capitals.
-pub(super) const fn suffixes(instrument: Instrument) -> &'static [&'static str] {
+pub(in crate::input) const fn suffixes(instrument: Instrument) -> &'static [&'static str] {
     match instrument {
         Instrument::Acs | Instrument::Wfc3 => IMAGER_SUFFIXES,
         Instrument::Stis => STIS_SUFFIXES,
@@ -110,7 +110,7 @@ pub(super) const fn suffixes(instrument: Instrument) -> &'static [&'static str] 
 }
 
 /// Whether calibration can begin with a file of this suffix; without one there is no dataset.
-pub(super) fn is_exposure(instrument: Instrument, suffix: &str) -> bool {
+pub(in crate::input) fn is_exposure(instrument: Instrument, suffix: &str) -> bool {
     match instrument {
         Instrument::Acs | Instrument::Wfc3 => suffix == "RAW",
         Instrument::Stis => matches!(suffix, "RAW" | "WAV"),

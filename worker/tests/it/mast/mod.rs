@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
 use caldp_tests::{Asked, MastServer, Trick};
-use caldp_worker::input::arrival::Arrivals;
+use caldp_worker::input::events::InputEvents;
 use caldp_worker::input::mast::{
-    self, Fetched, FileName, MastClient, MastError, Request, SelectError, Settings,
+    self, Fetched, MastClient, MastError, Request, SelectError, Settings,
 };
 use storage::retry::RetryPolicy;
 use tempfile::TempDir;
@@ -50,7 +50,7 @@ async fn fetch_with(client: &MastClient, dataset: &str, into: &Path) -> Result<F
         client,
         &Request::new(&dataset, None)?,
         into,
-        &Arrivals::channel().0,
+        &InputEvents::channel().0,
     )
     .await
 }
@@ -299,18 +299,4 @@ async fn a_busy_server_gets_the_time_it_asks_for() {
     let start = std::time::Instant::now();
     fetch(&server, dataset, into.path()).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
-}
-
-#[tokio::test]
-async fn cloud_copies_are_looked_up() {
-    let server = MastServer::with_fixtures(&["j8cb010b0"]);
-    let mut files = vec![FileName::parse("nowhere_raw.fits").unwrap(); 60];
-    files.push(FileName::parse("j8cb010b0_asn.fits").unwrap());
-    let keys = mast::cloud_keys(&client(&server), &files).await.unwrap();
-    assert_eq!(keys.iter().flatten().count(), 1);
-    assert_eq!(
-        keys.last().unwrap().as_deref(),
-        Some("hst/public/j8cb/j8cb010b0/j8cb010b0_asn.fits")
-    );
-    assert_eq!(server.seen().len(), 2);
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use caldp_core::dataset::Dataset;
 use caldp_tests::MastServer;
-use caldp_worker::input::arrival::Arrivals;
-use caldp_worker::input::mast::{self, Fetched, FileName, MastError, Request, Warning};
+use caldp_worker::input::events::InputEvents;
+use caldp_worker::input::mast::{self, Fetched, MastError, Request, Warning};
 use caldp_worker::input::poller::Poller;
+use caldp_worker::membership::file_name::FileName;
 
 use super::{client, directory, fits, names};
 
@@ -38,7 +39,7 @@ async fn fetch_mosaic(
     let dataset: Dataset = dataset.parse().unwrap();
     let poller = Poller::parse(&dataset, poller.as_bytes()).unwrap();
     let request = Request::new(&dataset, Some(&poller))?;
-    mast::fetch(&client(server), &request, into, &Arrivals::channel().0).await
+    mast::fetch(&client(server), &request, into, &InputEvents::channel().0).await
 }
 
 #[tokio::test]

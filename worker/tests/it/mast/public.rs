@@ -4,7 +4,7 @@ use std::path::Path;
 
 use caldp_core::dataset::Dataset;
 use caldp_tests::{MastServer, S3Server, unpack_fixture};
-use caldp_worker::input::arrival::Arrivals;
+use caldp_worker::input::events::InputEvents;
 use caldp_worker::input::public_bucket::{Found, bring};
 use storage::s3::{Access, S3, S3Options};
 
@@ -38,7 +38,7 @@ async fn brought(server: &S3Server, dataset: &str, into: &Path) -> Found {
     })
     .await;
     let dataset: Dataset = dataset.parse().unwrap();
-    bring(&s3, &dataset, into, &Arrivals::channel().0).await
+    bring(&s3, &dataset, into, &InputEvents::channel().0).await
 }
 
 #[tokio::test]

@@ -19,13 +19,13 @@ const SCRIPT: &str = "trap '' TERM INT HUP; read -r _; kill -s KILL 0";
 /// A watchman and its process group. Dropped, it is ended and reaped; the rest of the group stays as
 /// it is.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct GroupLeader {
     child: Child,
     /// The number of its group, its own.
     pub(super) group: Pid,
 }
 
-impl Guard {
+impl GroupLeader {
     /// A watchman of a new group. Where there can be none, programs run unwatched.
     pub(super) fn start() -> Option<Self> {
         let mut command = Command::new("/bin/sh");
@@ -53,7 +53,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for GroupLeader {
     fn drop(&mut self) {
         // Killed first: waiting for it closes its input. Both fail only when it is gone already.
         let _: io::Result<()> = self.child.kill();

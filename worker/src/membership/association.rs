@@ -57,6 +57,20 @@ impl Association {
             .filter(|member| member.role == Role::Exposure && member.present)
     }
 
+    /// The exposures that should be there and of which `files` hold no raw file.
+    pub fn without_raw_files<'a>(&'a self, files: &[&str]) -> Vec<&'a str> {
+        let has_raw = |member: &str| {
+            files.iter().any(|file| {
+                file.strip_prefix(member)
+                    .is_some_and(|rest| rest.starts_with("_raw"))
+            })
+        };
+        self.exposures()
+            .map(|member| member.name.as_str())
+            .filter(|member| !has_raw(member))
+            .collect()
+    }
+
     /// The products. Whether they are marked present says nothing: they are still to be made.
     pub fn products(&self) -> impl Iterator<Item = &Member> {
         self.members
@@ -79,5 +93,27 @@ impl Member {
             group: group.to_owned(),
             present,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_without_a_raw_file_is_missing() {
+        let files = [
+            "lcxv13f1q_rawtag_a.fits",
+            "lcxv13f2q_spt.fits",
+            "lcxv13f3q.raw.fits",
+        ];
+        let members = ["LCXV13F1Q", "LCXV13F2Q", "LCXV13F3Q"];
+        let association = Association {
+            members: members.map(|name| Member::new(name, "EXP-FP", true)).into(),
+        };
+        assert_eq!(
+            association.without_raw_files(&files),
+            ["lcxv13f2q", "lcxv13f3q"]
+        );
     }
 }

@@ -77,7 +77,7 @@ impl AsRef<std::path::Path> for FileName {
 }
 
 /// A foreign text as it may stand in a message: escaped and cut.
-pub(in crate::input) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;
     let mut shown: String = text.chars().take(SHOWN).collect();
     if shown.len() < text.len() {

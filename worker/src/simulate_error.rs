@@ -1,23 +1,23 @@
-//! Drills: `CALDP_SIMULATE_ERROR=<exit code>` makes the matching step of a run fail as if it had
+//! Simulated errors: `CALDP_SIMULATE_ERROR=<exit code>` makes the matching step of a run fail as if it had
 //! failed by itself, so that operators can see what follows from every exit code.
 
 use crate::error::{RunError, Step};
 use caldp_core::exit_code::ExitCode;
 
-/// The variable that asks for a drill.
+/// The variable that asks for a simulated error.
 pub const VARIABLE: &str = "CALDP_SIMULATE_ERROR";
 
 /// The failure a run is to simulate, if any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Drill(Option<ExitCode>);
+pub struct SimulatedError(Option<ExitCode>);
 
-/// A value that asks for no drill there is.
+/// A value that is no exit code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{VARIABLE} is {value:?}, which is no exit code of this program\nhint: unset it, or use one of {}",
     codes()
 )]
-pub struct UnknownDrill {
+pub struct UnknownExitCode {
     value: String,
 }
 
@@ -26,12 +26,12 @@ fn codes() -> String {
     codes.join(", ")
 }
 
-impl Drill {
-    /// The drill that the variable's value asks for; 0, as none at all, is for none.
+impl SimulatedError {
+    /// The error that the variable's value asks for; 0, as none at all, is for none.
     ///
     /// # Errors
-    /// [`UnknownDrill`] for what is no exit code.
-    pub fn parse(value: Option<&str>) -> Result<Self, UnknownDrill> {
+    /// [`UnknownExitCode`] for what is no exit code.
+    pub fn parse(value: Option<&str>) -> Result<Self, UnknownExitCode> {
         let Some(value) = value else {
             return Ok(Self(None));
         };
@@ -39,13 +39,13 @@ impl Drill {
         match code {
             Some(ExitCode::Ok) => Ok(Self(None)),
             Some(code) => Ok(Self(Some(code))),
-            None => Err(UnknownDrill {
+            None => Err(UnknownExitCode {
                 value: value.to_owned(),
             }),
         }
     }
 
-    /// Fails where `step` is the one of the drill.
+    /// Fails where `step` is the one that is to fail.
     ///
     /// # Errors
     /// The simulated failure.
@@ -101,25 +101,28 @@ mod tests {
             .into_iter()
             .filter(|code| *code != ExitCode::Ok)
         {
-            let drill = Drill::parse(Some(&code.number().to_string())).unwrap();
-            let failed: Vec<_> = STEPS.iter().filter_map(|s| drill.check(*s).err()).collect();
+            let simulated = SimulatedError::parse(Some(&code.number().to_string())).unwrap();
+            let failed: Vec<_> = STEPS
+                .iter()
+                .filter_map(|s| simulated.check(*s).err())
+                .collect();
             assert_eq!(failed.len(), 1, "{code}");
             assert_eq!(failed[0].code, code);
         }
     }
 
     #[test]
-    fn without_a_drill_nothing_fails() {
+    fn without_a_simulated_error_nothing_fails() {
         for value in [None, Some("0")] {
-            let drill = Drill::parse(value).unwrap();
-            assert!(STEPS.iter().all(|step| drill.check(*step).is_ok()));
+            let simulated = SimulatedError::parse(value).unwrap();
+            assert!(STEPS.iter().all(|step| simulated.check(*step).is_ok()));
         }
     }
 
     #[test]
     fn what_is_no_exit_code_is_refused() {
         for value in ["3", "-1", "stage1", "256", "23x"] {
-            let error = Drill::parse(Some(value)).unwrap_err().to_string();
+            let error = SimulatedError::parse(Some(value)).unwrap_err().to_string();
             assert!(error.contains("hint:") && error.contains("41"), "{error}");
         }
     }

@@ -1,13 +1,13 @@
 //! Runs one program to its end: in its own process group, with an exact environment, its
 //! output streamed to the log as it comes, its costs measured, and nothing of it left behind
 //! whichever way it ends. Which programs run, and what their statuses mean, is left to
-//! `instrument` and `plan`.
+//! whoever asks for it.
 
 use super::child::Group;
-use super::lines::Lines;
 use super::locate::{MissingProgram, find_program};
 use super::memory::{KillCounters, MemoryEvidence};
 use super::metrics::Metrics;
+use super::output::{LINGER, OutputCopier};
 use crate::run_log::RunLog;
 use rustix::process::Signal;
 use std::collections::BTreeMap;
@@ -18,13 +18,8 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
-
-/// How long, after the program has ended, a process it left behind may go on writing to its
-/// output before the group is killed, and again before the output is given up.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// The environment of a program: exactly these names and values, nothing inherited.
 pub type Environment = BTreeMap<OsString, OsString>;
@@ -218,7 +213,7 @@ impl Program {
             directory,
             source,
         })?;
-        let mut pump = Pump::start(reader, log.clone());
+        let mut copier = OutputCopier::start(reader, log.clone());
 
         let stopped = tokio::select! {
             biased;
@@ -234,11 +229,11 @@ impl Program {
                 group.signal(Signal::KILL);
             }
         } else {
-            pump.finish_within(LINGER).await;
+            copier.finish_within(LINGER).await;
         }
         let reaped = group.reap().await.map_err(follow)?;
         let elapsed = started.elapsed();
-        let (tail, written) = pump.end().await;
+        let (tail, written) = copier.end().await;
         written.map_err(|source| ProgramError::Log {
             program: name.clone(),
             source,
@@ -278,87 +273,6 @@ fn start_hint(directory: &std::path::Path, error: &io::Error) -> &'static str {
         io::ErrorKind::OutOfMemory => "\nhint: the machine has no memory left for a new process",
         _ => "",
     }
-}
-
-/// The task that copies the program's output to the log until the last writer has closed it.
-struct Pump {
-    task: tokio::task::JoinHandle<()>,
-    state: std::sync::Arc<std::sync::Mutex<PumpState>>,
-    log: RunLog,
-}
-
-#[derive(Default)]
-struct PumpState {
-    lines: Lines,
-    /// The first error of the log or the pipe; reading goes on so that the program never blocks.
-    error: Option<io::Error>,
-}
-
-impl Pump {
-    fn start(mut reader: pipe::Receiver, log: RunLog) -> Self {
-        let state = std::sync::Arc::<std::sync::Mutex<PumpState>>::default();
-        let task = tokio::spawn({
-            let (state, log) = (state.clone(), log.clone());
-            async move {
-                let mut chunk = vec![0; 64 * 1024];
-                loop {
-                    match reader.read(&mut chunk).await {
-                        Ok(0) => break,
-                        Ok(size) => lock(&state).take(&chunk[..size], &log),
-                        Err(error) => {
-                            lock(&state).error.get_or_insert(error);
-                            break;
-                        }
-                    }
-                }
-            }
-        });
-        Self { task, state, log }
-    }
-
-    /// Waits for the end of the output, at most `patience`.
-    async fn finish_within(&mut self, patience: Duration) {
-        if !self.task.is_finished() {
-            let _ = tokio::time::timeout(patience, &mut self.task).await;
-        }
-    }
-
-    /// Reads what is left, giving up on a process outside the group that keeps the output open,
-    /// and returns the tail.
-    async fn end(mut self) -> (Vec<u8>, io::Result<()>) {
-        self.finish_within(LINGER).await;
-        self.task.abort();
-        let PumpState { lines, mut error } = std::mem::take(&mut *lock(&self.state));
-        let tail = lines.finish(|block| {
-            if let Err(failure) = self.log.write(block) {
-                error.get_or_insert(failure);
-            }
-        });
-        (tail, error.map_or(Ok(()), Err))
-    }
-}
-
-impl Drop for Pump {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl PumpState {
-    fn take(&mut self, chunk: &[u8], log: &RunLog) {
-        let Self { lines, error } = self;
-        lines.push(chunk, |block| {
-            if let Err(failure) = log.write(block) {
-                error.get_or_insert(failure);
-            }
-        });
-    }
-}
-
-fn lock(state: &std::sync::Mutex<PumpState>) -> std::sync::MutexGuard<'_, PumpState> {
-    state
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! One child process in a process group of its own: started, watched, stopped and reaped. The
-//! group's leader, its [`Guard`], is reaped last, after everything else in it has been killed. Reading
+//! group's leader, its [`GroupLeader`], is reaped last, after everything else in it has been killed. Reading
 //! the child's output is left to `program`.
 
-use super::guard::Guard;
+use super::leader::GroupLeader;
 use super::metrics::Usage;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use std::io;
@@ -33,16 +33,16 @@ pub(super) struct Reaped {
 impl Group {
     /// Starts `command` in a new group, watched by a thread of its own.
     pub(super) fn start(mut command: Command) -> io::Result<Self> {
-        let guard = Guard::start();
-        // Without a guard the child leads the group itself.
-        let leader = guard.as_ref().map(|guard| guard.group);
+        let leader = GroupLeader::start();
+        // Without a leader the child leads the group itself.
+        let group = leader.as_ref().map(|leader| leader.group);
         let mut child = command
-            .process_group(leader.map_or(0, |leader| leader.as_raw_nonzero().get()))
+            .process_group(group.map_or(0, |group| group.as_raw_nonzero().get()))
             .spawn()?;
         // The command holds our copies of the pipe's writing end.
         drop(command);
         let pid = Pid::from_child(&child);
-        let number = leader.unwrap_or(pid);
+        let number = group.unwrap_or(pid);
         let (ended_tx, ended) = oneshot::channel();
         let (release, release_rx) = mpsc::channel();
         let (reaped_tx, reaped) = oneshot::channel();
@@ -55,7 +55,7 @@ impl Group {
                 let _ = release_rx.recv();
                 signal(number, Signal::KILL);
                 let reaped = reap(pid);
-                drop(guard);
+                drop(leader);
                 let _ = reaped_tx.send(reaped);
             });
         if let Err(error) = watched {

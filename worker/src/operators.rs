@@ -2,11 +2,35 @@
 //! `s3://<bucket>/crds_env_vars/<context>.pmap`, which the deployment scripts put there. What a run's own
 //! environment says is not for this module: that is asked first.
 
+use crate::config::{Origin, Settings};
 use storage::s3::{Delimiter, S3, S3Error};
 use storage::uri::S3Uri;
 
+/// The variable that names the context.
+pub const CONTEXT: &str = "CRDS_CONTEXT";
+
 /// Where the object is.
 const FOLDER: &str = "crds_env_vars/";
+
+/// Sets the context that operators chose in `bucket`, where the run's own settings name none. Gives
+/// the context and where it is chosen; none where nothing is.
+///
+/// # Errors
+/// When the bucket cannot be listed.
+pub async fn choose(
+    settings: &mut Settings,
+    s3: &S3,
+    bucket: &str,
+) -> Result<Option<(String, S3Uri)>, S3Error> {
+    if settings.get(CONTEXT).is_some() {
+        return Ok(None);
+    }
+    let choice = chosen(s3, bucket).await?;
+    if let Some((context, place)) = &choice {
+        settings.set(CONTEXT, context.clone(), Origin::Operator(place.clone()));
+    }
+    Ok(choice)
+}
 
 /// The context that is chosen in a bucket, and where it says so; none where nothing is chosen.
 ///
@@ -14,7 +38,7 @@ const FOLDER: &str = "crds_env_vars/";
 ///
 /// # Errors
 /// When the bucket cannot be listed.
-pub async fn context(s3: &S3, bucket: &str) -> Result<Option<(String, S3Uri)>, S3Error> {
+async fn chosen(s3: &S3, bucket: &str) -> Result<Option<(String, S3Uri)>, S3Error> {
     let page = s3.list(bucket, FOLDER, Delimiter::Slash).collect().await?;
     let mut names = page.objects.iter().filter_map(|object| {
         let name = object.key.strip_prefix(FOLDER)?;

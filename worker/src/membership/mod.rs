@@ -5,15 +5,18 @@
 //! the dataset's own name are all there is. Only where neither tells anything does every file of
 //! the program count, as the original system always did.
 
-use crate::calibrate::association::Association;
+pub mod association;
+pub mod file_name;
+
+use association::Association;
 use caldp_core::dataset::Dataset;
 use std::path::Path;
 
 /// The files among `names` that belong to `dataset`, sorted: FITS files, and with them its
 /// environment file. `directory` is where its association table can be read.
-pub(super) fn belonging(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<String> {
+pub(crate) fn membership(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<String> {
     let mut files = fits_files(dataset, names, directory);
-    let environment = environment_name(dataset);
+    let environment = dataset.environment_file();
     if !files.is_empty() && names.contains(&environment) {
         files.push(environment);
         files.sort_unstable();
@@ -30,7 +33,7 @@ fn fits_files(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<Stri
     };
     let candidates: Vec<&String> = names.iter().filter(fits).collect();
     let mut roots = vec![dataset.name().to_owned()];
-    let table = association_name(dataset);
+    let table = dataset.association_file();
     if candidates.iter().any(|name| **name == table) {
         // An unreadable table is reported by calibration, which needs it; here all files stay.
         let Ok(association) = Association::read(&directory.join(&table)) else {
@@ -46,16 +49,6 @@ fn fits_files(dataset: &Dataset, names: &[String], directory: &Path) -> Vec<Stri
     };
     let own: Vec<&String> = candidates.iter().filter(of_root).copied().collect();
     sorted(if own.is_empty() { candidates } else { own })
-}
-
-/// The name of a dataset's association table.
-pub(super) fn association_name(dataset: &Dataset) -> String {
-    dataset.association_file()
-}
-
-/// The name of the file with a dataset's own additions to the programs' environment.
-pub(crate) fn environment_name(dataset: &Dataset) -> String {
-    dataset.environment_file()
 }
 
 fn sorted(names: Vec<&String>) -> Vec<String> {
@@ -84,7 +77,7 @@ mod tests {
             caldp_tests::unpack_fixture(dataset, directory.path());
         }
         let all = names(directory.path());
-        let of = |dataset: &str| belonging(&dataset.parse().unwrap(), &all, directory.path());
+        let of = |dataset: &str| membership(&dataset.parse().unwrap(), &all, directory.path());
         assert_eq!(
             of("j8cb010b0"),
             [
@@ -107,10 +100,10 @@ mod tests {
         let all = all.map(String::from);
         let here = Path::new(".");
         assert_eq!(
-            belonging(&dataset, &all, here),
+            membership(&dataset, &all, here),
             ["j8cb01u2q_cal_env.txt", "j8cb01u2q_raw.fits"]
         );
-        assert_eq!(belonging(&dataset, &all[1..], here), [""; 0]);
+        assert_eq!(membership(&dataset, &all[1..], here), [""; 0]);
     }
 
     #[test]
@@ -118,7 +111,7 @@ mod tests {
         let dataset = "j8cb03010".parse().unwrap();
         let all = ["j8cb01u2q_raw.fits", "notes.txt", "o8cb01u2q_raw.fits"].map(String::from);
         assert_eq!(
-            belonging(&dataset, &all, Path::new(".")),
+            membership(&dataset, &all, Path::new(".")),
             ["j8cb01u2q_raw.fits"]
         );
     }
