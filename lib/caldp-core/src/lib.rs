@@ -11,4 +11,5 @@ pub mod job_command;
 pub mod layout;
 pub mod messages;
 pub mod provenance;
+pub mod resources;
 pub mod state;

@@ -1,0 +1,86 @@
+//! One measured run, and why some are not believed.
+
+use std::fmt;
+
+use super::features::Features;
+
+/// The most memory a run is believed to have used, in GiB: sixteen times the last bin.
+const MOST_GIB: f64 = 1024.0;
+
+/// The longest time a run is believed to have taken, in seconds: thirty days.
+const MOST_SECONDS: f64 = 30.0 * 86_400.0;
+
+/// A run that succeeded: what was known before it, and what it needed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// What was known before it.
+    pub features: Features,
+    /// Peak memory in GiB.
+    pub peak_gib: f64,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// vCPUs it had, when somebody wrote them down.
+    pub vcpus: Option<f64>,
+}
+
+impl Run {
+    /// Why the run is not to be learnt from; none when it is plausible.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let within = |value: f64, most: f64| value.is_finite() && value > 0.0 && value <= most;
+        let features = &self.features;
+        if features.files.is_none() || features.input_mb.is_none() {
+            Some(Refusal::SizeUnknown)
+        } else if !features
+            .files
+            .is_some_and(|files| (1..=Features::MOST_FILES).contains(&files))
+        {
+            Some(Refusal::Absurd("n_files"))
+        } else if !features
+            .input_mb
+            .is_some_and(|mb| within(mb, Features::MOST_MB))
+        {
+            Some(Refusal::Absurd("total_mb"))
+        } else if !within(self.peak_gib, MOST_GIB) {
+            Some(Refusal::Absurd("memory_gb"))
+        } else if !within(self.seconds, MOST_SECONDS) {
+            Some(Refusal::Absurd("wallclock_s"))
+        } else if !self.vcpus.is_none_or(|vcpus| within(vcpus, 1024.0)) {
+            Some(Refusal::Absurd("vcpus"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Why a line or a run is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// No dataset has this name.
+    Name,
+    /// A field is no number or switch.
+    Unreadable(&'static str),
+    /// A value that cannot be: negative, not a number, or beyond every bound.
+    Absurd(&'static str),
+    /// The line itself cannot be read.
+    Line,
+    /// Files or MB are not known, which a fit needs.
+    SizeUnknown,
+    /// Peak or time are not given.
+    NotMeasured,
+    /// The dataset was there before.
+    Again,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name => f.write_str("not the name of a dataset that can be processed"),
+            Self::Unreadable(field) => write!(f, "{field} cannot be read"),
+            Self::Absurd(field) => write!(f, "{field} cannot be true"),
+            Self::Line => f.write_str("the line is not like the first"),
+            Self::SizeUnknown => f.write_str("n_files or total_mb is missing"),
+            Self::NotMeasured => f.write_str("memory_gb or wallclock_s is missing"),
+            Self::Again => f.write_str("the dataset was there before"),
+        }
+    }
+}
