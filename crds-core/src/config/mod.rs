@@ -4,6 +4,7 @@
 //! [`Config`], the document `ENVIRONMENT.md`, and what `crds env` prints. Library code never looks
 //! at the process's environment; [`Config::from_env`] is for the edge of a program.
 
+mod file_uri;
 mod types;
 mod variables;
 
@@ -12,8 +13,9 @@ use std::fmt::Write as _;
 
 // The type of buckets and prefixes is the one of `storage`, on purpose: whoever configures a client
 // may use that crate's stores too.
+pub use file_uri::{FileUri, FileUriError};
 pub use storage::uri::S3Uri;
-pub use types::{CacheMode, Config, DownloadMode, FileUri, Locations, Part, SubdirMode};
+pub use types::{CacheMode, Config, DownloadMode, Locations, Part, SubdirMode};
 use variables::{VARIABLES, Variable};
 
 /// Where the value of a setting comes from.

@@ -4,9 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use storage::uri::S3Uri;
-
-use super::Origin;
+use super::{FileUri, Origin};
 use crate::cache::context::ContextName;
 use crate::observatory::Observatory;
 
@@ -229,53 +227,4 @@ pub enum DownloadMode {
     Http,
     /// By an external command.
     Plugin,
-}
-
-/// A folder of files, local or remote.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileUri {
-    /// Object storage.
-    S3(S3Uri),
-    /// A web server; the URL ends with a slash.
-    Http(String),
-    /// A local folder.
-    Dir(PathBuf),
-}
-
-impl FileUri {
-    /// Where the file of this plain name is, as text.
-    pub fn file(&self, name: &str) -> String {
-        match self {
-            Self::S3(folder) => format!("{folder}/{name}"),
-            Self::Http(folder) => format!("{folder}{name}"),
-            Self::Dir(folder) => folder.join(name).display().to_string(),
-        }
-    }
-}
-
-impl FromStr for FileUri {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.starts_with("s3://") {
-            return text
-                .parse()
-                .map(Self::S3)
-                .map_err(|error: storage::uri::UriError| error.to_string());
-        }
-        if text.starts_with("http://") || text.starts_with("https://") {
-            let parsed = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
-            let slash = if parsed.path().ends_with('/') {
-                ""
-            } else {
-                "/"
-            };
-            return Ok(Self::Http(format!("{text}{slash}")));
-        }
-        match text.split_once("://") {
-            Some(("file", path)) => Ok(Self::Dir(path.into())),
-            Some((scheme, _)) => Err(format!("nothing is read over {scheme}://")),
-            None => Ok(Self::Dir(text.into())),
-        }
-    }
 }
