@@ -4,8 +4,10 @@
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_trigger::cli::TriggerCommand;
+use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
+use storage::hint::explain;
 use tracing_subscriber::EnvFilter;
 
 /// What is logged where `RUST_LOG` does not say.
@@ -22,22 +24,22 @@ pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return refuse(Code::Generic, &error),
+        Err(error) => return refuse(Code::Generic, error),
     };
     let result = runtime.block_on(async { Box::pin(command.run()).await });
     runtime.shutdown_background();
     match result {
-        Ok(text) => {
+        Ok(output) => {
             // A closed pipe is the reader's choice.
-            let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+            let _ = writeln!(std::io::stdout(), "{output}");
             ExitCode::SUCCESS
         }
-        Err(error) if error.is_of_the_command_line() => refuse(Code::CommandLine, &error),
-        Err(error) => refuse(Code::Generic, &error),
+        Err(error) if error.is_of_the_command_line() => refuse(Code::CommandLine, explain(&error)),
+        Err(error) => refuse(Code::Generic, explain(&error)),
     }
 }
 
-fn refuse(code: Code, error: &dyn std::error::Error) -> ExitCode {
+fn refuse(code: Code, error: impl Display) -> ExitCode {
     eprintln!("caldp: {error}");
     ExitCode::from(code.number())
 }

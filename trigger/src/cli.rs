@@ -4,6 +4,8 @@
 //! The commands read the deployment's variables ([`crate::config::VARIABLES`]) from the
 //! environment; the bucket is that of `--output`.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,22 +14,28 @@ use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Layout, Target, Verb};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
+use storage::hint::Hint;
 use storage::s3::S3;
 use storage::uri::S3Uri;
 
-use crate::aws::AwsBatch;
+use crate::batch::Batch;
+use crate::batch::aws::AwsBatch;
 use crate::config::{Config, ConfigError};
-use crate::desk::{Call, Desk};
 use crate::error::TriggerError;
-use crate::jobs::Batch;
-use crate::ladder::{Rung, Scale};
-use crate::names::{self, MAX_LIST_BYTES, NamesError};
-use crate::order::{Order, OrderError, Overrides, RequestBody};
-use crate::pace::Budget;
-use crate::place::Place;
-use crate::request::Request;
-use crate::step::digest;
+use crate::handler::Trigger;
+use crate::invocation::{Budget, Invocation};
+use crate::memory_bins::MemoryBin;
+use crate::order::dataset_list::{self, DatasetListError, MAX_LIST_BYTES};
+use crate::order::document::OrderError;
+use crate::order::{Order, Overrides, RequestBody};
+use crate::output_root::OutputRoot;
+use crate::record::transition::digest;
+use crate::request::dataset::Request;
+use crate::request::requests::TargetAnswer;
+use crate::resources::Scale;
+use crate::submit::submitter::OrderAnswer;
 
 /// A command that died by hand is taken up again after so long at most.
 const LEASE: Duration = Duration::from_mins(1);
@@ -57,10 +65,10 @@ pub struct SubmitArgs {
     /// The batch's name; given again, the same submission is continued
     #[arg(long)]
     batch_name: Option<BatchName>,
-    /// A job queue for all rungs of memory
+    /// A job queue for all memory bins of memory
     #[arg(long)]
     job_queue: Option<String>,
-    /// A job definition for all rungs of memory
+    /// A job definition for all memory bins of memory
     #[arg(long)]
     job_definition: Option<String>,
     #[command(flatten)]
@@ -87,9 +95,9 @@ pub struct RequestArgs {
 /// How jobs are run.
 #[derive(Debug, Args)]
 struct RunArgs {
-    /// The rung of memory to start on, 0 to 3
-    #[arg(long, value_parser = parse_rung)]
-    memory_bin: Option<Rung>,
+    /// The memory bin of memory to start on, 0 to 3
+    #[arg(long, value_parser = parse_memory_bin)]
+    memory_bin: Option<MemoryBin>,
     /// A factor for time limits
     #[arg(long, value_parser = parse_scale)]
     timeout_scale: Option<Scale>,
@@ -122,15 +130,15 @@ pub enum CliError {
     #[error(transparent)]
     Trigger(#[from] TriggerError),
     /// The list.
-    #[error("the list {path} cannot be read: {reason}")]
+    #[error("the list {path} cannot be read")]
     List {
         /// Its path.
         path: String,
         /// Why.
-        reason: String,
+        source: std::io::Error,
     },
     /// A target that makes no sense.
-    #[error("{target:?} cannot be {verb}ed: {reason}\nhint: give names of datasets, or all")]
+    #[error("{target:?} cannot be {verb}ed: {reason}")]
     Target {
         /// As given.
         target: String,
@@ -154,12 +162,61 @@ impl CliError {
     }
 }
 
+impl Hint for CliError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Trigger(error) => error.hint(),
+            Self::List { .. } => None,
+            Self::Target { .. } => Some("give names of datasets, or all".into()),
+        }
+    }
+}
+
+/// What a command did, displayed as lines of `name: value`, or as JSON where that was asked for.
+#[derive(Debug)]
+pub struct CommandOutput {
+    /// What was done.
+    pub answer: CommandAnswer,
+    json: bool,
+}
+
+/// What a command did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum CommandAnswer {
+    /// An order was submitted, or asked what it would do.
+    Order(OrderAnswer),
+    /// A request was carried out for each target.
+    Request(Vec<RequestedTarget>),
+}
+
+/// What came of a request for one target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RequestedTarget {
+    /// The target, as it is called in keys.
+    pub target: String,
+    /// What came of it.
+    pub result: TargetAnswer,
+}
+
+impl fmt::Display for CommandOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = serde_json::to_value(&self.answer).map_err(|_| fmt::Error)?;
+        if self.json {
+            write!(f, "{value:#}")
+        } else {
+            f.write_str(in_words(&value, 0).trim_end())
+        }
+    }
+}
+
 impl TriggerCommand {
     /// Does what the command says, and gives what is to be printed on standard output.
     ///
     /// # Errors
     /// [`CliError`], to be printed on standard error.
-    pub async fn run(&self) -> Result<String, CliError> {
+    pub async fn run(&self) -> Result<CommandOutput, CliError> {
         let (output, common) = match self {
             Self::Submit(args) => (&args.output, &args.common),
             Self::Rescue(args) | Self::Cancel(args) | Self::Clean(args) => {
@@ -172,37 +229,36 @@ impl TriggerCommand {
         })?;
         config.layout = common.layout;
         config.lease = LEASE;
-        let desk = Box::pin(Desk::new(config, S3::from_env(), AwsBatch::from_env)).await;
-        let answer = Box::pin(self.on(&desk)).await?;
-        Ok(if common.json {
-            format!("{answer:#}")
-        } else {
-            in_words(&answer, 0)
+        let trigger = Box::pin(Trigger::new(config, S3::from_env(), AwsBatch::from_env)).await;
+        Ok(CommandOutput {
+            answer: Box::pin(self.carry_out(&trigger)).await?,
+            json: common.json,
         })
     }
 
-    /// Does what the command says at a desk.
-    ///
-    /// # Errors
-    /// [`CliError`]
-    pub async fn on<B: Batch>(&self, desk: &Desk<B>) -> Result<Value, CliError> {
+    /// Does what the command says.
+    async fn carry_out<B: Batch>(&self, trigger: &Trigger<B>) -> Result<CommandAnswer, CliError> {
         let now = Timestamp::now();
-        let call = Call {
+        let invocation = Invocation {
             id: format!("cli-{}-{}", std::process::id(), now.as_millisecond()),
             budget: Budget::UNLIMITED,
         };
         match self {
-            Self::Submit(args) => args.run(desk, &call).await,
-            Self::Rescue(args) => args.run(desk, Verb::Rescue, &call).await,
-            Self::Cancel(args) => args.run(desk, Verb::Cancel, &call).await,
-            Self::Clean(args) => args.run(desk, Verb::Clean, &call).await,
+            Self::Submit(args) => args.run(trigger, &invocation).await,
+            Self::Rescue(args) => args.run(trigger, Verb::Rescue, &invocation).await,
+            Self::Cancel(args) => args.run(trigger, Verb::Cancel, &invocation).await,
+            Self::Clean(args) => args.run(trigger, Verb::Clean, &invocation).await,
         }
     }
 }
 
 impl SubmitArgs {
-    async fn run<B: Batch>(&self, desk: &Desk<B>, call: &Call) -> Result<Value, CliError> {
-        let mut order = self.order(desk).await?;
+    async fn run<B: Batch>(
+        &self,
+        trigger: &Trigger<B>,
+        invocation: &Invocation,
+    ) -> Result<CommandAnswer, CliError> {
+        let mut order = self.order(trigger).await?;
         order.output = Some(self.output.clone());
         order.layout = Some(self.common.layout);
         order.dry_run |= self.common.dry_run;
@@ -222,26 +278,28 @@ impl SubmitArgs {
                     digest(&[name.as_str(), &self.output.to_string(), &all])
                 )
             }
-            None => call.id.clone(),
+            None => invocation.id.clone(),
         };
-        Ok(desk.order(order, &origin, call).await?)
+        let answer = trigger.submitter.order(order, &origin, invocation).await?;
+        Ok(CommandAnswer::Order(answer))
     }
 
-    async fn order<B: Batch>(&self, desk: &Desk<B>) -> Result<Order, CliError> {
+    async fn order<B: Batch>(&self, trigger: &Trigger<B>) -> Result<Order, CliError> {
         let [one] = self.what.as_slice() else {
             return self.of_names();
         };
         let (bytes, name) = if one == "-" {
             let mut bytes = vec![];
             let mut stdin = std::io::Read::take(std::io::stdin(), MAX_LIST_BYTES as u64 + 1);
-            std::io::Read::read_to_end(&mut stdin, &mut bytes).map_err(|e| unreadable(one, &e))?;
+            std::io::Read::read_to_end(&mut stdin, &mut bytes).map_err(|e| unreadable(one, e))?;
             (bytes, one.as_str())
         } else if one.starts_with("s3://") {
             let uri: S3Uri = one.parse().map_err(TriggerError::from)?;
-            let object = desk.s3.get_bytes(&uri, MAX_LIST_BYTES).await;
+            let s3 = trigger.documents.s3();
+            let object = s3.get_bytes(&uri, MAX_LIST_BYTES).await;
             (object.map_err(TriggerError::from)?.0.to_vec(), one.as_str())
         } else if one.parse::<Dataset>().is_err() || Path::new(one).is_file() {
-            let bytes = std::fs::read(one).map_err(|e| unreadable(one, &e))?;
+            let bytes = std::fs::read(one).map_err(|e| unreadable(one, e))?;
             (bytes, one.as_str())
         } else {
             return self.of_names();
@@ -252,7 +310,7 @@ impl SubmitArgs {
         let order = if document {
             Order::from_document(&bytes)
         } else {
-            names::from_bytes(&bytes)
+            dataset_list::from_bytes(&bytes)
                 .map(Order::of)
                 .map_err(OrderError::from)
         };
@@ -261,8 +319,9 @@ impl SubmitArgs {
 
     fn of_names(&self) -> Result<Order, CliError> {
         let numbered = self.what.iter().enumerate();
-        let datasets = names::from_names(numbered.map(|(i, name)| (i + 1, name.as_str())));
-        let datasets = datasets.map_err(|e: NamesError| TriggerError::from(OrderError::from(e)))?;
+        let datasets = dataset_list::from_names(numbered.map(|(i, name)| (i + 1, name.as_str())));
+        let datasets =
+            datasets.map_err(|e: DatasetListError| TriggerError::from(OrderError::from(e)))?;
         Ok(Order::of(datasets))
     }
 }
@@ -270,11 +329,11 @@ impl SubmitArgs {
 impl RequestArgs {
     async fn run<B: Batch>(
         &self,
-        desk: &Desk<B>,
+        trigger: &Trigger<B>,
         verb: Verb,
-        call: &Call,
-    ) -> Result<Value, CliError> {
-        let place = Place::new(self.output.clone(), self.common.layout);
+        invocation: &Invocation,
+    ) -> Result<CommandAnswer, CliError> {
+        let root = OutputRoot::new(self.output.clone(), self.common.layout);
         let body = RequestBody {
             overrides: Overrides {
                 memory_bin: self.run.memory_bin,
@@ -285,26 +344,23 @@ impl RequestArgs {
             dry_run: self.common.dry_run,
         };
         let request = Request {
-            place: &place,
+            root: &root,
             verb,
             body: &body,
-            origin: &call.id,
+            origin: &invocation.id,
         };
         // all of them are understood before anything is done
         let targets = self.targets.iter().map(|text| target(verb, text));
         let targets = targets.collect::<Result<Vec<_>, _>>()?;
         let mut answers = vec![];
         for target in &targets {
-            let answer = match target {
-                Target::Dataset(dataset) => json!(desk.one(&request, dataset, call).await?),
-                Target::Job(id) => json!(desk.cancel_job(&place, id, &body, call).await?),
-                Target::All | Target::Ingested => {
-                    desk.fan_out(&request, target, None, call).await?
-                }
-            };
-            answers.push(json!({"target": target.to_string(), "result": answer}));
+            let result = trigger.requests.carry_out(&request, target, invocation);
+            answers.push(RequestedTarget {
+                target: target.to_string(),
+                result: result.await?,
+            });
         }
-        Ok(Value::Array(answers))
+        Ok(CommandAnswer::Request(answers))
     }
 }
 
@@ -326,18 +382,16 @@ fn target(verb: Verb, text: &str) -> Result<Target, CliError> {
         })
 }
 
-fn unreadable(path: &str, error: &std::io::Error) -> CliError {
-    CliError::List {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    }
+fn unreadable(path: &str, source: std::io::Error) -> CliError {
+    let path = path.to_owned();
+    CliError::List { path, source }
 }
 
-fn parse_rung(text: &str) -> Result<Rung, String> {
+fn parse_memory_bin(text: &str) -> Result<MemoryBin, String> {
     let number = text.parse().ok();
     number
-        .and_then(Rung::new)
-        .ok_or_else(|| "a rung is 0, 1, 2 or 3".to_owned())
+        .and_then(MemoryBin::new)
+        .ok_or_else(|| "a memory bin is 0, 1, 2 or 3".to_owned())
 }
 
 fn parse_scale(text: &str) -> Result<Scale, String> {

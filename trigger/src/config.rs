@@ -1,11 +1,13 @@
 //! What a deployment decides: every environment variable the trigger reads, in one table that also
-//! is its documentation, and the checked values they become. How a rung is chosen is for `ladder`.
+//! is its documentation, and the checked values they become. How a memory bin is chosen is for `memory_bins`.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::ladder::{Ladder, RUNGS, Site};
+use crate::memory_bins::{BINS, MemoryBins, Site};
 use caldp_core::layout::Layout;
+use storage::hint::Hint;
 
 /// One environment variable: its name, what it is when unset, what it means.
 #[derive(Debug, Clone, Copy)]
@@ -38,12 +40,12 @@ pub const VARIABLES: [Variable; 12] = [
     Variable {
         name: "MAX_MEMORY_RETRIES",
         default: Some("4"),
-        meaning: "how often a dataset that ran out of memory is tried again, a rung higher",
+        meaning: "how often a dataset that ran out of memory is tried again, a memory bin higher",
     },
     Variable {
         name: "MAX_DOCKER_RETRIES",
         default: Some("4"),
-        meaning: "how often a dataset is tried again on the same rung when the infrastructure failed",
+        meaning: "how often a dataset is tried again on the same memory bin when the infrastructure failed",
     },
     Variable {
         name: "CALDP_LAYOUT",
@@ -78,7 +80,7 @@ pub const VARIABLES: [Variable; 12] = [
     Variable {
         name: "CALDP_HOURLY_PRICES",
         default: Some("0.0385,0.086,0.113,0.452"),
-        meaning: "US dollars for one job-hour on each rung, for cost estimates only",
+        meaning: "US dollars for one job-hour on each memory bin, for cost estimates only",
     },
 ];
 
@@ -89,8 +91,8 @@ pub struct Config {
     pub bucket: String,
     /// The layout of batches that do not name one, and of requests at the bucket's root.
     pub layout: Layout,
-    /// Queues, definitions and prices by rung.
-    pub ladder: Ladder,
+    /// Queues, definitions and prices by memory bin.
+    pub memory_bins: MemoryBins,
     /// How often failures are tried again.
     pub limits: Limits,
     /// Largest batch submitted as single jobs.
@@ -108,19 +110,25 @@ pub struct Config {
 /// How often a failed dataset is tried again before it is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Out of memory, each time one rung higher.
+    /// Out of memory, each time one memory bin higher.
     pub memory_retries: u32,
-    /// Failures of the infrastructure, on the same rung.
+    /// Failures of the infrastructure, on the same memory bin.
     pub infrastructure_retries: u32,
 }
 
 /// A variable that is missing or cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("environment variable {name}: {reason}\nhint: it is {meaning}")]
+#[error("environment variable {name}: {reason}")]
 pub struct ConfigError {
     name: &'static str,
     reason: String,
     meaning: &'static str,
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(format!("it is {}", self.meaning).into())
+    }
 }
 
 impl Config {
@@ -147,7 +155,7 @@ impl Config {
         let queues = vars.list("JOBQUEUES")?;
         let definitions = vars.list("JOBDEFINITIONS")?;
         let prices = vars.list("CALDP_HOURLY_PRICES")?;
-        let mut sites = Vec::with_capacity(RUNGS);
+        let mut sites = Vec::with_capacity(BINS);
         for ((queue, definition), price) in queues.into_iter().zip(definitions).zip(prices) {
             let hourly_price = price
                 .parse::<f64>()
@@ -165,15 +173,15 @@ impl Config {
                 hourly_price,
             });
         }
-        let sites = <[Site; RUNGS]>::try_from(sites)
-            .map_err(|_| error("JOBQUEUES", format!("{RUNGS} names are needed")))?;
+        let sites = <[Site; BINS]>::try_from(sites)
+            .map_err(|_| error("JOBQUEUES", format!("{BINS} names are needed")))?;
         let layout = vars.text("CALDP_LAYOUT")?;
         Ok(Self {
             bucket,
             layout: layout
                 .parse()
                 .map_err(|_| error("CALDP_LAYOUT", format!("{layout:?} is no layout")))?,
-            ladder: Ladder::new(sites),
+            memory_bins: MemoryBins::new(sites),
             limits: Limits {
                 memory_retries: vars.number("MAX_MEMORY_RETRIES", 0..=100)?,
                 infrastructure_retries: vars.number("MAX_DOCKER_RETRIES", 0..=100)?,
@@ -202,10 +210,10 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
     fn list(&self, name: &'static str) -> Result<Vec<String>, ConfigError> {
         let text = self.text(name)?;
         let items: Vec<String> = text.split(',').map(|i| i.trim().to_owned()).collect();
-        if items.len() != RUNGS || items.iter().any(String::is_empty) {
+        if items.len() != BINS || items.iter().any(String::is_empty) {
             return Err(error(
                 name,
-                format!("{text:?} is not a list of {RUNGS} items"),
+                format!("{text:?} is not a list of {BINS} items"),
             ));
         }
         Ok(items)
@@ -256,6 +264,8 @@ fn error(name: &'static str, reason: String) -> ConfigError {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
+    use storage::hint::explain;
+
     use super::*;
 
     fn minimal(name: &str) -> Option<String> {
@@ -293,8 +303,8 @@ mod tests {
                     minimal(n)
                 }
             })
-            .unwrap_err()
-            .to_string();
+            .unwrap_err();
+            let text = explain(&text).to_string();
             assert!(text.contains(name) && text.contains("hint:"), "{text}");
         }
         let text = Config::from_lookup(|_| None).unwrap_err().to_string();

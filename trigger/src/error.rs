@@ -1,12 +1,19 @@
 //! What can go wrong, as sentences an operator can act on.
 
-use caldp_core::layout::KeyError;
-use storage::s3::S3Error;
-use storage::uri::UriError;
+use std::borrow::Cow;
 
+use caldp_core::dataset::Dataset;
+use caldp_core::layout::KeyError;
+use storage::hint::Hint;
+use storage::store::StoreError;
+use storage::uri::{S3Uri, UriError};
+
+use crate::batch::client::BatchRequestError;
 use crate::event::EventError;
-use crate::jobs::JobsError;
-use crate::order::OrderError;
+use crate::order::document::OrderError;
+
+/// How often a conditional write is tried against others.
+pub(crate) const CONDITIONAL_TRIES: u32 = 12;
 
 /// An event that was not handled to its end. Delivered again, it is taken up where it stopped.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +31,7 @@ pub enum TriggerError {
     #[error(transparent)]
     Uri(#[from] UriError),
     /// The event is of another deployment.
-    #[error(
-        "refused: {what} is not of this deployment ({ours})\nhint: check which function this event is sent to"
-    )]
+    #[error("refused: {what} is not of this deployment ({ours})")]
     Foreign {
         /// What was named.
         what: String,
@@ -35,57 +40,58 @@ pub enum TriggerError {
     },
     /// S3 failed.
     #[error(transparent)]
-    S3(#[from] S3Error),
+    S3(#[from] StoreError),
     /// AWS Batch failed.
     #[error(transparent)]
-    Jobs(#[from] JobsError),
+    Batch(#[from] BatchRequestError),
     /// A document this system wrote cannot be read.
-    #[error(
-        "{place} cannot be read: {reason}\nhint: it was changed by hand or by another version; clean the dataset to start afresh"
-    )]
+    #[error("{uri} cannot be read: {reason}")]
     Document {
         /// Where it is.
-        place: String,
+        uri: S3Uri,
         /// What is wrong with it.
         reason: String,
     },
+    /// A name this system makes is not acceptable.
+    #[error("{name:?} cannot be a name")]
+    Name {
+        /// The name.
+        name: String,
+        /// Why not.
+        source: caldp_core::batch::BatchError,
+    },
     /// Another invocation is at it.
-    #[error(
-        "{what} is being worked on by another invocation ({owner}) until {until}\nhint: deliver the event again later"
-    )]
+    #[error("{what} is being worked on by another invocation ({owner}) until {until}")]
     Busy {
         /// What is being worked on.
         what: String,
         /// Who has the claim.
         owner: String,
         /// Until when, unless it is renewed.
-        until: String,
+        until: jiff::Timestamp,
     },
-    /// A document kept changing under the invocation's hands.
-    #[error(
-        "{place} was changed by others {tries} times while it was to be written\nhint: deliver the event again"
-    )]
+    /// A document kept changing while the invocation worked on it.
+    #[error("{uri} was changed by others {CONDITIONAL_TRIES} times while it was to be written")]
     Contended {
         /// Where it is.
-        place: String,
-        /// How often it was tried.
-        tries: u32,
+        uri: S3Uri,
     },
-    /// The dataset was cleaned under the invocation's hands.
+    /// The dataset was cleaned while the invocation worked on it.
     #[error("{dataset} was cleaned while its job was submitted; the job was stopped")]
     Cleaned {
         /// The dataset.
-        dataset: caldp_core::dataset::Dataset,
+        dataset: Dataset,
     },
     /// A part of the work failed; the rest was done.
-    #[error("{failed} of {all} parts failed, the first: {first}")]
+    #[error("{failed} of {all} parts failed, the first of them")]
     Partly {
         /// How many failed.
         failed: usize,
         /// Out of how many.
         all: usize,
         /// The first failure.
-        first: String,
+        #[source]
+        first: Box<TriggerError>,
     },
 }
 
@@ -100,12 +106,32 @@ impl TriggerError {
             Self::Uri(_) => "Uri",
             Self::Foreign { .. } => "ForeignEvent",
             Self::S3(_) => "S3",
-            Self::Jobs(_) => "Batch",
-            Self::Document { .. } => "Document",
+            Self::Batch(_) => "Batch",
+            Self::Document { .. } | Self::Name { .. } => "Document",
             Self::Busy { .. } => "Busy",
             Self::Contended { .. } => "Contended",
             Self::Cleaned { .. } => "Cleaned",
             Self::Partly { .. } => "Partly",
+        }
+    }
+}
+
+impl Hint for TriggerError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Event(error) => error.hint(),
+            Self::Order(error) => error.hint(),
+            Self::Uri(error) => error.hint(),
+            Self::S3(error) => error.hint(),
+            Self::Foreign { .. } => Some("check which function this event is sent to".into()),
+            Self::Document { .. } => Some(
+                "it was changed by hand or by another version; clean the dataset to start afresh"
+                    .into(),
+            ),
+            Self::Busy { .. } => Some("deliver the event again later".into()),
+            Self::Contended { .. } => Some("deliver the event again".into()),
+            Self::Partly { first, .. } => first.hint(),
+            Self::Key(_) | Self::Batch(_) | Self::Name { .. } | Self::Cleaned { .. } => None,
         }
     }
 }

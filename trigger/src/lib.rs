@@ -1,39 +1,37 @@
-//! Turns batches of datasets into AWS Batch jobs, failures into verdicts, requests into actions.
+//! The trigger: batches of datasets become jobs of AWS Batch, failures become verdicts, requests become
+//! actions.
 //!
-//! [`handler`] is the table of contents. What is decided is decided by pure functions over plain
-//! data ([`event`], [`names`], [`order`], [`job`], [`evidence`], [`verdict`], [`ladder`],
-//! [`step`]); what is done is done at the [`desk`] and in the modules that add to it.
+//! One Lambda function answers every event of the system, and an operator's commands ([`cli`]) do the
+//! same work on the same state. [`handler::Trigger`] tells events apart and has a part for each:
+//!
+//! | event | read by | handled by | changes |
+//! |---|---|---|---|
+//! | an order: a direct invocation, a list in `batches/` | [`order`] | [`submit`] | jobs, records, messages |
+//! | a job changed its state | [`event`] | [`verdict`] | the record, the message; perhaps a new job |
+//! | a request: rescue, cancel, clean, placed | [`order`] | [`request`] | what was asked for |
+//! | the schedule | | [`overview`] | the counts; submissions nobody works on |
+//!
+//! The state on S3 is the only database. A dataset's *record* ([`record::attempts`]) decides; its messages
+//! and its job follow it ([`submit::reconcile`]). What is decided is decided by pure functions over plain
+//! data ([`verdict::judge`], [`verdict::ended`], [`request::transition`], [`resources`]); what is read and
+//! written goes through [`record::documents`] and [`batch`]. So everything can be killed at any moment,
+//! delivered twice, and run at the same time as itself.
 
-pub mod aws;
+pub mod batch;
 pub mod cli;
 pub mod config;
-pub mod desk;
-pub mod dry_run;
 pub mod error;
 pub mod event;
-pub mod evidence;
 pub mod handler;
-pub mod job;
-pub mod jobs;
-pub mod ladder;
-pub mod names;
+pub mod invocation;
+pub mod memory_bins;
 pub mod order;
-pub mod pace;
-pub mod place;
+pub mod output_root;
+pub mod overview;
 pub mod record;
 pub mod request;
-pub mod step;
+pub mod resources;
 pub mod submit;
 pub mod verdict;
 
-mod array;
-mod batch_record;
-mod carry_out;
-mod each;
-mod failure;
-mod fanout;
-mod fields;
-mod lease;
-mod messages;
-mod overview;
-mod survey;
+mod bounded;

@@ -17,9 +17,9 @@ fn lines(datasets: &[Dataset]) -> String {
 
 async fn submit_list(world: &World, list: &str, variables: &[(&str, &str)]) -> serde_json::Value {
     world.s3.put(BUCKET, "batches/list.ids", list.to_owned());
-    let desk = world.desk(variables).await;
+    let service = world.service(variables).await;
     let event = created("batches/list.ids", "1");
-    desk.handle(event, &call("one")).await.unwrap()
+    service.handle(event, &call("one")).await.unwrap()
 }
 
 fn root(answer: &serde_json::Value) -> (String, String) {
@@ -56,7 +56,7 @@ async fn a_small_list_becomes_single_jobs() {
 }
 
 #[tokio::test]
-async fn a_large_list_becomes_one_array_per_rung() {
+async fn a_large_list_becomes_one_array_per_memory_bin() {
     let world = World::new();
     let datasets = names(900);
     let answer = submit_list(&world, &lines(&datasets), &[]).await;
@@ -77,8 +77,8 @@ async fn one_bad_name_and_nothing_is_submitted() {
         "batches/list.ids",
         "j8cb010b0\nnope\nlcyid1030\nu2ab0101t\n",
     );
-    let desk = world.desk(&[]).await;
-    let error = desk
+    let service = world.service(&[]).await;
+    let error = service
         .handle(created("batches/list.ids", "1"), &call("a"))
         .await
         .unwrap_err();
@@ -91,13 +91,13 @@ async fn one_bad_name_and_nothing_is_submitted() {
 #[tokio::test]
 async fn a_direct_invocation_decides_everything() {
     let world = World::new();
-    let desk = world.desk(&[]).await;
+    let service = world.service(&[]).await;
     let order = json!({
         "datasets": "j8cb010b0 lcyid1030", "s3_output_bucket": format!("s3://{BUCKET}/elsewhere"),
         "batch_name": "mine", "job_queue": "own", "job_definition": "own", "context": "hst_9000.pmap",
         "overrides": {"memory_bin": 3, "timeout_scale": 0.001},
     });
-    desk.handle(order, &call("a")).await.unwrap();
+    service.handle(order, &call("a")).await.unwrap();
     let datasets = ["j8cb010b0", "lcyid1030"].map(|n| n.parse().unwrap());
     world.assert_submitted("elsewhere/", "mine", &datasets);
     for job in world.batch.jobs() {
@@ -117,9 +117,9 @@ async fn a_direct_invocation_decides_everything() {
 #[tokio::test]
 async fn other_buckets_are_refused() {
     let world = World::new();
-    let desk = world.desk(&[]).await;
+    let service = world.service(&[]).await;
     let foreign = created_in("somebody-elses", "batches/list.ids", "1");
-    let text = desk
+    let text = service
         .handle(foreign, &call("a"))
         .await
         .unwrap_err()
@@ -129,19 +129,20 @@ async fn other_buckets_are_refused() {
         "{text}"
     );
     let order = json!({"datasets": "j8cb010b0", "s3_output_bucket": "s3://somebody-elses/x"});
-    assert!(desk.handle(order, &call("a")).await.is_err());
+    assert!(service.handle(order, &call("a")).await.is_err());
     assert!(world.batch.jobs().is_empty());
 }
 
 #[tokio::test]
 async fn a_second_order_leaves_alone_what_has_a_job() {
     let world = World::new();
-    let desk = world.desk(&[]).await;
+    let service = world.service(&[]).await;
     let order = |names: &str| json!({"datasets": names, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
-    desk.handle(order("j8cb010b0 lcyid1030"), &call("a"))
+    service
+        .handle(order("j8cb010b0 lcyid1030"), &call("a"))
         .await
         .unwrap();
-    let answer = desk
+    let answer = service
         .handle(order("lcyid1030 j8ne53znq"), &call("b"))
         .await
         .unwrap();
@@ -154,9 +155,9 @@ async fn a_second_order_leaves_alone_what_has_a_job() {
 async fn a_dry_run_tells_and_does_nothing() {
     for (count, jobs) in [(12, 12), (900, 2)] {
         let world = World::new();
-        let desk = world.desk(&[]).await;
+        let service = world.service(&[]).await;
         let order = json!({"datasets": lines(&names(count)), "dry_run": true});
-        let answer = desk.handle(order, &call("a")).await.unwrap();
+        let answer = service.handle(order, &call("a")).await.unwrap();
         assert_eq!(answer["jobs"], jobs);
         assert_eq!(answer["datasets"], count);
         assert!(answer["highest_cost"].as_f64() > answer["expected_cost"].as_f64());
@@ -164,7 +165,7 @@ async fn a_dry_run_tells_and_does_nothing() {
         assert!(world.batch.jobs().is_empty());
         // and it told the truth
         let order = json!({"datasets": lines(&names(count))});
-        desk.handle(order, &call("b")).await.unwrap();
+        service.handle(order, &call("b")).await.unwrap();
         let written = world.s3.keys(BUCKET).len();
         assert_eq!(answer["objects_written"], written);
     }
@@ -185,23 +186,23 @@ async fn three_deliveries_at_once_make_one_job_each() {
             .seeded(seed),
         );
         world.batch.fail_one_in(3, seed);
-        let desk = world.desk(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+        let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
         let event = || created("batches/list.ids", "1");
         let (a, b, c) = (call("a"), call("b"), call("c"));
         let answers = tokio::join!(
-            desk.handle(event(), &a),
-            desk.handle(event(), &b),
-            desk.handle(event(), &c),
+            service.handle(event(), &a),
+            service.handle(event(), &b),
+            service.handle(event(), &c),
         );
         world.s3.set_faults(None);
         world.batch.fail_one_in(0, 0);
         // whoever failed in the turmoil is delivered again
         for (answer, call) in [(answers.0, &a), (answers.1, &b), (answers.2, &c)] {
             if answer.is_err() {
-                desk.handle(event(), call).await.unwrap();
+                service.handle(event(), call).await.unwrap();
             }
         }
-        let answer = desk.handle(event(), &call("d")).await.unwrap();
+        let answer = service.handle(event(), &call("d")).await.unwrap();
         let (root, batch) = root(&answer);
         world.assert_submitted(&root, &batch, &datasets);
     }
@@ -227,21 +228,21 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
             .seeded(seed),
         );
         world.batch.fail_one_in(3, seed);
-        let desk = world.desk(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+        let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
         let event = || created("batches/list.ids", "1");
         let mut random = fastrand::Rng::with_seed(seed);
         let mut killed = 0;
         for _ in 0..30 {
             let moment = Duration::from_millis(random.u64(1..120));
             let again = call("the same");
-            let work = desk.handle(event(), &again);
+            let work = service.handle(event(), &again);
             if tokio::time::timeout(moment, work).await.is_err() {
                 killed += 1;
             }
         }
         world.s3.set_faults(None);
         world.batch.fail_one_in(0, 0);
-        let answer = desk.handle(event(), &call("the same")).await.unwrap();
+        let answer = service.handle(event(), &call("the same")).await.unwrap();
         assert!(killed >= 10, "killed {killed} times only");
         let (root, batch) = root(&answer);
         world.assert_submitted(&root, &batch, &datasets);
@@ -254,9 +255,9 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
 async fn a_batch_is_recorded_once_wherever_its_record_is() {
     for state in ["new", "syncing", "done", "error"] {
         let world = World::new();
-        let desk = world.desk(&[]).await;
+        let service = world.service(&[]).await;
         let order = || json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "b"});
-        let answer = desk.handle(order(), &call("same")).await.unwrap();
+        let answer = service.handle(order(), &call("same")).await.unwrap();
         let key = |state: &str| format!("data/b/messages/batch-{state}/b.json");
         let record = world.s3.get(BUCKET, &key("new")).unwrap();
         let keys = world.s3.keys(BUCKET);
@@ -264,7 +265,7 @@ async fn a_batch_is_recorded_once_wherever_its_record_is() {
         world.s3.remove(BUCKET, done);
         world.s3.remove(BUCKET, &key("new"));
         world.s3.put(BUCKET, &key(state), record.clone());
-        let again = desk.handle(order(), &call("same")).await.unwrap();
+        let again = service.handle(order(), &call("same")).await.unwrap();
         assert_eq!(again, answer);
         assert_eq!(world.s3.get(BUCKET, &key(state)).unwrap(), record);
         let records = world.s3.keys(BUCKET);
@@ -272,7 +273,7 @@ async fn a_batch_is_recorded_once_wherever_its_record_is() {
         assert_eq!(records.count(), 1, "{state}");
         // another order of the same name is news for the downloader
         let more = json!({"datasets": "j8ne53znq", "batch_name": "b"});
-        desk.handle(more, &call("more")).await.unwrap();
+        service.handle(more, &call("more")).await.unwrap();
         let record = world.json(&key("new"));
         let expected = if state == "new" { 3 } else { 1 };
         assert_eq!(record["datasets"].as_array().unwrap().len(), expected);
@@ -285,12 +286,12 @@ async fn another_invocation_takes_over() {
     let world = World::new();
     let datasets = names(60);
     world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
-    let desk = world.desk_with_lease(&[], Duration::from_secs(2)).await;
+    let service = world.service_with_lease(&[], Duration::from_secs(2)).await;
     let event = || created("batches/list.ids", "1");
     let dead = call("dead");
     let moment = Duration::from_millis(60);
-    let _ = tokio::time::timeout(moment, desk.handle(event(), &dead)).await;
-    let answer = desk.handle(event(), &call("alive")).await.unwrap();
+    let _ = tokio::time::timeout(moment, service.handle(event(), &dead)).await;
+    let answer = service.handle(event(), &call("alive")).await.unwrap();
     let (root, batch) = root(&answer);
     world.assert_submitted(&root, &batch, &datasets);
 }
@@ -302,8 +303,8 @@ async fn a_batch_that_does_not_fit_is_handed_on() {
         let world = World::new();
         let datasets = names(200);
         world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
-        let desk = world
-            .desk(&[
+        let service = world
+            .service(&[
                 ("CALDP_ARRAY_THRESHOLD", threshold),
                 ("CALDP_CONCURRENCY", "4"),
             ])
@@ -315,8 +316,9 @@ async fn a_batch_that_does_not_fit_is_handed_on() {
             assert!(invocations < 200);
             let mut call = call(&format!("invocation {invocations}"));
             let left = Duration::from_millis(100 << invocations.min(10));
-            call.budget = caldp_trigger::pace::Budget::within(left, Duration::from_millis(50));
-            let answer = desk.handle(event, &call).await.unwrap();
+            call.budget =
+                caldp_trigger::invocation::Budget::within(left, Duration::from_millis(50));
+            let answer = service.handle(event, &call).await.unwrap();
             let keys = world.s3.keys(BUCKET);
             let next: Vec<_> = keys
                 .iter()
@@ -346,7 +348,7 @@ async fn real_lists_fan_out() {
             return;
         };
         let list = std::fs::read(path).unwrap();
-        let datasets = caldp_trigger::names::from_bytes(&list).unwrap();
+        let datasets = caldp_trigger::order::dataset_list::from_bytes(&list).unwrap();
         assert_eq!(datasets.len(), count);
         let world = World::new();
         let text = String::from_utf8(list).unwrap();

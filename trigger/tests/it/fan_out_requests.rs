@@ -5,23 +5,23 @@ use std::time::Duration;
 use crate::world::story::{EXITED, ask, job_of, state, submitted};
 use crate::world::{BUCKET, World, call, created, job_event, names};
 use caldp_core::dataset::Dataset;
-use caldp_trigger::pace::Budget;
+use caldp_trigger::invocation::Budget;
 
 #[tokio::test]
 async fn rescue_all_is_for_those_who_failed() {
-    let (world, desk) = submitted("j8cb010b0 lcyid1030 octka6010", &[]).await;
+    let (world, service) = submitted("j8cb010b0 lcyid1030 octka6010", &[]).await;
     let job = job_of(&world, "j8cb010b0");
     let event = job_event(&job, None, "FAILED", Some(23), EXITED);
-    desk.handle(event, &call("a")).await.unwrap();
+    service.handle(event, &call("a")).await.unwrap();
     ask(
         &world,
-        &desk,
+        &service,
         "o/messages/request-cancel/lcyid1030",
         "",
         "1",
     )
     .await;
-    let answer = ask(&world, &desk, "o/messages/request-rescue/all", "", "2").await;
+    let answer = ask(&world, &service, "o/messages/request-rescue/all", "", "2").await;
     assert_eq!(answer["result"]["carried_out"], 2, "{answer}");
     for dataset in ["j8cb010b0", "lcyid1030", "octka6010"] {
         assert_eq!(state(&world, dataset), ["submitted"], "{dataset}");
@@ -31,9 +31,9 @@ async fn rescue_all_is_for_those_who_failed() {
 
 #[tokio::test]
 async fn a_kill_message_stops_fan_outs() {
-    let (world, desk) = submitted("j8cb010b0 lcyid1030", &[]).await;
+    let (world, service) = submitted("j8cb010b0 lcyid1030", &[]).await;
     world.s3.put(BUCKET, "o/messages/broadcast/kill", "");
-    let answer = ask(&world, &desk, "o/messages/request-cancel/all", "", "1").await;
+    let answer = ask(&world, &service, "o/messages/request-cancel/all", "", "1").await;
     assert!(
         answer["result"]
             .as_str()
@@ -47,7 +47,7 @@ async fn a_kill_message_stops_fan_outs() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fan_out_that_does_not_fit_is_handed_on() {
     let list: Vec<String> = names(40).iter().map(ToString::to_string).collect();
-    let (world, desk) = submitted(&list.join(" "), &[("CALDP_CONCURRENCY", "2")]).await;
+    let (world, service) = submitted(&list.join(" "), &[("CALDP_CONCURRENCY", "2")]).await;
     world.s3.put(BUCKET, "o/messages/request-cancel/all", "");
     let mut event = created("o/messages/request-cancel/all", "1");
     for invocation in 1.. {
@@ -57,7 +57,7 @@ async fn a_fan_out_that_does_not_fit_is_handed_on() {
             Duration::from_millis(60 << invocation.min(8)),
             Duration::from_millis(10),
         );
-        desk.handle(event, &call).await.unwrap();
+        service.handle(event, &call).await.unwrap();
         let keys = world.s3.keys(BUCKET);
         let rest: Vec<_> = keys.iter().filter(|k| k.contains("/broadcast/")).collect();
         assert!(rest.len() <= 1, "{rest:?}");
@@ -77,7 +77,7 @@ async fn a_fan_out_that_does_not_fit_is_handed_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clean_all_deletes_in_batches() {
     let world = World::new();
-    let desk = world.desk(&[]).await;
+    let service = world.service(&[]).await;
     let datasets: Vec<Dataset> = names(10_000);
     for dataset in &datasets {
         let folder = dataset.folder();
@@ -93,7 +93,7 @@ async fn clean_all_deletes_in_batches() {
     world.s3.put(BUCKET, "o/messages/batch-new/b.json", "{}");
     world.s3.put(BUCKET, "o/data/notes.txt", "x");
     world.s3.reset_counts();
-    let answer = ask(&world, &desk, "o/messages/request-clean/all", "", "1").await;
+    let answer = ask(&world, &service, "o/messages/request-clean/all", "", "1").await;
     assert_eq!(answer["result"]["datasets"], 10_000, "{answer}");
     assert_eq!(
         world.s3.keys(BUCKET),
@@ -112,7 +112,7 @@ async fn clean_all_deletes_in_batches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clean_all_continues_when_its_time_is_over() {
     let world = World::new();
-    let desk = world.desk(&[]).await;
+    let service = world.service(&[]).await;
     for dataset in names(10_000) {
         let folder = dataset.folder();
         for key in [
@@ -128,7 +128,7 @@ async fn clean_all_continues_when_its_time_is_over() {
         assert!(invocation < 20);
         let mut call = call(&format!("{invocation}"));
         call.budget = Budget::within(Duration::ZERO, Duration::ZERO);
-        desk.handle(event, &call).await.unwrap();
+        service.handle(event, &call).await.unwrap();
         let keys = world.s3.keys(BUCKET);
         let Some(next) = keys.iter().find(|k| k.contains("/broadcast/")) else {
             assert!(keys.is_empty(), "{} are left", keys.len());

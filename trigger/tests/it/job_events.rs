@@ -1,22 +1,27 @@
 //! Jobs end: what becomes of datasets, on S3 and at AWS Batch.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::world::story::{EXITED, OOM, attempts, last_job, state, submitted, worker_says};
 use crate::world::{BUCKET, World, call, created, job_event, names};
+use caldp_core::layout::Layout;
+use caldp_core::messages::Messages;
+use caldp_core::state::State;
 use serde_json::json;
+use storage::store::S3Prefix;
 
 #[tokio::test]
 async fn out_of_memory_climbs_the_ladder_to_its_end() {
-    let (world, desk) = submitted("j8ne53znq", &[]).await;
-    for rung in 0..4 {
+    let (world, service) = submitted("j8ne53znq", &[]).await;
+    for bin in 0..4 {
         let job = last_job(&world);
-        assert_eq!(job.new.queue, ["q2", "q8", "q16", "q64"][rung]);
+        assert_eq!(job.new.queue, ["q2", "q8", "q16", "q64"][bin]);
         let event = job_event(&job, None, "FAILED", Some(OOM), EXITED);
         for id in ["a", "b"] {
-            desk.handle(event.clone(), &call(id)).await.unwrap();
+            service.handle(event.clone(), &call(id)).await.unwrap();
         }
-        let expected = if rung < 3 { "submitted" } else { "error" };
+        let expected = if bin < 3 { "submitted" } else { "error" };
         assert_eq!(state(&world, "j8ne53znq"), [expected]);
     }
     assert_eq!(world.batch.jobs().len(), 4);
@@ -33,24 +38,24 @@ async fn out_of_memory_climbs_the_ladder_to_its_end() {
         message["explanation"]
             .as_str()
             .unwrap()
-            .contains("last rung")
+            .contains("last memory bin")
     );
 }
 
 #[tokio::test]
 async fn success_needs_the_products() {
-    let (world, desk) = submitted("j8cb010b0 lcyid1030", &[]).await;
+    let (world, service) = submitted("j8cb010b0 lcyid1030", &[]).await;
     let jobs = world.batch.jobs();
     worker_says(&world, "processing", "j8cb010b0");
     worker_says(&world, "processed", "j8cb010b0");
     world.s3.put(
         BUCKET,
         "o/data/acs/j8cb010b0/logs/provenance.json",
-        r#"{"programs": [{"peak_memory_kib": 3000000}], "steps": [{"seconds": 100.0}]}"#,
+        r#"{"dataset": "j8cb010b0", "state": "processed", "programs": [{"peak_memory_kib": 3000000}], "steps": [{"seconds": 100.0}]}"#,
     );
     for job in &jobs {
         let event = job_event(job, None, "SUCCEEDED", Some(0), EXITED);
-        desk.handle(event, &call("a")).await.unwrap();
+        service.handle(event, &call("a")).await.unwrap();
     }
     assert_eq!(state(&world, "j8cb010b0"), ["processed"]);
     assert_eq!(state(&world, "lcyid1030"), ["error"]);
@@ -63,13 +68,13 @@ async fn success_needs_the_products() {
     );
     // what was measured decides about the next run
     let order = json!({"datasets": "j8cb010b0", "dry_run": true});
-    let plan = desk.handle(order, &call("b")).await.unwrap();
+    let plan = service.handle(order, &call("b")).await.unwrap();
     assert_eq!(plan["rungs"][0]["timeout_seconds"], 600);
 }
 
 #[tokio::test]
 async fn jobs_under_way_and_arrays_themselves_are_left_alone() {
-    let (world, desk) = submitted(
+    let (world, service) = submitted(
         "j8cb010b0 lcyid1030 j8ne53znq",
         &[("CALDP_ARRAY_THRESHOLD", "1")],
     )
@@ -83,17 +88,17 @@ async fn jobs_under_way_and_arrays_themselves_are_left_alone() {
         .unwrap();
     let mut event = job_event(&array, None, "FAILED", None, "Array Child Job failed");
     event["detail"]["arrayProperties"] = json!({"size": 2});
-    desk.handle(event, &call("a")).await.unwrap();
+    service.handle(event, &call("a")).await.unwrap();
     for status in ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"] {
         let event = job_event(&array, Some(0), status, None, "");
-        desk.handle(event, &call("a")).await.unwrap();
+        service.handle(event, &call("a")).await.unwrap();
     }
     assert_eq!(world.s3.keys(BUCKET), before);
 }
 
 #[tokio::test]
 async fn a_child_that_fails_is_tried_again_alone() {
-    let (world, desk) = submitted(
+    let (world, service) = submitted(
         "j8ne53znq o8l7sws9q octka6010",
         &[("CALDP_ARRAY_THRESHOLD", "1")],
     )
@@ -101,12 +106,12 @@ async fn a_child_that_fails_is_tried_again_alone() {
     let array = last_job(&world);
     assert_eq!(array.new.array_size, Some(3));
     let event = job_event(&array, Some(1), "FAILED", Some(OOM), EXITED);
-    desk.handle(event, &call("a")).await.unwrap();
+    service.handle(event, &call("a")).await.unwrap();
     let again = last_job(&world);
     assert_eq!(again.new.command[2], "o8l7sws9q");
     assert_eq!(again.new.queue, "q8");
     let error = job_event(&array, Some(9), "FAILED", Some(1), EXITED);
-    let text = desk
+    let text = service
         .handle(error, &call("a"))
         .await
         .unwrap_err()
@@ -116,11 +121,11 @@ async fn a_child_that_fails_is_tried_again_alone() {
 
 #[tokio::test]
 async fn another_environment_is_refused() {
-    let (world, desk) = submitted("j8cb010b0", &[]).await;
+    let (world, service) = submitted("j8cb010b0", &[]).await;
     let job = last_job(&world);
     let mut event = job_event(&job, None, "FAILED", Some(OOM), EXITED);
     event["detail"]["jobQueue"] = json!("arn:aws:batch:us-east-1:1:job-queue/hst-queue-02g-test");
-    let text = desk
+    let text = service
         .handle(event, &call("a"))
         .await
         .unwrap_err()
@@ -128,13 +133,13 @@ async fn another_environment_is_refused() {
     assert!(text.contains("hst-queue-02g-test"), "{text}");
     let mut event = job_event(&job, None, "FAILED", Some(OOM), EXITED);
     event["detail"]["container"]["command"][1] = json!("s3://somebody-elses/o");
-    assert!(desk.handle(event, &call("a")).await.is_err());
+    assert!(service.handle(event, &call("a")).await.is_err());
     assert_eq!(world.batch.jobs().len(), 1);
 }
 
 #[tokio::test]
 async fn a_queue_gets_back_only_what_failed() {
-    let (world, desk) = submitted("j8cb010b0", &[]).await;
+    let (world, service) = submitted("j8cb010b0", &[]).await;
     let good = job_event(&last_job(&world), None, "FAILED", Some(23), EXITED);
     let record =
         |id: &str, body: &str| json!({"eventSource": "aws:sqs", "messageId": id, "body": body});
@@ -142,7 +147,7 @@ async fn a_queue_gets_back_only_what_failed() {
         record("good", &good.to_string()), record("bad", "{}"), record("torn", "{"),
         record("nested", &json!({"Records": [record("x", "{}")]}).to_string()),
     ]});
-    let answer = desk.handle(queue, &call("a")).await.unwrap();
+    let answer = service.handle(queue, &call("a")).await.unwrap();
     let failed: Vec<&str> = answer["batchItemFailures"]
         .as_array()
         .unwrap()
@@ -156,7 +161,9 @@ async fn a_queue_gets_back_only_what_failed() {
 #[tokio::test]
 async fn the_clock_counts_states_and_takes_up_what_was_abandoned() {
     let world = World::new();
-    let desk = world.desk_with_lease(&[], Duration::from_millis(300)).await;
+    let service = world
+        .service_with_lease(&[], Duration::from_millis(300))
+        .await;
     let list: String = names(60)
         .iter()
         .map(|d| format!("{d}\n"))
@@ -165,18 +172,52 @@ async fn the_clock_counts_states_and_takes_up_what_was_abandoned() {
     world.s3.put(BUCKET, "batches/list.ids", list);
     let event = created("batches/list.ids", "1");
     let dead = call("dead");
-    let _ = tokio::time::timeout(Duration::from_millis(40), desk.handle(event, &dead)).await;
+    let _ = tokio::time::timeout(Duration::from_millis(40), service.handle(event, &dead)).await;
     tokio::time::sleep(Duration::from_millis(400)).await;
     let clock = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
-    desk.handle(clock.clone(), &call("clock")).await.unwrap();
+    service.handle(clock.clone(), &call("clock")).await.unwrap();
     let keys = world.s3.keys(BUCKET);
     if let Some(next) = keys.iter().find(|k| k.starts_with("batches/continue-")) {
-        desk.handle(created(next, "1"), &call("next"))
+        service
+            .handle(created(next, "1"), &call("next"))
             .await
             .unwrap();
     }
-    desk.handle(clock, &call("clock")).await.unwrap();
+    service.handle(clock, &call("clock")).await.unwrap();
     let overview = world.json("blackboard/overview.json");
     let batches = overview["batches"].as_object().unwrap();
     assert!(batches.values().all(|b| b["submitted"] == 60), "{overview}");
+}
+
+/// What the states of one dataset cost, from its submission to the end of its job.
+#[tokio::test]
+async fn a_look_at_the_states_is_taken_once_by_each() {
+    let world = World::new();
+    let service = world.service(&[]).await;
+    let root = format!("s3://{BUCKET}/o");
+    world.s3.reset_counts();
+    let order = json!({"datasets": "j8cb010b0", "batch_name": "b", "s3_output_bucket": root});
+    service.handle(order, &call("order")).await.unwrap();
+    assert_eq!(
+        world.s3.count("HeadObject"),
+        0,
+        "nothing is there to look at"
+    );
+    let dataset = "j8cb010b0".parse().unwrap();
+    let store = S3Prefix::new(world.client().await, root.parse().unwrap());
+    let worker = Messages::new(Arc::new(store), Layout::Tree);
+    let (begun, done) = (State::Processing, State::Processed);
+    worker.enter(&dataset, begun, b"").await.unwrap();
+    assert_eq!(world.s3.count("HeadObject"), 8, "the worker looks once");
+    worker.advance(&dataset, begun, done, b"").await.unwrap();
+    assert_eq!(
+        world.s3.count("HeadObject"),
+        12,
+        "it knows the state it left"
+    );
+    let event = job_event(&last_job(&world), None, "SUCCEEDED", Some(0), EXITED);
+    service.handle(event, &call("event")).await.unwrap();
+    assert_eq!(world.s3.count("HeadObject"), 20, "the trigger looks once");
+    assert_eq!(state(&world, "j8cb010b0"), ["processed"]);
+    eprintln!("requests for one dataset: {:?}", world.s3.requests());
 }

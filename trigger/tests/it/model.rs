@@ -1,11 +1,10 @@
 //! Any sequence of events, in any order and repeated, leaves each dataset in the one state that a
 //! small reference model predicts.
 //!
-//! The model knows nothing of records, claims or messages: it has a state, a rung and two
+//! The model knows nothing of records, claims or messages: it has a state, a memory bin and two
 //! counters, and says what each event does to them.
 
-use crate::world::{BUCKET, Job, StandIn, World, call, created, job_event};
-use caldp_trigger::desk::Desk;
+use crate::world::{BUCKET, Job, Service, World, call, created, job_event};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -54,7 +53,7 @@ impl End {
 #[derive(Debug, Default)]
 struct Model {
     state: Option<&'static str>,
-    rung: u8,
+    bin: u8,
     memory: u8,
     spot: u8,
     /// Whether the last end was for lack of memory.
@@ -69,8 +68,8 @@ struct Model {
 }
 
 impl Model {
-    fn submit(&mut self, rung: u8) {
-        self.rung = rung;
+    fn submit(&mut self, bin: u8) {
+        self.bin = bin;
         self.job = self.jobs;
         self.jobs += 1;
         self.pending = true;
@@ -89,18 +88,18 @@ impl Model {
                     self.end(*end);
                 }
             }
-            News::Rescue(number, rung) => {
+            News::Rescue(number, bin) => {
                 if !self.asked.contains(number) && !self.pending {
                     self.asked.push(*number);
                     (self.memory, self.spot) = (0, 0);
                     let same = if self.starved {
-                        (self.rung + 1).min(3)
+                        (self.bin + 1).min(3)
                     } else {
-                        self.rung
+                        self.bin
                     };
                     let first = if self.state.is_none() { 0 } else { same };
                     self.starved = false;
-                    self.submit(rung.unwrap_or(first));
+                    self.submit(bin.unwrap_or(first));
                 }
             }
             News::Cancel(_) => {
@@ -133,14 +132,14 @@ impl Model {
         self.starved = !delivered && end == End::Memory;
         match end {
             _ if delivered => {}
-            End::Memory if self.rung < 3 && self.memory < 4 => {
+            End::Memory if self.bin < 3 && self.memory < 4 => {
                 self.memory += 1;
-                self.submit(self.rung + 1);
+                self.submit(self.bin + 1);
                 self.starved = false;
             }
             End::Spot if self.spot < 4 => {
                 self.spot += 1;
-                self.submit(self.rung);
+                self.submit(self.bin);
             }
             End::Stopped => self.state = Some("terminated"),
             _ => self.state = Some("error"),
@@ -148,17 +147,21 @@ impl Model {
     }
 }
 
-async fn tell(world: &World, desk: &Desk<StandIn>, model: &Model, news: &News, mark: usize) {
+async fn tell(world: &World, service: &Service, model: &Model, news: &News, mark: usize) {
     let request = async |verb: &str, number: u8, body: String| {
         let key = format!("o/messages/request-{verb}/{DATASET}");
         world.s3.put(BUCKET, &key, body);
         let event = created(&key, &format!("{verb}-{number}"));
-        desk.handle(event, &call(&format!("{mark}"))).await.unwrap();
+        service
+            .handle(event, &call(&format!("{mark}")))
+            .await
+            .unwrap();
     };
     match news {
         News::Ends(place, end) => {
             if let Some(job) = world.batch.jobs().get(*place) {
-                desk.handle(end.event(job), &call(&format!("{mark}")))
+                service
+                    .handle(end.event(job), &call(&format!("{mark}")))
                     .await
                     .unwrap();
             }
@@ -180,8 +183,8 @@ async fn tell(world: &World, desk: &Desk<StandIn>, model: &Model, news: &News, m
                 "",
             );
         }
-        News::Rescue(number, rung) => {
-            let body = rung.map_or(String::new(), |r| format!("memory_bin: {r}"));
+        News::Rescue(number, bin) => {
+            let body = bin.map_or(String::new(), |bin| format!("memory_bin: {bin}"));
             request("rescue", *number, body).await;
         }
         News::Cancel(number) => request("cancel", *number, String::new()).await,
@@ -234,21 +237,21 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let world = World::new();
-            let desk = world.desk(&[]).await;
+            let service = world.service(&[]).await;
             let order = json!({"datasets": DATASET, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
-            desk.handle(order, &call("order")).await.unwrap();
+            service.handle(order, &call("order")).await.unwrap();
             let mut model = Model::default();
             model.submit(0);
             for (mark, (news, times)) in story.iter().enumerate() {
                 for _ in 0..*times {
                     // what the news is told to and what it was when it happened
-                    tell(&world, &desk, &model, news, mark).await;
+                    tell(&world, &service, &model, news, mark).await;
                     model.hear(news);
                     let seen = shown(&world);
                     assert_eq!(seen.as_deref(), model.state, "after {news:?} of {story:?}: {model:?}");
                     assert_eq!(world.batch.jobs().len(), model.jobs, "after {news:?}: {model:?}");
                     if let Some(job) = world.batch.jobs().get(model.job).filter(|_| model.pending) {
-                        assert_eq!(job.new.queue, ["q2", "q8", "q16", "q64"][usize::from(model.rung)]);
+                        assert_eq!(job.new.queue, ["q2", "q8", "q16", "q64"][usize::from(model.bin)]);
                     }
                 }
             }

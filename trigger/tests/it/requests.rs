@@ -5,6 +5,7 @@ use crate::world::story::{
 };
 use crate::world::{BUCKET, World, call, created, job_event};
 use serde_json::Value;
+use storage::hint::explain;
 
 #[tokio::test]
 async fn the_real_request_is_about_no_dataset() {
@@ -14,9 +15,11 @@ async fn the_real_request_is_about_no_dataset() {
         return;
     };
     let world = World::new();
-    let desk = world.desk(&[("BUCKET", "calcloud-processing-moto")]).await;
+    let service = world
+        .service(&[("BUCKET", "calcloud-processing-moto")])
+        .await;
     let event: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let text = desk
+    let text = service
         .handle(event, &call("a"))
         .await
         .unwrap_err()
@@ -26,11 +29,11 @@ async fn the_real_request_is_about_no_dataset() {
 
 #[tokio::test]
 async fn cancel_stops_the_job_and_late_news_changes_nothing() {
-    let (world, desk) = submitted("j8cb010b0", &[]).await;
+    let (world, service) = submitted("j8cb010b0", &[]).await;
     worker_says(&world, "processing", "j8cb010b0");
     ask(
         &world,
-        &desk,
+        &service,
         "o/messages/request-cancel/j8cb010b0",
         "",
         "1",
@@ -50,14 +53,14 @@ async fn cancel_stops_the_job_and_late_news_changes_nothing() {
         (Some(35), EXITED),
     ] {
         let event = job_event(&job, None, "FAILED", exit, reason);
-        desk.handle(event, &call("a")).await.unwrap();
+        service.handle(event, &call("a")).await.unwrap();
         assert_eq!(state(&world, "j8cb010b0"), ["terminated"]);
     }
     assert_eq!(world.batch.jobs().len(), 1);
     // until somebody wants it again
     ask(
         &world,
-        &desk,
+        &service,
         "o/messages/request-rescue/j8cb010b0",
         "memory_bin: 2\n",
         "2",
@@ -69,7 +72,7 @@ async fn cancel_stops_the_job_and_late_news_changes_nothing() {
 
 #[tokio::test]
 async fn cancel_by_job_id_finds_the_datasets() {
-    let (world, desk) = submitted(
+    let (world, service) = submitted(
         "j8ne53znq o8l7sws9q octka6010",
         &[("CALDP_ARRAY_THRESHOLD", "1")],
     )
@@ -78,7 +81,7 @@ async fn cancel_by_job_id_finds_the_datasets() {
     let child = format!("{}:1", array.id);
     ask(
         &world,
-        &desk,
+        &service,
         &format!("o/messages/request-cancel/{child}"),
         "",
         "1",
@@ -89,7 +92,7 @@ async fn cancel_by_job_id_finds_the_datasets() {
     let underscored = array.id.to_string().replace('-', "_");
     ask(
         &world,
-        &desk,
+        &service,
         &format!("messages/cancel-{underscored}"),
         "",
         "2",
@@ -103,21 +106,19 @@ async fn cancel_by_job_id_finds_the_datasets() {
 
 #[tokio::test]
 async fn rescue_takes_its_fields_and_refuses_others() {
-    let (world, desk) = submitted("j8cb010b0", &[]).await;
+    let (world, service) = submitted("j8cb010b0", &[]).await;
     let event = job_event(&last_job(&world), None, "FAILED", Some(23), EXITED);
-    desk.handle(event, &call("a")).await.unwrap();
+    service.handle(event, &call("a")).await.unwrap();
     let key = "o/messages/request-rescue/j8cb010b0";
     world.s3.put(BUCKET, key, "memory_bins: 2");
-    let error = desk
+    let error = service
         .handle(created(key, "1"), &call("1"))
         .await
         .unwrap_err();
-    assert!(
-        error.to_string().contains("allowed are memory_bin"),
-        "{error}"
-    );
+    let text = explain(&error).to_string();
+    assert!(text.contains("allowed are memory_bin"), "{text}");
     assert_eq!(world.batch.jobs().len(), 1);
-    let answer = ask(&world, &desk, key, "dry_run: true\nmemory_bin: 3", "2").await;
+    let answer = ask(&world, &service, key, "dry_run: true\nmemory_bin: 3", "2").await;
     assert!(
         answer["result"].as_str().unwrap().contains("would"),
         "{answer}"
@@ -126,7 +127,7 @@ async fn rescue_takes_its_fields_and_refuses_others() {
     let limit = last_job(&world).new.timeout;
     ask(
         &world,
-        &desk,
+        &service,
         key,
         r#"{"memory_bin": 3, "timeout_scale": 2}"#,
         "3",
@@ -139,10 +140,10 @@ async fn rescue_takes_its_fields_and_refuses_others() {
     );
     assert!(world.s3.get(BUCKET, key).is_none(), "the request is gone");
     // delivered again, even with its object still there, it does nothing
-    ask(&world, &desk, key, "", "3").await;
+    ask(&world, &service, key, "", "3").await;
     assert_eq!(world.batch.jobs().len(), 2);
     // a rescue while a job is pending is no second job
-    ask(&world, &desk, key, "", "4").await;
+    ask(&world, &service, key, "", "4").await;
     assert_eq!(world.batch.jobs().len(), 2);
     let first = attempts(&world, "j8cb010b0")["attempts"][0]["outcome"].clone();
     assert_eq!(first["exit_code"], 23, "the history is kept");
@@ -150,7 +151,7 @@ async fn rescue_takes_its_fields_and_refuses_others() {
 
 #[tokio::test]
 async fn clean_takes_one_dataset_and_no_other() {
-    let (world, desk) = submitted("j8cb010b0 j8cb010b1", &[]).await;
+    let (world, service) = submitted("j8cb010b0 j8cb010b1", &[]).await;
     for dataset in ["j8cb010b0", "j8cb010b1"] {
         for key in [
             "data/acs/D/D_raw.fits",
@@ -171,21 +172,28 @@ async fn clean_takes_one_dataset_and_no_other() {
     };
     let before = others(&world);
     let pending = job_of(&world, "j8cb010b0");
-    ask(&world, &desk, "o/messages/request-clean/j8cb010b0", "", "1").await;
+    ask(
+        &world,
+        &service,
+        "o/messages/request-clean/j8cb010b0",
+        "",
+        "1",
+    )
+    .await;
     assert_eq!(world.s3.keys(BUCKET), before, "all of it and nothing else");
     // the news of its job, stopped meanwhile, does not bring it back
     assert!(job_of(&world, "j8cb010b0").terminated.is_some());
     let event = job_event(&pending, None, "FAILED", Some(OOM), EXITED);
-    desk.handle(event, &call("a")).await.unwrap();
+    service.handle(event, &call("a")).await.unwrap();
     assert_eq!(others(&world), world.s3.keys(BUCKET));
 }
 
 #[tokio::test]
 async fn the_calcloud_layout_has_its_own_words() {
     let world = World::new();
-    let desk = world.desk(&[("CALDP_LAYOUT", "calcloud")]).await;
+    let service = world.service(&[("CALDP_LAYOUT", "calcloud")]).await;
     world.s3.put(BUCKET, "inputs/j8cb010b0.tar.gz", "x");
-    ask(&world, &desk, "messages/placed-j8cb010b0", "", "1").await;
+    ask(&world, &service, "messages/placed-j8cb010b0", "", "1").await;
     let job = last_job(&world);
     let inputs = format!("s3://{BUCKET}/inputs");
     let root = format!("s3://{BUCKET}");
@@ -205,10 +213,10 @@ async fn the_calcloud_layout_has_its_own_words() {
     );
     assert!(world.s3.get(BUCKET, "messages/submit-j8cb010b0").is_some());
     let event = job_event(&job, None, "FAILED", Some(1), EXITED);
-    desk.handle(event, &call("a")).await.unwrap();
+    service.handle(event, &call("a")).await.unwrap();
     assert!(world.s3.get(BUCKET, "messages/error-j8cb010b0").is_some());
     assert!(world.s3.get(BUCKET, "messages/submit-j8cb010b0").is_none());
-    ask(&world, &desk, "messages/clean-j8cb010b0", "", "2").await;
+    ask(&world, &service, "messages/clean-j8cb010b0", "", "2").await;
     assert!(
         world.s3.keys(BUCKET).is_empty(),
         "{:?}",

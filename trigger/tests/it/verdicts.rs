@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use caldp_core::state::State;
 use caldp_trigger::config::{Config, Limits};
-use caldp_trigger::evidence::Cause;
-use caldp_trigger::job::{JobChange, Status, Work};
-use caldp_trigger::ladder::Rung;
-use caldp_trigger::record::{Claim, Ended, Record, Settings};
-use caldp_trigger::step::{Rules, Step, ended};
+use caldp_trigger::event::evidence::Cause;
+use caldp_trigger::event::job_event::{JobEvent, Status, Work};
+use caldp_trigger::memory_bins::MemoryBin;
+use caldp_trigger::record::attempts::{Claim, Ended, Record, Settings};
+use caldp_trigger::record::transition::{Transition, TransitionRules};
+use caldp_trigger::verdict::ended::ended;
 use serde_json::{Value, json};
 
-/// What becomes of a dataset: its attempt's end and, when it is tried again, on which rung.
+/// What becomes of a dataset: its attempt's end and, when it is tried again, in which memory bin.
 #[derive(Debug, PartialEq)]
-enum Fate {
+enum Outcome {
     Again(Cause, u8),
     Terminated,
     Error(Cause),
@@ -31,20 +32,20 @@ fn config() -> Config {
     .unwrap()
 }
 
-fn fate_of(event: &Value, state: Option<State>) -> (Fate, Record, String) {
+fn outcome_of(event: &Value, state: Option<State>) -> (Outcome, Record, String) {
     let config = config();
-    let change = JobChange::from_event(event).unwrap();
+    let change = JobEvent::from_event(event).unwrap();
     let task = change.task().unwrap();
     let Work::Dataset(dataset) = task.work else {
         unreachable!("these events are of single jobs")
     };
     let now = "2026-03-01T00:00:00Z".parse().unwrap();
-    let rules = Rules {
+    let rules = TransitionRules {
         limits: Limits {
             memory_retries: 4,
             infrastructure_retries: 4,
         },
-        ladder: &config.ladder,
+        memory_bins: &config.memory_bins,
         root: &task.root,
         now,
         claim: Claim {
@@ -53,19 +54,19 @@ fn fate_of(event: &Value, state: Option<State>) -> (Fate, Record, String) {
         },
     };
     let step = ended(None, &dataset, &Settings::default(), &change, state, &rules);
-    let Step::Change(record, explanation) = step else {
+    let Transition::Change(record, explanation) = step else {
         unreachable!("a found job always changes the record")
     };
     let ended = record.attempts.first().unwrap().outcome.as_ref().unwrap();
     let Ended::Failed(cause) = ended.result else {
         unreachable!("these jobs failed")
     };
-    let fate = match record.pending() {
-        Some(next) => Fate::Again(cause, next.rung.number()),
-        None if record.terminated => Fate::Terminated,
-        None => Fate::Error(cause),
+    let outcome = match record.pending() {
+        Some(next) => Outcome::Again(cause, next.memory_bin.number()),
+        None if record.terminated => Outcome::Terminated,
+        None => Outcome::Error(cause),
     };
-    (fate, *record, explanation)
+    (outcome, *record, explanation)
 }
 
 fn event(exit: Option<i64>, container: &str, status: &str) -> Value {
@@ -93,11 +94,11 @@ const EXITED: &str = "Essential container in task exited";
 const OOM: &str = "OutOfMemoryError: Container killed due to memory usage";
 const TIMEOUT: &str = "Job attempt duration exceeded timeout";
 
-/// Exit code, container reason, status reason, fate. The job ran on rung 1.
+/// Exit code, container reason, status reason, outcome. The job ran in memory bin 1.
 #[allow(clippy::too_many_lines, reason = "a table")]
-fn table() -> Vec<(Option<i64>, &'static str, &'static str, Fate)> {
+fn table() -> Vec<(Option<i64>, &'static str, &'static str, Outcome)> {
     use Cause::{Infrastructure, Memory, Other, Timeout};
-    use Fate::{Again, Error, Terminated};
+    use Outcome::{Again, Error, Terminated};
     let memory = || Again(Memory, 2);
     let infrastructure = || Again(Infrastructure, 1);
     vec![
@@ -274,8 +275,8 @@ fn every_documented_failure_has_its_verdict() {
     let table = table();
     assert!(table.len() > 40);
     for (exit, container, status, expected) in table {
-        let (fate, _, explanation) = fate_of(&event(exit, container, status), None);
-        assert_eq!(fate, expected, "{exit:?} {container:?} {status:?}");
+        let (outcome, _, explanation) = outcome_of(&event(exit, container, status), None);
+        assert_eq!(outcome, expected, "{exit:?} {container:?} {status:?}");
         assert!(explanation.len() > 20, "{explanation}");
         if let Some(code) = exit.filter(|c| (21..=41).contains(c)) {
             assert!(explanation.contains(&code.to_string()), "{explanation}");
@@ -284,25 +285,25 @@ fn every_documented_failure_has_its_verdict() {
 }
 
 #[test]
-fn the_last_rung_is_the_end() {
+fn the_last_memory_bin_is_the_end() {
     let mut event = event(Some(33), "", EXITED);
     *event.pointer_mut("/detail/jobQueue").unwrap() =
         json!("arn:aws:batch:us-east-1:123456789012:job-queue/q64");
-    let (fate, record, explanation) = fate_of(&event, None);
-    assert_eq!(fate, Fate::Error(Cause::Memory));
-    assert_eq!(record.last().unwrap().rung, Rung::ALL[3]);
-    assert!(explanation.contains("last rung"), "{explanation}");
+    let (outcome, record, explanation) = outcome_of(&event, None);
+    assert_eq!(outcome, Outcome::Error(Cause::Memory));
+    assert_eq!(record.last().unwrap().memory_bin, MemoryBin::ALL[3]);
+    assert!(explanation.contains("last memory bin"), "{explanation}");
 }
 
 #[test]
 fn a_failure_after_delivery_is_a_success() {
     let config = config();
-    let change = JobChange::from_event(&event(Some(137), "", EXITED)).unwrap();
+    let change = JobEvent::from_event(&event(Some(137), "", EXITED)).unwrap();
     let task = change.task().unwrap();
     let now = "2026-03-01T00:00:00Z".parse().unwrap();
-    let rules = Rules {
+    let rules = TransitionRules {
         limits: config.limits,
-        ladder: &config.ladder,
+        memory_bins: &config.memory_bins,
         root: &task.root,
         now,
         claim: Claim {
@@ -314,7 +315,7 @@ fn a_failure_after_delivery_is_a_success() {
     for state in [State::Processed, State::Synced] {
         let settings = Settings::default();
         let step = ended(None, &dataset, &settings, &change, Some(state), &rules);
-        let Step::Change(record, _) = step else {
+        let Transition::Change(record, _) = step else {
             unreachable!()
         };
         let outcome = record.last().unwrap().outcome.as_ref().unwrap();
@@ -340,19 +341,19 @@ fn real_events_have_their_verdicts() {
     for (name, cause, dataset) in expected {
         let path = events.join(format!("batch-event-{name}.json"));
         let event: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        let change = JobChange::from_event(&event).unwrap();
+        let change = JobEvent::from_event(&event).unwrap();
         assert_eq!(change.status, Status::Failed);
         assert_eq!(
             change.task().unwrap().root.to_string(),
             "s3://calcloud-processing-moto"
         );
-        let (fate, record, explanation) = fate_of(&event, None);
+        let (outcome, record, explanation) = outcome_of(&event, None);
         assert_eq!(record.dataset.name(), dataset);
         match cause {
-            Cause::Memory => assert_eq!(fate, Fate::Again(cause, 1), "{name}: {explanation}"),
-            Cause::Terminated => assert_eq!(fate, Fate::Terminated, "{name}: {explanation}"),
+            Cause::Memory => assert_eq!(outcome, Outcome::Again(cause, 1), "{name}: {explanation}"),
+            Cause::Terminated => assert_eq!(outcome, Outcome::Terminated, "{name}: {explanation}"),
             _ => {
-                assert_eq!(fate, Fate::Error(cause), "{name}: {explanation}");
+                assert_eq!(outcome, Outcome::Error(cause), "{name}: {explanation}");
                 assert!(explanation.contains("timeout_scale"));
             }
         }

@@ -109,7 +109,7 @@ fn jobs_change_their_states() {
     let answer = tell("running", state_change(&first, "RUNNING", 0));
     assert!(answer.to_string().contains("nothing to do"), "{answer}");
     assert_eq!(world.states("j8cb010b0"), ["submitted"]);
-    // out of memory: a rung higher, once however often the news comes
+    // out of memory: a memory bin higher, once however often the news comes
     for id in ["failed", "failed again"] {
         tell(id, state_change(&first, "FAILED", 33));
     }
@@ -284,5 +284,54 @@ fn a_deployment_that_is_not_described_is_named_in_the_log() {
     assert!(
         log.contains("JOBQUEUES") && log.contains("the function cannot run"),
         "{log}"
+    );
+}
+
+/// Every line of the log is one JSON object that says which invocation, batch and dataset it is about.
+#[test]
+fn the_log_is_json_with_what_it_is_about_as_fields() {
+    let world = World::new();
+    let job = world.last_job("j8cb010b0");
+    let body = state_change(&job, "FAILED", 23).to_string();
+    let record =
+        |id: &str, body: &str| json!({"eventSource": "aws:sqs", "messageId": id, "body": body});
+    let queue = json!({"Records": [record("m1", &body), record("m2", "no json")]});
+    world.function.invoke("queue", queue).answer();
+    let log = world.function.log();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect();
+    let find = |field: &str, value: &str| {
+        let found = lines.iter().find(|line| line[field] == value);
+        found.unwrap_or_else(|| panic!("no {field} {value} in {log}"))
+    };
+    let order = find("message", "handled");
+    assert_eq!(
+        (&order["requestId"], &order["level"]),
+        (&json!("order"), &json!("INFO"))
+    );
+    assert!(order["timestamp"].is_string());
+    let answer: Value = serde_json::from_str(order["answer"].as_str().unwrap()).unwrap();
+    assert_eq!(answer["batch"], "b");
+    let lost = find("message_id", "m2");
+    assert_eq!(
+        (&lost["requestId"], &lost["kind"]),
+        (&json!("queue"), &json!("MalformedEvent"))
+    );
+    let of_queue = |line: &&Value| line["requestId"] == "queue" && line["dataset"] == "j8cb010b0";
+    let ended = lines
+        .iter()
+        .find(of_queue)
+        .unwrap_or_else(|| panic!("{log}"));
+    assert_eq!(
+        (&ended["requestId"], &ended["job_id"]),
+        (&json!("queue"), &json!(job.id))
+    );
+    assert_eq!(ended["batch"], "b");
+    let submitted = find("dataset", "lcyid1030");
+    assert_eq!(
+        (&submitted["requestId"], &submitted["batch"]),
+        (&json!("order"), &json!("b"))
     );
 }

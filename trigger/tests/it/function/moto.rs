@@ -40,7 +40,7 @@ fn submit(moto: &Moto, function: &LambdaFunction, list: &str, expected: &[Datase
     assert_eq!(Seen::of_moto(moto, &root).job_count(), jobs);
 }
 
-/// Small batches become single jobs, large ones an array for each rung.
+/// Small batches become single jobs, large ones an array for each memory bin.
 #[test]
 fn batches_of_every_size_fan_out() {
     let (moto, function) = deployed();
@@ -54,7 +54,7 @@ fn batches_of_every_size_fan_out() {
         }
         if let Some(path) = external_data(&format!("data/batches/mvp-{count}.ids"), &what) {
             let list = std::fs::read_to_string(path).unwrap();
-            let datasets = caldp_trigger::names::from_text(&list).unwrap();
+            let datasets = caldp_trigger::order::dataset_list::from_text(&list).unwrap();
             assert_eq!(datasets.len(), count);
             submit(&moto, &function, &list, &datasets);
         }

@@ -9,8 +9,9 @@ use std::time::Duration;
 use caldp_core::dataset::Dataset;
 use caldp_tests::S3Server;
 use caldp_trigger::config::Config;
-use caldp_trigger::desk::{Call, Desk};
-use caldp_trigger::pace::Budget;
+use caldp_trigger::error::TriggerError;
+use caldp_trigger::handler::Trigger;
+use caldp_trigger::invocation::{Budget, Invocation};
 use serde_json::{Value, json};
 use storage::retry::RetryPolicy;
 use storage::s3::{Access, S3, S3Options, Timeouts};
@@ -18,6 +19,20 @@ use storage::s3::{Access, S3, S3Options, Timeouts};
 pub(crate) use stand_in::{Job, StandIn};
 
 pub(crate) const BUCKET: &str = "hst-out";
+
+/// The trigger as AWS Lambda sees it: its answers are JSON.
+pub(crate) struct Service(Trigger<StandIn>);
+
+impl Service {
+    pub(crate) async fn handle(
+        &self,
+        event: Value,
+        invocation: &Invocation,
+    ) -> Result<Value, TriggerError> {
+        let answer = self.0.handle(event, invocation).await?;
+        Ok(serde_json::to_value(answer).unwrap())
+    }
+}
 
 /// S3 and AWS Batch.
 pub(crate) struct World {
@@ -33,17 +48,17 @@ impl World {
         }
     }
 
-    /// A desk on this world; variables override those of a usual deployment.
-    pub(crate) async fn desk(&self, variables: &[(&str, &str)]) -> Desk<StandIn> {
-        self.desk_with_lease(variables, Duration::from_secs(20))
+    /// The trigger in this world; variables override those of a usual deployment.
+    pub(crate) async fn service(&self, variables: &[(&str, &str)]) -> Service {
+        self.service_with_lease(variables, Duration::from_secs(20))
             .await
     }
 
-    pub(crate) async fn desk_with_lease(
+    pub(crate) async fn service_with_lease(
         &self,
         variables: &[(&str, &str)],
         lease: Duration,
-    ) -> Desk<StandIn> {
+    ) -> Service {
         let mut config = Config::from_lookup(|name| {
             let given = variables.iter().find(|(n, _)| *n == name);
             let usual = match name {
@@ -58,8 +73,15 @@ impl World {
         })
         .unwrap();
         config.lease = lease;
+        let s3 = self.client();
+        let batch = self.batch.clone();
+        Service(Box::pin(Trigger::new(config, s3, |_| async { batch.clone() })).await)
+    }
+
+    /// A client of the S3 server that tries again long enough.
+    pub(crate) fn client(&self) -> impl Future<Output = S3> {
         let (id, secret) = self.s3.credentials();
-        let s3 = S3::new(S3Options {
+        S3::new(S3Options {
             access: Access::Key {
                 id: id.to_owned(),
                 secret: secret.to_owned(),
@@ -72,9 +94,7 @@ impl World {
                 cap: Duration::from_millis(20),
             },
             timeouts: Timeouts::default(),
-        });
-        let batch = self.batch.clone();
-        Box::pin(Desk::new(config, s3, |_| async { batch.clone() })).await
+        })
     }
 
     /// How many jobs each dataset of a root has, array children resolved by their lists.
@@ -154,8 +174,8 @@ impl World {
     }
 }
 
-pub(crate) fn call(id: &str) -> Call {
-    Call {
+pub(crate) fn call(id: &str) -> Invocation {
+    Invocation {
         id: id.to_owned(),
         budget: Budget::UNLIMITED,
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use caldp_core::batch::JobId;
-use caldp_trigger::jobs::{ARRAY_SIZES, Batch, BatchFailure, FailureKind, KnownJob, NewJob};
+use caldp_trigger::batch::{ARRAY_SIZES, Batch, BatchFailure, FailureKind, KnownJob, NewJob};
 
 /// A job the stand-in was given.
 #[derive(Debug, Clone)]
@@ -69,6 +69,7 @@ impl StandIn {
             Err(BatchFailure {
                 kind,
                 text: text.to_owned(),
+                source: None,
             })
         };
         match self.fault() {
@@ -87,6 +88,7 @@ fn refused(text: String) -> BatchFailure {
     BatchFailure {
         kind: FailureKind::Refused,
         text,
+        source: None,
     }
 }
 

@@ -1,20 +1,19 @@
 //! How stories of datasets begin and what is looked at in them: submitted below `o/`.
 
-use caldp_trigger::desk::Desk;
 use serde_json::{Value, json};
 
-use super::{BUCKET, Job, StandIn, World, call, created};
+use super::{BUCKET, Job, Service, World, call, created};
 
 pub(crate) const EXITED: &str = "Essential container in task exited";
 pub(crate) const OOM: i64 = 33;
 
 /// A world with some datasets submitted below `o/`.
-pub(crate) async fn submitted(names: &str, variables: &[(&str, &str)]) -> (World, Desk<StandIn>) {
+pub(crate) async fn submitted(names: &str, variables: &[(&str, &str)]) -> (World, Service) {
     let world = World::new();
-    let desk = world.desk(variables).await;
+    let service = world.service(variables).await;
     let order = json!({"datasets": names, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
-    desk.handle(order, &call("order")).await.unwrap();
-    (world, desk)
+    service.handle(order, &call("order")).await.unwrap();
+    (world, service)
 }
 
 pub(crate) fn last_job(world: &World) -> Job {
@@ -46,11 +45,14 @@ pub(crate) fn worker_says(world: &World, state: &str, dataset: &str) {
 
 pub(crate) async fn ask(
     world: &World,
-    desk: &Desk<StandIn>,
+    service: &Service,
     key: &str,
     body: &str,
     mark: &str,
 ) -> Value {
     world.s3.put(BUCKET, key, body.to_owned());
-    desk.handle(created(key, mark), &call(mark)).await.unwrap()
+    service
+        .handle(created(key, mark), &call(mark))
+        .await
+        .unwrap()
 }

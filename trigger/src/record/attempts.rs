@@ -1,0 +1,229 @@
+//! The record of a dataset's attempts, `control/<dataset>/attempts.json`.
+//!
+//! It is the one document that decides what happens to a dataset: every change goes through a
+//! conditional write, so of several invocations that want to act on the same news one does and the
+//! others see that it did. The state messages are its projection. What is changed is for
+//! `verdict` and `request`, reading and writing for `documents`.
+
+use std::time::Duration;
+
+use caldp_core::batch::{BatchName, JobId};
+use caldp_core::dataset::Dataset;
+use caldp_core::layout::Layout;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::TriggerError;
+use crate::event::evidence::Cause;
+use crate::memory_bins::MemoryBin;
+use crate::resources::Scale;
+
+/// The most attempts a record keeps; the oldest go first.
+const MAX_ATTEMPTS: usize = 200;
+
+/// Everything that was tried with one dataset in one output location.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Whether somebody stopped it; only a new request by an operator ends that.
+    pub terminated: bool,
+    /// How its jobs are run.
+    pub settings: Settings,
+    /// Oldest first; at least one.
+    pub attempts: Vec<Attempt>,
+}
+
+/// What all jobs of a dataset have in common.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The batch it was first submitted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchName>,
+    /// The layout its results are written in.
+    pub layout: Layout,
+    /// Where its inputs are, when not at MAST.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<String>,
+    /// The CRDS context, when not the job definition's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+    /// A queue used instead of the memory bins'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_queue: Option<String>,
+    /// A job definition used instead of the memory bins'.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_definition: Option<String>,
+    /// The factor time limits were multiplied by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_scale: Option<Scale>,
+}
+
+/// One job of a dataset, planned, running or ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Counted from 1 over the life of the record.
+    pub number: u32,
+    /// Why it was made.
+    pub reason: Reason,
+    /// What asked for it: the same request or event never makes two attempts.
+    pub origin: String,
+    /// Its memory.
+    #[serde(rename = "rung", alias = "memory_bin")]
+    pub memory_bin: MemoryBin,
+    /// Its time limit in seconds.
+    pub timeout_seconds: u64,
+    /// The name of its job, or of the array its job is in; unique to this attempt.
+    pub job_name: String,
+    /// The job, once AWS Batch has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// Who is submitting it and until when nobody else may; gone once the job is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// When it was planned.
+    pub claimed_at: Timestamp,
+    /// How it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+}
+
+/// Why an attempt was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// A batch was submitted.
+    Batch,
+    /// An operator asked for it; retries count from here, starting at these numbers.
+    Rescue(Used),
+    /// The inputs were placed; retries count from here, starting at these numbers.
+    Placed(Used),
+    /// The attempt before ran out of memory.
+    Memory,
+    /// The infrastructure failed the attempt before.
+    Infrastructure,
+    /// Found running: submitted by somebody else.
+    Found,
+}
+
+/// Automatic retries to count as used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// For lack of memory.
+    pub memory: u32,
+    /// For failures of the infrastructure.
+    pub infrastructure: u32,
+}
+
+/// The right to submit an attempt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The invocation that has it.
+    pub owner: String,
+    /// From then on another may take it.
+    pub until: Timestamp,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Success, or why not.
+    pub result: Ended,
+    /// What was seen and decided, in words.
+    pub explanation: String,
+    /// The container's exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// Where the log is, in `/aws/batch/job`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_stream: Option<String>,
+    /// When the news was handled.
+    pub at: Timestamp,
+}
+
+/// The ways an attempt ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// Delivered.
+    Succeeded,
+    /// Failed for this cause.
+    Failed(Cause),
+}
+
+impl Claim {
+    /// The right of an invocation for a length of time.
+    pub fn from_now(owner: &str, length: Duration, now: Timestamp) -> Self {
+        let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+        Self {
+            owner: owner.to_owned(),
+            until: now.checked_add(length).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// The refusal of what another invocation works on.
+    pub(crate) fn busy(&self, what: &str) -> TriggerError {
+        TriggerError::Busy {
+            what: what.to_owned(),
+            owner: self.owner.clone(),
+            until: self.until,
+        }
+    }
+}
+
+impl Record {
+    /// The latest attempt.
+    pub fn last(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+
+    /// The latest attempt when it has not ended.
+    pub fn pending(&self) -> Option<&Attempt> {
+        self.last().filter(|a| a.outcome.is_none())
+    }
+
+    /// The pending attempt, to change.
+    pub fn pending_mut(&mut self) -> Option<&mut Attempt> {
+        self.attempts.last_mut().filter(|a| a.outcome.is_none())
+    }
+
+    /// Whether `origin` already made an attempt.
+    pub fn knows(&self, origin: &str) -> bool {
+        self.attempts.iter().any(|a| a.origin == origin)
+    }
+
+    /// Automatic retries since an operator last had a say.
+    pub fn used(&self) -> Used {
+        let mut used = Used::default();
+        for attempt in &self.attempts {
+            match attempt.reason {
+                Reason::Batch | Reason::Found => used = Used::default(),
+                Reason::Rescue(start) | Reason::Placed(start) => used = start,
+                Reason::Memory => used.memory = used.memory.saturating_add(1),
+                Reason::Infrastructure => {
+                    used.infrastructure = used.infrastructure.saturating_add(1);
+                }
+            }
+        }
+        used
+    }
+
+    /// Adds an attempt, forgetting the oldest beyond a sane number.
+    pub fn add(&mut self, attempt: Attempt) {
+        self.attempts.push(attempt);
+        let excess = self.attempts.len().saturating_sub(MAX_ATTEMPTS);
+        self.attempts.drain(..excess);
+    }
+
+    /// The number the next attempt gets.
+    pub fn next_number(&self) -> u32 {
+        self.last().map_or(1, |a| a.number.saturating_add(1))
+    }
+}
+
+impl Attempt {
+    /// The time limit.
+    pub const fn timeout(&self) -> Duration {
+        Duration::from_secs(self.timeout_seconds)
+    }
+}

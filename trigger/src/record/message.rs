@@ -1,0 +1,83 @@
+//! What the messages say that the trigger writes: the bodies of `submitted`, `error` and
+//! `terminated`. Field names are read by operators' tools.
+
+use bytes::Bytes;
+use caldp_core::batch::JobId;
+use caldp_core::dataset::Dataset;
+use caldp_core::state::State;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::attempts::{Attempt, Ended, Record};
+use crate::memory_bins::MemoryBin;
+
+/// The body of a `submitted` message.
+#[derive(Serialize)]
+struct SubmittedBody<'a> {
+    job_id: Option<&'a JobId>,
+    job_name: &'a str,
+    #[serde(rename = "rung")]
+    memory_bin: MemoryBin,
+    attempt: u32,
+    submitted_at: Timestamp,
+}
+
+/// The body of an `error` or `terminated` message.
+#[derive(Serialize)]
+struct FailedBody<'a> {
+    dataset: &'a Dataset,
+    explanation: Option<&'a str>,
+    cause: Option<&'static str>,
+    exit_code: Option<i64>,
+    job_id: Option<&'a JobId>,
+    job_name: &'a str,
+    #[serde(rename = "rung")]
+    memory_bin: MemoryBin,
+    attempt: u32,
+    log_stream: Option<&'a str>,
+    at: Option<Timestamp>,
+}
+
+/// The body of the message that shows a record's state.
+pub(crate) fn body(record: &Record, state: State) -> Bytes {
+    match (record.last(), state) {
+        (Some(attempt), State::Submitted) => submitted(attempt),
+        (Some(attempt), State::Error | State::Terminated) => failed(&record.dataset, attempt),
+        _ => Bytes::new(),
+    }
+}
+
+/// The body of a `submitted` message.
+pub(crate) fn submitted(attempt: &Attempt) -> Bytes {
+    bytes(&SubmittedBody {
+        job_id: attempt.job_id.as_ref(),
+        job_name: &attempt.job_name,
+        memory_bin: attempt.memory_bin,
+        attempt: attempt.number,
+        submitted_at: Timestamp::now(),
+    })
+}
+
+fn failed(dataset: &Dataset, attempt: &Attempt) -> Bytes {
+    let outcome = attempt.outcome.as_ref();
+    bytes(&FailedBody {
+        dataset,
+        explanation: outcome.map(|o| o.explanation.as_str()),
+        cause: outcome.and_then(|o| match o.result {
+            Ended::Failed(cause) => Some(cause.name()),
+            Ended::Succeeded => None,
+        }),
+        exit_code: outcome.and_then(|o| o.exit_code),
+        job_id: attempt.job_id.as_ref(),
+        job_name: &attempt.job_name,
+        memory_bin: attempt.memory_bin,
+        attempt: attempt.number,
+        log_stream: outcome.and_then(|o| o.log_stream.as_deref()),
+        at: outcome.map(|o| o.at),
+    })
+}
+
+/// Texts, numbers and times always serialise.
+fn bytes(body: &impl Serialize) -> Bytes {
+    serde_json::to_vec(body).unwrap_or_default().into()
+}

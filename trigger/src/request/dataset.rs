@@ -1,0 +1,289 @@
+//! A request for one dataset or one job, carried out. Repeated it is taken up where it stopped.
+
+use std::sync::Arc;
+
+use caldp_core::batch::JobId;
+use caldp_core::dataset::Dataset;
+use caldp_core::layout::{Target, Verb};
+use storage::s3::Delimiter;
+use storage::uri::S3Uri;
+use tracing::{Instrument, info_span};
+
+use super::transition::{Start, StartRequest, cancelled, started};
+use crate::batch::Batch;
+use crate::batch::client::BatchClient;
+use crate::bounded::for_each_bounded;
+use crate::config::Config;
+use crate::error::TriggerError;
+use crate::event::job_event::{JobEvent, Role, Work};
+use crate::invocation::Invocation;
+use crate::order::RequestBody;
+use crate::output_root::OutputRoot;
+use crate::record::attempts::{Record, Settings};
+use crate::record::documents::Documents;
+use crate::record::task::{dataset_of, datasets_in};
+use crate::record::transition::{Transition, TransitionRules};
+use crate::submit::lookup::resources;
+use crate::submit::reconcile::Reconciler;
+
+/// The most keys deleted with one request to S3.
+pub(crate) const DELETE_BATCH: usize = 1000;
+
+/// What is asked, of whichever dataset.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// Where the dataset is.
+    pub root: &'a OutputRoot,
+    /// What is asked.
+    pub verb: Verb,
+    /// How.
+    pub body: &'a RequestBody,
+    /// What asked for it; the same origin is carried out once.
+    pub origin: &'a str,
+}
+
+/// Carries out requests for single datasets and jobs.
+#[derive(Debug)]
+pub struct DatasetRequests<B> {
+    config: Arc<Config>,
+    documents: Documents,
+    batch_client: Arc<BatchClient<B>>,
+    reconciler: Arc<Reconciler<B>>,
+}
+
+impl<B: Batch> DatasetRequests<B> {
+    /// Requests of a deployment.
+    pub const fn new(
+        config: Arc<Config>,
+        documents: Documents,
+        batch_client: Arc<BatchClient<B>>,
+        reconciler: Arc<Reconciler<B>>,
+    ) -> Self {
+        Self {
+            config,
+            documents,
+            batch_client,
+            reconciler,
+        }
+    }
+
+    /// Carries out a request for one dataset and says what was done.
+    ///
+    /// # Errors
+    /// [`TriggerError`]; repeated it is taken up where it stopped.
+    pub async fn carry_out(
+        &self,
+        request: &Request<'_>,
+        dataset: &Dataset,
+        invocation: &Invocation,
+    ) -> Result<String, TriggerError> {
+        let span = info_span!("dataset", %dataset);
+        let work = async {
+            match request.verb {
+                Verb::Rescue => {
+                    self.start(request, Start::Rescue, dataset, invocation)
+                        .await
+                }
+                Verb::Placed => {
+                    self.start(request, Start::Placed, dataset, invocation)
+                        .await
+                }
+                Verb::Cancel => {
+                    self.cancel(request.root, dataset, request.body, invocation)
+                        .await
+                }
+                Verb::Clean => self.clean(request.root, dataset, request.body).await,
+            }
+        };
+        work.instrument(span).await
+    }
+
+    async fn start(
+        &self,
+        request: &Request<'_>,
+        start: Start,
+        dataset: &Dataset,
+        invocation: &Invocation,
+    ) -> Result<String, TriggerError> {
+        let (root, body) = (request.root, request.body);
+        let known = self.documents.record(root, dataset).await?;
+        let (inputs, bytes) = match start {
+            Start::Placed => {
+                let uri = root.join(&root.layout.inputs(dataset))?;
+                let size = self.documents.s3().head(&uri).await?.size;
+                let folder = uri.key().rsplit_once('/').map_or("", |(folder, _)| folder);
+                let folder = S3Uri::new(uri.bucket(), folder)?;
+                (Some(folder.to_string()), Some(size))
+            }
+            Start::Rescue => (None, None),
+        };
+        let settings = known.as_ref().map(|known| &known.record.settings);
+        let mut overrides = body.overrides;
+        overrides.timeout_scale = overrides
+            .timeout_scale
+            .or(settings.and_then(|settings| settings.timeout_scale));
+        let wanted = StartRequest {
+            start,
+            origin: request.origin.to_owned(),
+            overrides: body.overrides,
+            settings: Settings {
+                layout: root.layout,
+                inputs,
+                context: body.context.clone(),
+                timeout_scale: body.overrides.timeout_scale,
+                ..Settings::default()
+            },
+            resources: resources(&self.documents, dataset, bytes, overrides).await?,
+        };
+        let transition = |record| {
+            let rules = TransitionRules::now(&self.config, root, invocation);
+            started(record, dataset, &wanted, &rules)
+        };
+        if body.dry_run {
+            return Ok(tell(transition(known.map(|known| known.record))));
+        }
+        let changed = self
+            .reconciler
+            .transition(root, dataset, transition)
+            .await?;
+        let ours = |r: &Record| r.pending().is_some_and(|a| a.origin == request.origin);
+        let why = changed.why.clone();
+        if changed.record().is_some_and(ours) {
+            self.reconciler.reconcile(root, changed, invocation).await?;
+        }
+        Ok(why)
+    }
+
+    async fn cancel(
+        &self,
+        root: &OutputRoot,
+        dataset: &Dataset,
+        body: &RequestBody,
+        invocation: &Invocation,
+    ) -> Result<String, TriggerError> {
+        let settings = Settings {
+            layout: root.layout,
+            ..Settings::default()
+        };
+        let transition = |record, state| {
+            let rules = TransitionRules::now(&self.config, root, invocation);
+            cancelled(record, dataset, &settings, state, &rules)
+        };
+        if body.dry_run {
+            let known = self.documents.record(root, dataset).await?;
+            let seen = self.documents.messages(root).look(dataset).await?;
+            let record = known.map(|known| known.record);
+            return Ok(tell(transition(record, seen.current())));
+        }
+        let changed = self
+            .reconciler
+            .transition_with_states(root, dataset, transition)
+            .await?;
+        self.reconciler.stop_and_show(root, &changed).await?;
+        Ok(changed.why)
+    }
+
+    /// Cancels what a job works on: its dataset, or every dataset of its array.
+    ///
+    /// # Errors
+    /// [`TriggerError::Foreign`] for a job of another deployment, others as they come.
+    pub async fn cancel_job(
+        &self,
+        id: &JobId,
+        body: &RequestBody,
+        invocation: &Invocation,
+    ) -> Result<String, TriggerError> {
+        let Some(job) = self.batch_client.describe(id).await? else {
+            return Ok(format!(
+                "AWS Batch does not know job {id}; it forgets ended jobs after a week"
+            ));
+        };
+        let event = JobEvent::of_known(id, &job)?;
+        let task = event.task()?;
+        self.documents.check_bucket(task.root.bucket())?;
+        let datasets = match (&task.work, event.role) {
+            (Work::Line { list, .. }, Role::Parent) => datasets_in(&self.documents, list).await?,
+            _ => vec![dataset_of(&self.documents, &task).await?],
+        };
+        let of_job = &OutputRoot::new(task.root.clone(), task.layout);
+        let concurrency = self.config.concurrency;
+        let results = for_each_bounded(concurrency, &datasets, |_, dataset| async move {
+            let known = self.documents.record(of_job, dataset).await?;
+            if is_latest(known.as_ref().map(|known| &known.record), id) {
+                self.cancel(of_job, dataset, body, invocation).await
+            } else {
+                Ok(format!(
+                    "{dataset} has another job by now and was left alone"
+                ))
+            }
+        })
+        .await?;
+        if !body.dry_run {
+            self.batch_client.terminate(id).await?;
+        }
+        Ok(match results.as_slice() {
+            [one] => format!("job {id} terminated: {one}"),
+            many => format!("job {id} terminated, with {} datasets", many.len()),
+        })
+    }
+
+    /// Deletes everything of one dataset and nothing of any other.
+    async fn clean(
+        &self,
+        root: &OutputRoot,
+        dataset: &Dataset,
+        body: &RequestBody,
+    ) -> Result<String, TriggerError> {
+        let own = root.layout.dataset_keys(dataset);
+        let (bucket, s3) = (root.uri.bucket(), self.documents.s3());
+        let mut keys = vec![];
+        for prefix in &own.prefixes {
+            let pages = s3.list(bucket, &root.prefix(prefix), Delimiter::None);
+            keys.extend(pages.collect().await?.objects.into_iter().map(|o| o.key));
+        }
+        if body.dry_run {
+            for key in &own.keys {
+                if self.documents.exists(&root.join(key)?).await? {
+                    keys.push(root.prefix(key));
+                }
+            }
+            let (count, names) = (keys.len(), keys.join(" "));
+            return Ok(format!("would delete {count} objects: {names}"));
+        }
+        if let Some(known) = self.documents.record(root, dataset).await?
+            && known.record.pending().is_some()
+        {
+            // its next job must be its only one
+            self.reconciler.stop(root, &known.record).await?;
+        }
+        // the request itself goes last, so that a clean that was cut short is taken up again
+        let target = Target::Dataset(dataset.clone());
+        let request = root.layout.request(Verb::Clean, &target);
+        let single = own.keys.iter().filter(|k| **k != request);
+        let found = keys.len();
+        keys.extend(single.map(|k| root.prefix(k)));
+        for keys in keys.chunks(DELETE_BATCH) {
+            s3.delete_many(bucket, keys).await?;
+        }
+        Ok(format!(
+            "{dataset} cleaned: {found} objects and its messages deleted"
+        ))
+    }
+}
+
+/// Whether a job, or the array it is a child of, is the record's latest attempt.
+fn is_latest(record: Option<&Record>, id: &JobId) -> bool {
+    let Some(attempt) = record.and_then(Record::last) else {
+        return true;
+    };
+    let known = attempt.job_id.as_ref();
+    known.is_none_or(|known| known == id || known.parent() == *id)
+}
+
+/// What a transition would do, in words.
+fn tell(transition: Transition) -> String {
+    match transition {
+        Transition::None(why) => format!("would do nothing: {why}"),
+        Transition::Change(_, why) => format!("would do this: {why}"),
+    }
+}

@@ -1,0 +1,371 @@
+//! Large batches as array jobs: one array per memory bin and ten thousand datasets, each child taking
+//! the line of a list that its index says.
+//!
+//! The datasets are claimed first; what was claimed makes the lists; the plan that names the lists
+//! is written once and never changed. An invocation that takes over finds the plan and goes on
+//! from it, or finds none and claims again what is already its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use caldp_core::array::DatasetList;
+use caldp_core::batch::JobId;
+use caldp_core::dataset::Dataset;
+use serde::{Deserialize, Serialize};
+use storage::s3::Precondition;
+use storage::uri::S3Uri;
+
+use super::dataset::DatasetSubmitter;
+use super::job::array_job;
+use super::lookup::{input_sizes, resources};
+use super::planned::{Submission, SubmitOutcome, settled};
+use super::reconcile::{Known, Reconciler};
+use crate::batch::client::{BatchClient, MaybeSubmitted};
+use crate::batch::{ARRAY_SIZES, Batch, NewJob};
+use crate::bounded::for_each_bounded;
+use crate::config::Config;
+use crate::error::TriggerError;
+use crate::memory_bins::MemoryBin;
+use crate::record::attempts::{Attempt, Reason, Record};
+use crate::record::documents::{Documents, contended, unreadable};
+use crate::record::transition::{TransitionRules, digest, first, job_name};
+use crate::resources::Resources;
+
+/// How a batch was divided; written once.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Plan {
+    arrays: Vec<PlannedArray>,
+    /// Datasets that are alone in their memory bin.
+    singles: Vec<Dataset>,
+}
+
+/// One array job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct PlannedArray {
+    job_name: String,
+    #[serde(rename = "rung", alias = "memory_bin")]
+    memory_bin: MemoryBin,
+    timeout_seconds: u64,
+    /// In the order of their lines.
+    datasets: Vec<Dataset>,
+}
+
+/// The job of an array, once it is known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct ArrayJob {
+    job_id: JobId,
+}
+
+/// The records of claimed datasets, where this invocation has read or made them.
+type Claimed = HashMap<Dataset, Known>;
+
+/// Submits batches as arrays.
+#[derive(Debug)]
+pub(crate) struct ArraySubmitter<B> {
+    config: Arc<Config>,
+    documents: Documents,
+    batch_client: Arc<BatchClient<B>>,
+    reconciler: Arc<Reconciler<B>>,
+    datasets: Arc<DatasetSubmitter<B>>,
+}
+
+impl<B: Batch> ArraySubmitter<B> {
+    pub(crate) const fn new(
+        config: Arc<Config>,
+        documents: Documents,
+        batch_client: Arc<BatchClient<B>>,
+        reconciler: Arc<Reconciler<B>>,
+        datasets: Arc<DatasetSubmitter<B>>,
+    ) -> Self {
+        Self {
+            config,
+            documents,
+            batch_client,
+            reconciler,
+            datasets,
+        }
+    }
+
+    /// Submits a batch as arrays.
+    pub(crate) async fn submit(
+        &self,
+        submission: &Submission<'_>,
+    ) -> Result<Vec<SubmitOutcome>, TriggerError> {
+        let datasets = &submission.planned.datasets;
+        let uri = self.file(submission, "plan.json")?;
+        let (plan, mut claimed, before) =
+            if let Some((plan, _)) = self.documents.read::<Plan>(&uri).await? {
+                (plan, Claimed::new(), MaybeSubmitted::Perhaps)
+            } else {
+                let Some(claimed) = self.claim_all(submission).await? else {
+                    return Ok(vec![SubmitOutcome::Postponed; datasets.len()]);
+                };
+                let plan = divide(submission, &claimed);
+                self.write_lists(submission, &plan).await?;
+                let condition = Precondition::IfAbsent;
+                let written = self.documents.write(&uri, &plan, &condition).await?;
+                written.ok_or_else(|| contended(&uri))?;
+                // nobody can have submitted arrays that were in no plan
+                (plan, claimed, MaybeSubmitted::None)
+            };
+        let mut outcomes = HashMap::new();
+        for array in &plan.arrays {
+            let found = self
+                .submit_array(submission, array, &mut claimed, before)
+                .await?;
+            outcomes.extend(array.datasets.iter().cloned().zip(found));
+        }
+        let found = self
+            .submit_singles(submission, &plan.singles, &claimed)
+            .await?;
+        outcomes.extend(plan.singles.iter().cloned().zip(found));
+        let outcome = |d: &Dataset| {
+            let outcome = outcomes.get(d).cloned();
+            outcome.unwrap_or(SubmitOutcome::LeftAlone)
+        };
+        Ok(datasets.iter().map(outcome).collect())
+    }
+
+    /// Claims every dataset; none when there was not time for all.
+    async fn claim_all(
+        &self,
+        submission: &Submission<'_>,
+    ) -> Result<Option<Claimed>, TriggerError> {
+        let planned = submission.planned;
+        let sizes = input_sizes(&self.documents, &submission.root).await?;
+        let (concurrency, datasets) = (self.config.concurrency, &planned.datasets);
+        let chosen = for_each_bounded(concurrency, datasets, |_, dataset| {
+            let bytes = sizes.get(dataset).copied();
+            resources(&self.documents, dataset, bytes, planned.overrides)
+        })
+        .await?;
+        let names = array_names(submission, &chosen);
+        let (names, chosen) = (&names, &chosen);
+        let claims = for_each_bounded(concurrency, datasets, |index, dataset| async move {
+            let (Some(resources), Some(name)) = (chosen.get(index), names.get(index)) else {
+                return Ok(None);
+            };
+            if submission.invocation.budget.is_spent() {
+                return Ok(None);
+            }
+            let claim = self
+                .datasets
+                .claim(submission, dataset, *resources, name.clone());
+            Ok(Some(claim.await?.map(|claim| (dataset.clone(), claim))))
+        })
+        .await?;
+        let in_time: Option<Vec<_>> = claims.into_iter().collect();
+        Ok(in_time.map(|claims| claims.into_iter().flatten().collect()))
+    }
+
+    async fn write_lists(
+        &self,
+        submission: &Submission<'_>,
+        plan: &Plan,
+    ) -> Result<(), TriggerError> {
+        for array in &plan.arrays {
+            let list = DatasetList::from(array.datasets.clone()).to_string();
+            let uri = self.list_uri(submission, array)?;
+            self.documents.put_bytes(&uri, list.into()).await?;
+        }
+        Ok(())
+    }
+
+    async fn submit_array(
+        &self,
+        submission: &Submission<'_>,
+        array: &PlannedArray,
+        claimed: &mut Claimed,
+        before: MaybeSubmitted,
+    ) -> Result<Vec<SubmitOutcome>, TriggerError> {
+        let noted = self.file(submission, &format!("{}.json", array.job_name))?;
+        let id = match self.documents.read::<ArrayJob>(&noted).await? {
+            Some((job, _)) => job.job_id,
+            None if submission.invocation.budget.is_spent() => {
+                return Ok(vec![SubmitOutcome::Postponed; array.datasets.len()]);
+            }
+            None => {
+                let new = self.job(submission, array)?;
+                let job_id = self.batch_client.submit(&new, before).await?;
+                let job = ArrayJob { job_id };
+                self.documents.put(&noted, &job).await?;
+                job.job_id
+            }
+        };
+        let mut mine = HashMap::new();
+        for dataset in &array.datasets {
+            mine.extend(claimed.remove_entry(dataset));
+        }
+        let (id, mine) = (&id, &mine);
+        let concurrency = self.config.concurrency;
+        for_each_bounded(concurrency, &array.datasets, |index, dataset| async move {
+            if submission.invocation.budget.is_spent() {
+                return Ok(SubmitOutcome::Postponed);
+            }
+            let known = mine.get(dataset);
+            self.note_child(submission, dataset, known, child_id(id, index))
+                .await
+        })
+        .await
+    }
+
+    /// Notes the child that is a dataset's job.
+    async fn note_child(
+        &self,
+        submission: &Submission<'_>,
+        dataset: &Dataset,
+        known: Option<&Known>,
+        child: JobId,
+    ) -> Result<SubmitOutcome, TriggerError> {
+        let (root, origin) = (&submission.root, &submission.planned.origin);
+        let known = match known {
+            Some(known) => Some(known.versioned.clone()),
+            None => self.documents.record(root, dataset).await?,
+        };
+        let Some(known) = known else {
+            return Ok(SubmitOutcome::LeftAlone);
+        };
+        if let Some(outcome) = settled(&known.record, origin) {
+            return Ok(outcome);
+        }
+        match self.reconciler.note_job(root, known, &child).await {
+            Ok((known, _)) => {
+                Ok(settled(&known.record, origin).unwrap_or(SubmitOutcome::LeftAlone))
+            }
+            Err(TriggerError::Cleaned { .. }) => Ok(SubmitOutcome::LeftAlone),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn submit_singles(
+        &self,
+        submission: &Submission<'_>,
+        singles: &[Dataset],
+        claimed: &Claimed,
+    ) -> Result<Vec<SubmitOutcome>, TriggerError> {
+        for_each_bounded(self.config.concurrency, singles, |_, dataset| async move {
+            let known = if let Some(known) = claimed.get(dataset) {
+                Some(known.clone())
+            } else {
+                let known = self.documents.record(&submission.root, dataset).await?;
+                known.map(|versioned| Known {
+                    versioned,
+                    job: MaybeSubmitted::Perhaps,
+                })
+            };
+            match known {
+                Some(known) => self.datasets.submit(submission, known).await,
+                None => Ok(SubmitOutcome::LeftAlone),
+            }
+        })
+        .await
+    }
+
+    fn file(&self, submission: &Submission<'_>, file: &str) -> Result<S3Uri, TriggerError> {
+        self.documents.submission_file(&submission.id, file)
+    }
+
+    fn list_uri(
+        &self,
+        submission: &Submission<'_>,
+        array: &PlannedArray,
+    ) -> Result<S3Uri, TriggerError> {
+        self.file(submission, &format!("{}.ids", array.job_name))
+    }
+
+    fn job(
+        &self,
+        submission: &Submission<'_>,
+        array: &PlannedArray,
+    ) -> Result<NewJob, TriggerError> {
+        let (root, planned) = (&submission.root, submission.planned);
+        let list = self.list_uri(submission, array)?;
+        let empty = || unreadable(&list, "it is empty".to_owned());
+        let dataset = array.datasets.first().ok_or_else(empty)?;
+        let rules = TransitionRules::now(&self.config, root, &submission.invocation);
+        let resources = Resources {
+            memory_bin: array.memory_bin,
+            timeout: Duration::from_secs(array.timeout_seconds),
+            expected: Duration::ZERO,
+        };
+        let (settings, name) = (planned.settings.clone(), array.job_name.clone());
+        let record = first(dataset, settings, resources, &planned.origin, name, &rules);
+        let attempt = record.pending().ok_or_else(empty)?;
+        let (bins, size) = (&self.config.memory_bins, array.datasets.len());
+        let settings = &planned.settings;
+        Ok(array_job(bins, root, settings, attempt, list.clone(), size))
+    }
+}
+
+/// The plan for what was claimed, by what the records say.
+fn divide(submission: &Submission<'_>, claimed: &Claimed) -> Plan {
+    let mut arrays: Vec<PlannedArray> = vec![];
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for dataset in &submission.planned.datasets {
+        let record = claimed.get(dataset).map(|known| &known.versioned.record);
+        let attempt = record.and_then(|r| open(r, &submission.planned.origin));
+        let Some(attempt) = attempt else {
+            continue;
+        };
+        let place = *places.entry(attempt.job_name.clone()).or_insert_with(|| {
+            arrays.push(PlannedArray {
+                job_name: attempt.job_name.clone(),
+                memory_bin: attempt.memory_bin,
+                timeout_seconds: 0,
+                datasets: vec![],
+            });
+            arrays.len() - 1
+        });
+        if let Some(array) = arrays.get_mut(place) {
+            array.timeout_seconds = array.timeout_seconds.max(attempt.timeout_seconds);
+            array.datasets.push(dataset.clone());
+        }
+    }
+    let (arrays, alone): (Vec<_>, Vec<_>) = arrays
+        .into_iter()
+        .partition(|a| ARRAY_SIZES.contains(&a.datasets.len()));
+    Plan {
+        arrays,
+        singles: alone.into_iter().flat_map(|a| a.datasets).collect(),
+    }
+}
+
+/// The pending first attempt of this origin.
+fn open<'a>(record: &'a Record, origin: &str) -> Option<&'a Attempt> {
+    record
+        .pending()
+        .filter(|a| a.origin == origin && a.reason == Reason::Batch && a.job_id.is_none())
+}
+
+/// The child with an index; arrays have at most ten thousand.
+fn child_id(parent: &JobId, index: usize) -> JobId {
+    parent.child(u16::try_from(index).unwrap_or(u16::MAX))
+}
+
+/// The name of the job each dataset goes into: of its array, or its own where it is alone.
+fn array_names(submission: &Submission<'_>, resources: &[Resources]) -> Vec<String> {
+    let planned = submission.planned;
+    let root = &submission.root.uri;
+    let mut totals: HashMap<MemoryBin, usize> = HashMap::new();
+    for r in resources {
+        *totals.entry(r.memory_bin).or_default() += 1;
+    }
+    let mut counts: HashMap<MemoryBin, usize> = HashMap::new();
+    planned
+        .datasets
+        .iter()
+        .zip(resources)
+        .map(|(dataset, r)| {
+            if totals.get(&r.memory_bin) == Some(&1) {
+                return job_name(root, dataset, 1, &planned.origin);
+            }
+            let count = counts.entry(r.memory_bin).or_default();
+            let chunk = *count / ARRAY_SIZES.end();
+            *count += 1;
+            let id = digest(&[&root.to_string(), &planned.origin]);
+            let bin = r.memory_bin.number();
+            format!("caldp-{}-r{bin}-{chunk}-{id}", planned.batch)
+        })
+        .collect()
+}

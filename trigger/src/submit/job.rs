@@ -1,0 +1,84 @@
+//! The job of an attempt: its command, its environment, and where it goes.
+
+use caldp_core::job_command::{CONTEXT_VARIABLE, JobCommand, JobInput, LAYOUT_VARIABLE};
+use caldp_core::layout::Layout;
+use storage::uri::S3Uri;
+
+use crate::batch::NewJob;
+use crate::memory_bins::{MemoryBin, MemoryBins};
+use crate::output_root::OutputRoot;
+use crate::record::attempts::{Attempt, Record, Settings};
+
+/// The job of an attempt at one dataset.
+pub(crate) fn single_job(
+    bins: &MemoryBins,
+    root: &OutputRoot,
+    record: &Record,
+    attempt: &Attempt,
+) -> NewJob {
+    let (output, dataset) = (root.uri.clone(), record.dataset.clone());
+    let command = match record.settings.inputs.clone() {
+        Some(inputs) => JobCommand::Process {
+            dataset,
+            inputs,
+            output,
+        },
+        None => JobCommand::ProcessAws {
+            output,
+            input: JobInput::Dataset(dataset),
+        },
+    };
+    job(bins, &record.settings, attempt, &command)
+}
+
+/// The array job that `attempt`, of any of its datasets, is a part of.
+pub(crate) fn array_job(
+    bins: &MemoryBins,
+    root: &OutputRoot,
+    settings: &Settings,
+    attempt: &Attempt,
+    list: S3Uri,
+    size: usize,
+) -> NewJob {
+    let command = JobCommand::ProcessAws {
+        output: root.uri.clone(),
+        input: JobInput::List(list),
+    };
+    NewJob {
+        array_size: Some(size),
+        ..job(bins, settings, attempt, &command)
+    }
+}
+
+fn job(bins: &MemoryBins, settings: &Settings, attempt: &Attempt, command: &JobCommand) -> NewJob {
+    let mut environment = vec![];
+    if settings.layout != Layout::default() {
+        let layout = settings.layout.name().to_owned();
+        environment.push((LAYOUT_VARIABLE.to_owned(), layout));
+    }
+    if let Some(context) = &settings.context {
+        environment.push((CONTEXT_VARIABLE.to_owned(), context.clone()));
+    }
+    let bin = attempt.memory_bin;
+    let own_definition = settings.job_definition.clone();
+    NewJob {
+        name: attempt.job_name.clone(),
+        queue: queue_of(bins, settings, bin).to_owned(),
+        memory_mib: own_definition.is_some().then(|| bin.usable_mib()),
+        definition: own_definition.unwrap_or_else(|| bins.site(bin).definition.clone()),
+        command: command.words(),
+        environment,
+        timeout: attempt.timeout(),
+        array_size: None,
+    }
+}
+
+/// The queue an attempt's job is on.
+pub(crate) fn queue_of<'a>(
+    bins: &'a MemoryBins,
+    settings: &'a Settings,
+    bin: MemoryBin,
+) -> &'a str {
+    let own = settings.job_queue.as_deref();
+    own.unwrap_or(&bins.site(bin).queue)
+}

@@ -1,0 +1,17 @@
+//! Orders become jobs: every dataset gets exactly one, however often the order is delivered.
+//!
+//! [`submitter`] takes orders and continues them, under a lease. [`planned`] is an order as it was first
+//! understood. [`dataset`] claims single datasets, [`arrays`] whole batches; [`reconcile`] makes a
+//! dataset's job and messages match its record; [`batch_record`] tells the downloader of the batch;
+//! [`forecast`] says what an order would do; [`lookup`] what is known of datasets before they run.
+
+pub mod forecast;
+pub mod lookup;
+pub mod planned;
+pub mod reconcile;
+pub mod submitter;
+
+mod arrays;
+mod batch_record;
+mod dataset;
+mod job;

@@ -1,0 +1,211 @@
+//! A job changed its state: the event becomes a change of the dataset's record, and that is carried
+//! out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use caldp_core::batch::BatchName;
+use caldp_core::dataset::Dataset;
+use caldp_core::layout::Area;
+use caldp_core::provenance::{self, Provenance};
+use serde_json::Value;
+use storage::s3::ErrorKind;
+use tracing::{Instrument, info_span};
+
+use super::ended::ended;
+use crate::batch::Batch;
+use crate::config::Config;
+use crate::error::TriggerError;
+use crate::event::job_event::{JobEvent, Role, Status};
+use crate::invocation::Invocation;
+use crate::output_root::OutputRoot;
+use crate::record::attempts::{Ended, Record, Settings};
+use crate::record::documents::Documents;
+use crate::record::task::dataset_of;
+use crate::record::transition::TransitionRules;
+use crate::resources::Measured;
+use crate::submit::reconcile::{Reconciler, Transitioned};
+
+/// The largest provenance record that is read, in bytes.
+const MAX_PROVENANCE: usize = 32 << 20;
+
+/// Handles the ends of jobs.
+#[derive(Debug)]
+pub struct JobEnds<B> {
+    config: Arc<Config>,
+    documents: Documents,
+    reconciler: Arc<Reconciler<B>>,
+}
+
+impl<B: Batch> JobEnds<B> {
+    /// Job ends of a deployment.
+    pub const fn new(
+        config: Arc<Config>,
+        documents: Documents,
+        reconciler: Arc<Reconciler<B>>,
+    ) -> Self {
+        Self {
+            config,
+            documents,
+            reconciler,
+        }
+    }
+
+    /// Handles a `Batch Job State Change` event and says what was decided.
+    ///
+    /// # Errors
+    /// [`TriggerError`] for an event of another deployment, one that makes no sense, or when the
+    /// decision could not be carried out; delivered again it is.
+    pub async fn handle(
+        &self,
+        event: &Value,
+        invocation: &Invocation,
+    ) -> Result<String, TriggerError> {
+        let event = JobEvent::from_event(event)?;
+        if event.status == Status::UnderWay {
+            return Ok(format!("job {} is under way: nothing to do", event.job_id));
+        }
+        if event.role == Role::Parent {
+            return Ok(format!(
+                "job {} is an array: its children speak for themselves",
+                event.job_id
+            ));
+        }
+        let task = event.task()?;
+        self.documents.check_bucket(task.root.bucket())?;
+        let root = OutputRoot::new(task.root.clone(), task.layout);
+        let dataset = dataset_of(&self.documents, &task).await?;
+        let span = info_span!("dataset", %dataset, job_id = %event.job_id);
+        self.settle(&event, &root, &dataset, invocation)
+            .instrument(span)
+            .await
+    }
+
+    async fn settle(
+        &self,
+        event: &JobEvent,
+        root: &OutputRoot,
+        dataset: &Dataset,
+        invocation: &Invocation,
+    ) -> Result<String, TriggerError> {
+        self.check_queue(event, root, dataset).await?;
+        let settings = Settings {
+            layout: root.layout,
+            ..Settings::default()
+        };
+        let changed = self
+            .reconciler
+            .transition_with_states(root, dataset, |record, state| {
+                let rules = TransitionRules::now(&self.config, root, invocation);
+                ended(record, dataset, &settings, event, state, &rules)
+            })
+            .await?;
+        let batch = changed.record().and_then(|r| r.settings.batch.as_ref());
+        let (batch, why) = (batch.map(BatchName::as_str), changed.why.as_str());
+        tracing::info!(batch, why, "the job ended");
+        let explanation = format!("{dataset}: {why}");
+        let first_news = changed.is_new();
+        if concerns(&changed, event) {
+            let settled = self.reconciler.reconcile(root, changed, invocation).await?;
+            if first_news && settled.is_some_and(|record| succeeded(&record)) {
+                self.keep_measurements(root, dataset).await?;
+            }
+        }
+        Ok(explanation)
+    }
+
+    /// Events of another environment that shares the bucket are refused by their queue.
+    async fn check_queue(
+        &self,
+        event: &JobEvent,
+        root: &OutputRoot,
+        dataset: &Dataset,
+    ) -> Result<(), TriggerError> {
+        let bins = &self.config.memory_bins;
+        if bins.bin_of_queue(&event.queue).is_some() {
+            return Ok(());
+        }
+        let known = self.documents.record(root, dataset).await?;
+        let ordered = known.and_then(|known| known.record.settings.job_queue);
+        if ordered.is_some_and(|q| q.rsplit('/').next() == Some(&event.queue)) {
+            return Ok(());
+        }
+        Err(TriggerError::Foreign {
+            what: format!("job queue {}", event.queue),
+            ours: bins.queues().join(", "),
+        })
+    }
+
+    /// Keeps what a run needed for the next batch with the dataset in it. A run without a readable
+    /// provenance record is one to learn nothing from.
+    async fn keep_measurements(
+        &self,
+        root: &OutputRoot,
+        dataset: &Dataset,
+    ) -> Result<(), TriggerError> {
+        let key = root.layout.file(dataset, Area::Logs, provenance::FILE);
+        let bytes = match self
+            .documents
+            .bytes(&root.join(&key)?, MAX_PROVENANCE)
+            .await
+        {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Ok(()),
+            Err(TriggerError::S3(e)) if e.kind() == ErrorKind::TooLarge => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        let Some(found) = measured(&bytes) else {
+            return Ok(());
+        };
+        let uri = self.documents.measured_file(dataset)?;
+        self.documents.put(&uri, &found).await
+    }
+}
+
+/// What a run needed, by its provenance record.
+fn measured(bytes: &[u8]) -> Option<Measured> {
+    let run: Provenance = serde_json::from_slice(bytes).ok()?;
+    let seconds = Duration::try_from_secs_f64(run.seconds()).ok()?;
+    Some(Measured {
+        peak_memory: run.peak_memory_kib()?.saturating_mul(1024),
+        seconds: seconds.as_secs().max(1),
+    })
+}
+
+/// Whether there is anything to carry out after an event: not when the pending attempt is
+/// somebody else's to submit.
+fn concerns(changed: &Transitioned, event: &JobEvent) -> bool {
+    let Some(record) = changed.record() else {
+        return false;
+    };
+    let made_by_this = format!("job:{}", event.job_id);
+    changed.is_new()
+        || record
+            .pending()
+            .is_none_or(|a| a.job_id.is_some() || a.origin == made_by_this)
+}
+
+fn succeeded(record: &Record) -> bool {
+    let outcome = record.last().and_then(|a| a.outcome.as_ref());
+    outcome.is_some_and(|o| o.result == Ended::Succeeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_run_needed_is_the_worker_and_its_largest_program() {
+        let provenance = br#"{"dataset": "j8cb010b0", "state": "processed", "worker": {"peak_memory_kib": 1000}, "steps": [{"step": "a", "seconds": 1.5},
+            {"step": "b", "seconds": 10.0}], "programs": [{"peak_memory_kib": 5000}, {"peak_memory_kib": 7000}]}"#;
+        assert_eq!(
+            measured(provenance),
+            Some(Measured {
+                peak_memory: 8000 * 1024,
+                seconds: 11
+            })
+        );
+        assert_eq!(measured(b"{}"), None);
+        assert_eq!(measured(b"not json"), None);
+    }
+}
