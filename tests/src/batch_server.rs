@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::StatusCode;
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Bucket, HttpThread, json_answer, lock};
+use crate::http::{Answer, Bucket, HttpThread, Port, closed, json_answer, lock};
 
 /// `SubmitJob` refuses larger payloads, in bytes.
 const MAX_PAYLOAD: usize = 30 * 1024;
@@ -81,12 +82,18 @@ impl BatchServer {
     pub fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
-        let http = HttpThread::start("batch-server", move |request| {
+        let http = Port::bind().serve("batch-server", move |request: Request<Incoming>| {
             let shared = Arc::clone(&shared);
             async move {
                 let path = request.uri().path().to_owned();
-                let body = request.into_body().collect().await.ok()?.to_bytes();
-                answer(&shared, &path, &body).await
+                let body = request
+                    .into_body()
+                    .collect()
+                    .await
+                    .map_err(std::io::Error::other)?;
+                answer(&shared, &path, &body.to_bytes())
+                    .await
+                    .ok_or_else(closed)
             }
         });
         Self { http, state }
@@ -94,7 +101,7 @@ impl BatchServer {
 
     /// `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.http.address)
+        self.http.url()
     }
 
     /// Answers 429 to more `SubmitJob` requests a second; AWS documents 50.

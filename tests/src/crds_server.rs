@@ -2,26 +2,22 @@
 //! folder laid out as a cache (`mappings/hst`, `references/hst`, `pickles/hst`).
 //!
 //! Requests and answers have the form that the Python client 14.0.3 sends and expects. Only HST is
-//! served. The server runs on its own thread, counts what is asked, and can be made to fail.
+//! served. The server counts what is asked, and can be made to fail.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
-use tokio::sync::oneshot;
 
-use crate::http::lock;
+use crate::http::{HttpThread, Port, lock};
 
 /// How the next requests fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,9 +35,8 @@ pub enum CrdsFault {
 /// A running CRDS server; dropping it stops it.
 #[derive(Debug)]
 pub struct CrdsServer {
-    address: SocketAddr,
+    http: HttpThread,
     shared: Arc<Shared>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 #[derive(Debug)]
@@ -59,41 +54,25 @@ impl CrdsServer {
     /// # Panics
     /// When `root` has no mappings and references to serve, or no port is free.
     pub fn start(root: &Path, latest: &str, edit: &str) -> Self {
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free local port");
-        let address = listener.local_addr().expect("the listener is bound");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener can be made non-blocking");
+        let port = Port::bind();
         let shared = Arc::new(Shared {
             root: root.to_owned(),
-            info: server_info(root, &format!("http://{address}"), latest, edit),
+            info: server_info(root, &format!("http://{}", port.address), latest, edit),
             requests: Mutex::default(),
             fault: Mutex::default(),
             answers: Mutex::default(),
         });
-        let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("crds-server".to_owned())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .expect("a runtime for the server");
-                runtime.block_on(serve(listener, served, stopped));
-            })
-            .expect("a thread for the server");
-        Self {
-            address,
-            shared,
-            running: Some((stop, thread)),
-        }
+        let http = port.serve("crds-server", move |request| {
+            let shared = Arc::clone(&served);
+            async move { Ok::<_, Infallible>(answer(&shared, request).await) }
+        });
+        Self { http, shared }
     }
 
     /// What `CRDS_SERVER_URL` should be: `http://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.http.url()
     }
 
     /// What was asked so far: names of methods, and paths of files without their first folder.
@@ -118,16 +97,6 @@ impl CrdsServer {
     /// `get_dataset_headers_by_id`.
     pub fn set_answer(&self, method: &str, result: Value) {
         lock(&self.shared.answers).insert(method.to_owned(), result);
-    }
-}
-
-impl Drop for CrdsServer {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            // Both fail only when the server is gone already.
-            let _ = stop.send(());
-            let _ = thread.join();
-        }
     }
 }
 
@@ -191,35 +160,6 @@ fn encode(value: &Value) -> Value {
     let gzip = gzip.finish().expect("memory can be written");
     let payload = base64::engine::general_purpose::STANDARD.encode(gzip);
     json!({"crds_encoded": "1.0", "crds_payload": payload})
-}
-
-async fn serve(
-    listener: std::net::TcpListener,
-    shared: Arc<Shared>,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime has I/O");
-    loop {
-        let socket = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => socket,
-                Err(_) => continue,
-            },
-            _ = &mut stopped => return,
-        };
-        let shared = Arc::clone(&shared);
-        let answer = hyper::service::service_fn(move |request| {
-            let shared = Arc::clone(&shared);
-            async move { Ok::<_, Infallible>(answer(&shared, request).await) }
-        });
-        tokio::spawn(async move {
-            // A connection that breaks is the client's business, and often the test's wish.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(socket), answer)
-                .await;
-        });
-    }
 }
 
 async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -330,7 +270,7 @@ mod tests {
         let name = "mappings/hst/hst_9001.pmap";
         let get = |target: &str| {
             use std::io::{Read as _, Write as _};
-            let mut socket = std::net::TcpStream::connect(server.address).expect("it listens");
+            let mut socket = std::net::TcpStream::connect(server.http.address).expect("it listens");
             write!(socket, "GET {target} HTTP/1.0\r\n\r\n").expect("it reads");
             let mut answer = String::new();
             socket.read_to_string(&mut answer).expect("it answers");

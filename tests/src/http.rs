@@ -1,4 +1,4 @@
-//! HTTP from a thread of its own on a free local port: what the small stand-ins have in common.
+//! HTTP on a free local port, from threads of its own, so that a test may block: what all servers here have in common.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -6,50 +6,81 @@ use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-/// An answer; none closes the connection.
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the small stand-ins answer; none closes the connection.
 pub(crate) type Answer = Option<Response<Full<Bytes>>>;
 
-/// A running server; dropping it stops it.
+/// A free local port that nobody answers on yet.
+#[derive(Debug)]
+pub(crate) struct Port {
+    listener: std::net::TcpListener,
+    pub(crate) address: SocketAddr,
+}
+
+/// A running server; dropping it stops it, requests under way included.
 #[derive(Debug)]
 pub(crate) struct HttpThread {
     pub(crate) address: SocketAddr,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
-impl HttpThread {
-    /// Answers every request with `answer`.
-    pub(crate) fn start<F, A>(name: &str, answer: F) -> Self
-    where
-        F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
-        A: Future<Output = Answer> + Send + 'static,
-    {
+impl Port {
+    pub(crate) fn bind() -> Self {
         let listener =
             std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free local port");
         let address = listener.local_addr().expect("the listener is bound");
         listener
             .set_nonblocking(true)
             .expect("a listener can be made non-blocking");
+        Self { listener, address }
+    }
+
+    /// Answers every request with `answer`, from threads of the server's own; an error closes the
+    /// connection.
+    pub(crate) fn serve<F, A, B, E>(self, name: &str, answer: F) -> HttpThread
+    where
+        F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
+        A: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+        E: Into<BoxError> + 'static,
+    {
+        let Self { listener, address } = self;
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::Builder::new()
             .name(name.to_owned())
             .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
+                let runtime = tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(2)
                     .enable_all()
                     .build()
                     .expect("a runtime for the server");
-                runtime.block_on(serve(listener, answer, stopped));
+                runtime.block_on(async {
+                    tokio::select! {
+                        () = accept(listener, answer) => {}
+                        _ = stopped => {}
+                    }
+                });
+                runtime.shutdown_background();
             })
             .expect("a thread for the server");
-        Self {
+        HttpThread {
             address,
             running: Some((stop, thread)),
         }
+    }
+}
+
+impl HttpThread {
+    /// `http://127.0.0.1:<port>`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 }
 
@@ -63,38 +94,36 @@ impl Drop for HttpThread {
     }
 }
 
-async fn serve<F, A>(listener: std::net::TcpListener, answer: F, mut stopped: oneshot::Receiver<()>)
+async fn accept<F, A, B, E>(listener: std::net::TcpListener, answer: F)
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + 'static,
-    A: Future<Output = Answer> + Send + 'static,
+    A: Future<Output = Result<Response<B>, E>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    E: Into<BoxError> + 'static,
 {
     let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime has I/O");
     loop {
-        let socket = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => socket,
-                Err(_) => continue,
-            },
-            _ = &mut stopped => return,
+        let Ok((socket, _)) = listener.accept().await else {
+            continue;
         };
         // Small answers would otherwise wait for acknowledgements.
         let _ = socket.set_nodelay(true);
-        let answer = answer.clone();
-        let service = hyper::service::service_fn(move |request| {
-            let answer = answer(request);
-            async move {
-                let closed = || std::io::Error::other("made to fail");
-                answer.await.ok_or_else(closed)
-            }
-        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .serve_connection(
+                TokioIo::new(socket),
+                hyper::service::service_fn(answer.clone()),
+            );
         tokio::spawn(async move {
             // A connection that breaks is the client's business, and often the test's wish.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(socket), service)
-                .await;
+            let _ = connection.await;
         });
     }
+}
+
+/// In place of an answer: the connection is closed.
+pub(crate) fn closed() -> std::io::Error {
+    std::io::Error::other("made to fail")
 }
 
 /// A JSON answer.

@@ -15,7 +15,7 @@ use hyper::header::HeaderValue;
 use hyper::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::http::{Answer, HttpThread, json_answer, lock};
+use crate::http::{Answer, HttpThread, Port, closed, json_answer, lock};
 
 /// The time an invocation has unless a test says otherwise: the most that Lambda allows.
 const DEADLINE: Duration = Duration::from_mins(15);
@@ -104,9 +104,9 @@ impl LambdaFunction {
             queue: tokio::sync::Mutex::new(queue),
         });
         let served = Arc::clone(&shared);
-        let http = HttpThread::start("lambda-runtime-api", move |request| {
+        let http = Port::bind().serve("lambda-runtime-api", move |request| {
             let shared = Arc::clone(&served);
-            async move { answer(&shared, request).await }
+            async move { answer(&shared, request).await.ok_or_else(closed) }
         });
         let log = tempfile::NamedTempFile::new().expect("a temporary file");
         let output = log.reopen().expect("the file is there");

@@ -90,7 +90,7 @@ fn demonstrate(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
 
     let results = arguments.directory.join(BATCH);
     bring(&server, &results)?;
-    server.stop();
+    drop(server);
     summarise(&results, &arguments.dataset, elapsed)?;
     if !status.success() {
         println!("\nThe run failed with {status}.");

@@ -19,7 +19,8 @@ use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::{Asked, State, Trick, lock};
+use super::{Asked, State, Trick};
+use crate::http::{closed, lock};
 
 type Body = BoxBody<Bytes, std::io::Error>;
 type Answer = Result<Response<Body>, std::io::Error>;
@@ -46,7 +47,7 @@ pub(super) async fn answer(shared: Arc<Mutex<State>>, request: Request<Incoming>
     let trick = lock(&shared).see(asked.clone(), &parts.headers);
     match trick {
         Some(Trick::Late(pause)) => tokio::time::sleep(pause).await,
-        Some(Trick::Reset) => return Err(std::io::Error::other("scripted")),
+        Some(Trick::Reset) => return Err(closed()),
         Some(Trick::Status(status)) => return status_only(status),
         Some(Trick::Busy(seconds)) => {
             return respond(status(503).header(RETRY_AFTER, seconds), full("busy"));

@@ -2,22 +2,17 @@
 //! downloads with ranges, and the lookup of cloud copies, on a free port of 127.0.0.1.
 //!
 //! It holds what a test puts into it ([`Archive`]) and misbehaves as a test scripts it
-//! ([`Trick`]). It runs on threads of its own, so a test may block.
+//! ([`Trick`]).
 
 mod answers;
 mod archive;
 mod tricks;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{HeaderMap, Request};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::sync::oneshot;
+use hyper::HeaderMap;
 
+use crate::http::{HttpThread, Port, lock};
 use archive::Archive;
 pub use tricks::{Asked, Seen, Trick};
 
@@ -25,9 +20,8 @@ type Script = Box<dyn FnMut(&Seen) -> Option<Trick> + Send>;
 
 /// A running MAST service; dropping it stops it.
 pub struct MastServer {
-    address: SocketAddr,
+    http: HttpThread,
     shared: Arc<Mutex<State>>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 #[derive(Default)]
@@ -44,31 +38,11 @@ impl MastServer {
     /// Starts a server with an empty archive.
     pub fn start() -> Self {
         let shared: Arc<Mutex<State>> = Arc::default();
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free local port");
-        let address = listener.local_addr().expect("the listener is bound");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener can be made non-blocking");
-        let (stop, stopped) = oneshot::channel();
         let served = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("mast-server".to_owned())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_multi_thread()
-                    .worker_threads(1)
-                    .enable_all()
-                    .build()
-                    .expect("a runtime for the server");
-                runtime.block_on(serve(listener, served, stopped));
-                runtime.shutdown_background();
-            })
-            .expect("a thread for the server");
-        Self {
-            address,
-            shared,
-            running: Some((stop, thread)),
-        }
+        let http = Port::bind().serve("mast-server", move |request| {
+            answers::answer(Arc::clone(&served), request)
+        });
+        Self { http, shared }
     }
 
     /// A server that has the raw files of bundled datasets.
@@ -82,7 +56,7 @@ impl MastServer {
 
     /// `http://127.0.0.1:<port>`, for `CALDP_MAST_URL`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.http.url()
     }
 
     /// Adds the raw files of a bundled dataset as one observation, with rows of other products
@@ -205,17 +179,8 @@ impl MastServer {
 impl std::fmt::Debug for MastServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("MastServer")
-            .field("address", &self.address)
+            .field("http", &self.http)
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for MastServer {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            let _ = stop.send(());
-            let _ = thread.join();
-        }
     }
 }
 
@@ -236,37 +201,5 @@ impl State {
         };
         self.seen.push(seen.clone());
         self.script.as_mut().and_then(|script| script(&seen))
-    }
-}
-
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn serve(
-    listener: std::net::TcpListener,
-    shared: Arc<Mutex<State>>,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    let listener = tokio::net::TcpListener::from_std(listener).expect("a non-blocking listener");
-    loop {
-        let stream = tokio::select! {
-            _ = &mut stopped => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => continue,
-            },
-        };
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let answer = service_fn(move |request: Request<Incoming>| {
-                answers::answer(Arc::clone(&shared), request)
-            });
-            // A connection that the script breaks off ends with an error; that is meant.
-            let _ = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .serve_connection(TokioIo::new(stream), answer)
-                .await;
-        });
     }
 }

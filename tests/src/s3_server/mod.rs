@@ -9,7 +9,7 @@
 //! completion; an unknown upload is "access denied"; ranges of a file it did not write itself cost
 //! a pass over the whole file each.
 //!
-//! The server runs on its own threads, so a test may block. [`Faults`] make it fail.
+//! [`Faults`] make it fail.
 
 mod faults;
 mod listing;
@@ -18,23 +18,18 @@ mod operations;
 mod receive;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::{Method, Request};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use s3s::S3Result;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::SimpleAuth;
 use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
-use tokio::sync::oneshot;
 
-use crate::http::{Bucket, lock};
+use crate::http::{Bucket, HttpThread, Port, lock};
 pub use faults::{Fault, Faults};
 use objects::Objects;
 
@@ -42,15 +37,11 @@ const ACCESS_KEY: &str = "test-access-key";
 const SECRET_KEY: &str = "test-secret-key";
 const REGION: &str = "us-east-1";
 
-/// How long stopping waits for requests under way.
-const STOP_GRACE: std::time::Duration = std::time::Duration::from_secs(2);
-
 /// A running S3 service; dropping it stops it and deletes what it stored.
 #[derive(Debug)]
 pub struct S3Server {
-    address: SocketAddr,
+    http: HttpThread,
     shared: Arc<Shared>,
-    running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
 #[derive(Debug)]
@@ -72,36 +63,22 @@ impl S3Server {
             faults: Mutex::default(),
             writes: Mutex::default(),
         });
-        let listener =
-            std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free local port");
-        let address = listener.local_addr().expect("the listener is bound");
-        listener
-            .set_nonblocking(true)
-            .expect("a listener can be made non-blocking");
-        let (stop, stopped) = oneshot::channel();
+        let service = {
+            let mut builder = S3ServiceBuilder::new(Backend(Arc::clone(&shared.objects)));
+            builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+            builder.set_access(Access(Arc::clone(&shared.public)));
+            builder.build()
+        };
         let served = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("s3-server".to_owned())
-            .spawn(move || {
-                let runtime = tokio::runtime::Builder::new_multi_thread()
-                    .worker_threads(2)
-                    .enable_all()
-                    .build()
-                    .expect("a runtime for the server");
-                runtime.block_on(serve(listener, served, stopped));
-                runtime.shutdown_background();
-            })
-            .expect("a thread for the server");
-        Self {
-            address,
-            shared,
-            running: Some((stop, thread)),
-        }
+        let http = Port::bind().serve("s3-server", move |request| {
+            answer(service.clone(), Arc::clone(&served), request)
+        });
+        Self { http, shared }
     }
 
     /// `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        self.http.url()
     }
 
     /// The access key id and secret key the server accepts.
@@ -202,25 +179,6 @@ impl S3Server {
     pub fn open_uploads(&self) -> usize {
         self.shared.objects.open_uploads()
     }
-
-    /// Stops the server; requests under way get two seconds.
-    pub fn stop(mut self) {
-        self.shut_down();
-    }
-
-    fn shut_down(&mut self) {
-        if let Some((stop, thread)) = self.running.take() {
-            // Both fail only when the server is gone already.
-            let _ = stop.send(());
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for S3Server {
-    fn drop(&mut self) {
-        self.shut_down();
-    }
 }
 
 /// What `s3s` calls; the operations are in [`operations`].
@@ -236,45 +194,6 @@ impl std::ops::Deref for Backend {
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> s3s::S3Error {
     s3s::S3Error::internal_error(error)
-}
-
-async fn serve(
-    listener: std::net::TcpListener,
-    shared: Arc<Shared>,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    let listener = tokio::net::TcpListener::from_std(listener).expect("the runtime has I/O");
-    let service = {
-        let mut builder = S3ServiceBuilder::new(Backend(Arc::clone(&shared.objects)));
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        builder.set_access(Access(Arc::clone(&shared.public)));
-        builder.build()
-    };
-    let graceful = GracefulShutdown::new();
-    loop {
-        let socket = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((socket, _)) => socket,
-                Err(_) => continue,
-            },
-            _ = &mut stopped => break,
-        };
-        // Small answers would otherwise wait for acknowledgements.
-        let _ = socket.set_nodelay(true);
-        let (service, shared) = (service.clone(), Arc::clone(&shared));
-        let answer = hyper::service::service_fn(move |request| {
-            answer(service.clone(), Arc::clone(&shared), request)
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(socket), answer);
-        let connection = graceful.watch(connection);
-        tokio::spawn(async move {
-            // A connection that breaks is the client's business, and often the test's wish.
-            let _ = connection.await;
-        });
-    }
-    let _ = tokio::time::timeout(STOP_GRACE, graceful.shutdown()).await;
 }
 
 async fn answer(

@@ -240,7 +240,7 @@ fn a_server_that_is_down_is_said_to_be() {
     let system = System::start();
     let down = S3Server::start(&[]);
     let environment = down.environment();
-    down.stop();
+    drop(down);
     let output = system.command(DATASET).envs(environment).output().unwrap();
     assert_failed(&output, 25, &["s3://hst/batch-1"]);
     system.assert_clean();
