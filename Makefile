@@ -6,18 +6,29 @@ ZIP    := mkdir -p target/lambda && rm -f target/lambda/bootstrap.zip && \
 
 RELEASE := target/$(HOST)/release
 STATIC := $(RELEASE)/caldp
+DEMO := target/$(HOST)/demo
+SYSTEM := tests/setup.sh system && .venv/system/bin/python -B tests/system/run.py
 # Where `make install` puts things: for everybody if root asks, else for oneself.
 PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 
-.PHONY: demo test deny static install uninstall help lambda image test-image test-infra test-system test-localstack test-all release
+.PHONY: demo demo-build demo-programs test deny static install uninstall help lambda image test-image test-infra test-system test-localstack test-all release
 
 help: ## list the chores
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
 
 demo: ## set everything up and calibrate a bundled dataset against a loopback S3 server
+	tests/setup.sh
+	$(MAKE) --no-print-directory --jobs=2 demo-build demo-programs
+	$(DEMO)/caldp-demo --worker $(DEMO)/caldp --programs .venv/calcos/bin --directory .demo
+
+# One build for the worker and the demonstration, so that they share every crate. cargo is not to take part in make's
+# count of jobs: it would compile one crate at a time.
+demo-build:
+	env -u MAKEFLAGS -u MFLAGS RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile demo --target $(HOST) \
+		--package caldp --bin caldp --package caldp-tests --bin caldp-demo
+
+demo-programs:
 	tests/setup.sh calcos
-	$(MAKE) static
-	cargo run --quiet --package caldp-tests --bin caldp-demo -- --worker $(STATIC) --programs .venv/calcos/bin --directory .demo
 
 test: ## format, lint and every test; says in its last line what ran
 	tests/run.sh
@@ -48,16 +59,16 @@ image: ## the worker's image; settings in docker/bin/caldp-image-config
 	docker/bin/caldp-image-build
 
 test-image: ## build the image from a local base, look into it, run it as people do
-	tests/system/run.sh image
+	$(SYSTEM) image
 
 test-infra: ## validate, scan and apply the infrastructure
-	tests/system/run.sh infra
+	$(SYSTEM) infra
 
 test-system: ## the whole system as one, against moto with real containers
-	tests/system/run.sh system
+	$(SYSTEM) system
 
 test-localstack: ## the worker and the Lambda against LocalStack
-	tests/system/run.sh localstack
+	$(SYSTEM) localstack
 
 test-all: ## test-image, test-infra, test-system and test-localstack, with one build for all
-	tests/system/run.sh all
+	$(SYSTEM) all

@@ -31,7 +31,7 @@ status=0
 grep -qx cargo-test-failed "$log" && status=1
 
 # What people type: the wrappers of the image, and what `make install` installs.
-tests/wrappers.sh || status=1
+"$CALDP_TEST_PYTHON" -B tests/wrappers.py || status=1
 tests/install.sh target/debug || status=1
 
 count() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) } END { print n + 0 }' "$log"; }

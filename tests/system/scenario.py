@@ -6,7 +6,7 @@
     scenario.py bucket     the bucket for results, where no infrastructure makes it
     scenario.py processed <prefix> <dataset>    looks at the results of a run by hand
 
-Sequence and waiting are here; the engine, the emulator and Terraform are run.sh's. moto 5.2.5 carries
+Sequence and waiting are here; the engine, the emulator and Terraform are run.py's. moto 5.2.5 carries
 events as the infrastructure says: from the bucket to the queue, from the bucket and other sources through
 EventBridge's rules to the queue, from the queue to the Lambda, which it runs in a container before it
 answers the request that began it all. What it leaves out is played here and says so:
