@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use caldp_trigger::names::from_bytes;
+use caldp_trigger::order::dataset_list::from_bytes;
 use caldp_trigger::order::{Order, RequestBody};
 use libfuzzer_sys::fuzz_target;
 

@@ -2,7 +2,7 @@
 #![no_main]
 
 use caldp_trigger::event::{Event, classify};
-use caldp_trigger::job::JobChange;
+use caldp_trigger::event::job_event::JobEvent;
 use caldp_trigger::order::Order;
 use libfuzzer_sys::fuzz_target;
 
@@ -12,9 +12,9 @@ fuzz_target!(|bytes: &[u8]| {
     };
     match classify(value) {
         Ok(Event::Job(event)) => {
-            if let Ok(change) = JobChange::from_event(&event) {
-                let _ = change.task();
-                let (_, words) = change.evidence.cause();
+            if let Ok(event) = JobEvent::from_event(&event) {
+                let _ = event.task();
+                let (_, words) = event.evidence.cause();
                 assert!(!words.is_empty());
             }
         }

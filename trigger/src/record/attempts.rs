@@ -227,3 +227,28 @@ impl Attempt {
         Duration::from_secs(self.timeout_seconds)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    /// Records of earlier versions say `rung`, and so do ours; either word is read.
+    #[test]
+    fn a_memory_bin_is_read_by_both_its_names() {
+        let attempt = |word: &str| {
+            format!(
+                r#"{{"number": 1, "reason": "batch", "origin": "o", "{word}": 2, "timeout_seconds": 60,
+                "job_name": "n", "claimed_at": "2026-03-01T00:00:00Z"}}"#
+            )
+        };
+        let read = |word| serde_json::from_str::<Attempt>(&attempt(word)).unwrap();
+        assert_eq!(read("rung"), read("memory_bin"));
+        let written = serde_json::to_value(read("memory_bin")).unwrap();
+        assert_eq!(
+            written.get("rung").and_then(serde_json::Value::as_u64),
+            Some(2)
+        );
+    }
+}

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ladder_is_climbed_to_its_last_rung_and_no_further() {
+    fn memory_is_raised_to_the_last_bin_and_no_further() {
         let (mut memory_bin, mut climbed) = (0, 0);
         while let Action::Retry(next) =
             judge(&exit(33), standing(memory_bin, climbed, 0), LIMITS).action

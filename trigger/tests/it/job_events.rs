@@ -12,7 +12,7 @@ use serde_json::json;
 use storage::store::S3Prefix;
 
 #[tokio::test]
-async fn out_of_memory_climbs_the_ladder_to_its_end() {
+async fn out_of_memory_goes_up_to_the_last_memory_bin() {
     let (world, service) = submitted("j8ne53znq", &[]).await;
     for bin in 0..4 {
         let job = last_job(&world);
