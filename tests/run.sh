@@ -19,7 +19,7 @@ cargo clippy --quiet --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
 
 # Features that one package turns on hide that another forgot to: each has to build alone as well.
-for package in storage caldp-core crds-core crds-cli caldp-worker caldp-trigger caldp caldp-tests; do
+for package in storage fits caldp-core crds-core crds-cli caldp-worker caldp-trigger caldp caldp-tests; do
     cargo check --quiet --package "$package"
 done
 

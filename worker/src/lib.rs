@@ -9,7 +9,6 @@ pub mod config;
 pub mod deliver;
 pub mod doctor;
 pub mod error;
-pub mod fits;
 pub mod input;
 pub mod membership;
 pub mod operators;

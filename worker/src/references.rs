@@ -13,11 +13,11 @@ use caldp_core::dataset::{Dataset, Instrument};
 use caldp_core::provenance::{DatasetHeader, ReferenceRecord};
 use crds_core::cache::layout::ReferenceError;
 use crds_core::config::ConfigError;
-use crds_core::dataset::fits::{CardUpdate, CardValue, FitsError, update_primary};
 use crds_core::{
     AssignError, AssignOptions, Assignments, Client, ClientError, Config, FetchedReference,
     FileAssignment, Observatory, ReferenceOrigin,
 };
+use fits::{CardUpdate, CardValue, FitsError, update_primary};
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};

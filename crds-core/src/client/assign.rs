@@ -12,7 +12,7 @@ use super::{Client, ClientError, VERSION_TEXT};
 use crate::bestrefs::{BestReferences, LookupPath, Outcome, Types};
 use crate::cache::context::ContextName;
 use crate::cache::server_config::ServerConfig;
-use crate::dataset::fits::{NoMatch, ReferenceCards};
+use crate::dataset::{NoMatch, ReferenceCards};
 use crate::rules::Context;
 
 /// How files are to be evaluated. The default is what pipelines want.

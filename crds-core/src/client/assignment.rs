@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::ClientError;
 use super::problem::{AssignError, Problem};
 use crate::bestrefs::{Outcome, ReferenceType};
-use crate::dataset::fits::{self, CardUpdate, FitsError, UpdateOutcome};
 use crate::observatory::Observatory;
 use crate::rules::MappingName;
+use fits::{CardUpdate, FitsError, UpdateOutcome};
 
 /// What is done about withdrawn rules and references that the settings do not allow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

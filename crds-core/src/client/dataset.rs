@@ -8,7 +8,7 @@ use super::assignment::{Assigned, FileAssignment};
 use super::problem::Problem;
 use crate::bestrefs::{LookupFailure, Outcome, ReferenceType};
 use crate::dataset;
-use crate::dataset::fits::NoMatch;
+use crate::dataset::NoMatch;
 use crate::header::Header;
 
 /// What is read of one dataset before any rules are; what [`Client::assign_headers`](crate::Client::assign_headers) takes.

@@ -10,10 +10,10 @@ use crate::cache::layout::ReferenceError;
 use crate::cache::lock::LockTimeout;
 use crate::cache::server_config::ServerConfigError;
 use crate::cache::verified_file::VerifyError;
-use crate::dataset::fits::FitsError;
 use crate::observatory::Observatory;
 use crate::rules::{LoadError, MappingName, MappingNameError};
 use crate::source::SourceError;
+use fits::FitsError;
 
 /// The client cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -4,14 +4,16 @@
 pub mod asdf;
 pub mod fits;
 mod model_names;
+mod references;
 
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
 use crate::header::Header;
+use ::fits::FitsError;
 pub use asdf::AsdfError;
-pub use fits::FitsError;
+pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
 
 /// A dataset could not be read.
 #[derive(Debug, thiserror::Error)]

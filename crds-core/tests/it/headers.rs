@@ -6,8 +6,8 @@ use std::path::Path;
 
 use crate::answers::{fixtures, test_data};
 use crds_core::bestrefs::{LookupPath, Types};
-use crds_core::dataset::fits::{NoMatch, ReferenceCards};
 use crds_core::dataset::{self, fits};
+use crds_core::dataset::{NoMatch, ReferenceCards};
 use crds_core::rules::{Checksums, Context, MappingDirectory, Scope};
 use flate2::read::GzDecoder;
 use serde_json::Value;
@@ -73,8 +73,12 @@ fn assign(path: &Path, context: &Context, version: &str) -> bool {
         NoMatch::NotApplicable,
     )
     .unwrap();
-    fits::update_primary(path, &cards.updates).unwrap();
-    assert!(!fits::update_primary(path, &cards.updates).unwrap().changed);
+    ::fits::update_primary(path, &cards.updates).unwrap();
+    assert!(
+        !::fits::update_primary(path, &cards.updates)
+            .unwrap()
+            .changed
+    );
     cards.failures.is_empty()
 }
 

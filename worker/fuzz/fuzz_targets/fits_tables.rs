@@ -4,7 +4,7 @@
 
 use std::io::Write as _;
 
-use caldp_worker::fits::{Image, Table, check, read_header};
+use fits::{Image, Table, check, read_header};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -3,9 +3,9 @@
 //! and `products`.
 
 use super::recipe::{Inputs, RawFiles, Recipe};
-use crate::fits::{self, FitsError, Header};
 use crate::membership::association::Association;
 use caldp_core::dataset::Dataset;
+use fits::{FitsError, Header};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -4,10 +4,10 @@
 
 use super::inventory::Inventory;
 use super::recipe::Command;
-use crate::fits::{self, Header};
 use crate::membership::association::Association;
 use caldp_core::dataset::{Dataset, Instrument, Kind};
 use caldp_core::exit_code::ExitCode;
+use fits::{FitsProblem, Header};
 use std::fmt;
 use std::path::Path;
 
@@ -95,9 +95,10 @@ impl Expected {
 pub fn check_complete(folder: &Path, name: &str) -> Result<(), ProductError> {
     let path = folder.join(name);
     let reason = if is_fits(name) {
-        fits::check(&path).err().map(|error| match error {
-            fits::FitsError::Malformed { reason, .. } => reason,
-            error @ fits::FitsError::Read { .. } => error.to_string(),
+        let error = fits::check(&path).err();
+        error.map(|error| match error.problem {
+            FitsProblem::Read(_) => error.to_string(),
+            problem => problem.to_string(),
         })
     } else {
         match path.metadata() {
@@ -156,6 +157,12 @@ fn one_of(root: &str, suffixes: &[&str]) -> Expected {
     Expected::OneOf(names.collect())
 }
 
+/// Whether a calibration switch of the header is set to `PERFORM`.
+fn performs(header: &Header, switch: &str) -> bool {
+    let text = header.text(switch).unwrap_or_default();
+    text.trim().eq_ignore_ascii_case("PERFORM")
+}
+
 /// An exposure: its root name, the group it belongs to, its raw header.
 struct Exposure<'a> {
     name: &'a str,
@@ -209,11 +216,11 @@ fn images(
     let mut expected = Vec::new();
     for exposure in exposures {
         let header = exposure.header;
-        if !IMAGE_SWITCHES.iter().any(|switch| header.performs(switch)) {
+        if !IMAGE_SWITCHES.iter().any(|switch| performs(header, switch)) {
             continue;
         }
         expected.push(one(exposure.name, "flt"));
-        if header.performs("PCTECORR") {
+        if performs(header, "PCTECORR") {
             expected.push(one(exposure.name, "flc"));
         }
         if instrument == Instrument::Wfc3 && header.text("DETECTOR") == Some("IR") {
@@ -230,7 +237,7 @@ fn images(
                 .filter(|exposure| exposure.group == product.group)
         };
         let all_perform = |switch| {
-            members().count() >= 2 && members().all(|member| member.header.performs(switch))
+            members().count() >= 2 && members().all(|member| performs(member.header, switch))
         };
         let counts_photons = members().any(|member| member.header.text("DETECTOR") == Some("SBC"));
         if product.group.starts_with("CR") && all_perform("CRCORR") && !counts_photons {
@@ -247,7 +254,7 @@ fn images(
 fn drizzled(exposures: &[Exposure], association: Option<&Association>) -> Vec<Expected> {
     if !exposures
         .iter()
-        .all(|exposure| exposure.header.performs("DRIZCORR"))
+        .all(|exposure| performs(exposure.header, "DRIZCORR"))
     {
         return Vec::new();
     }
@@ -296,12 +303,12 @@ fn stis(input: &str, inventory: &Inventory) -> Vec<Expected> {
     } else {
         input.trim_end_matches("_raw.fits")
     };
-    let calibrated = STIS_SWITCHES.iter().any(|switch| header.performs(switch));
+    let calibrated = STIS_SWITCHES.iter().any(|switch| performs(header, switch));
     // Three extensions (science, error, quality) for each readout.
     let readouts = header.integer("NEXTEND").unwrap_or(0) / 3;
     let combined =
-        header.performs("CRCORR") && header.text("DETECTOR") == Some("CCD") && readouts > 1;
-    if calibrated && (!combined || header.performs("EXPSCORR")) {
+        performs(header, "CRCORR") && header.text("DETECTOR") == Some("CCD") && readouts > 1;
+    if calibrated && (!combined || performs(header, "EXPSCORR")) {
         expected.push(one(root, "flt"));
     }
     if wavecal {
@@ -311,10 +318,10 @@ fn stis(input: &str, inventory: &Inventory) -> Vec<Expected> {
         expected.push(one(root, "crj"));
     }
     if header.text("OBSTYPE") == Some("SPECTROSCOPIC") {
-        if header.performs("X1DCORR") {
+        if performs(header, "X1DCORR") {
             expected.push(one_of(root, &["x1d", "sx1"]));
         }
-        if header.performs("X2DCORR") {
+        if performs(header, "X2DCORR") {
             expected.push(one_of(root, &["x2d", "sx2"]));
         }
     }
@@ -335,8 +342,9 @@ fn cos(input: &str, association: Option<&Association>, inventory: &Inventory) ->
     let exposures = exposures(input, association, inventory);
     let mut spectra = false;
     let calibrated = exposures.iter().any(|exposure| {
-        let performs = |switch: &&str| exposure.header.performs(switch);
-        COS_SWITCHES.iter().any(performs)
+        COS_SWITCHES
+            .iter()
+            .any(|switch| performs(exposure.header, switch))
     });
     if !calibrated && !input.contains("_rawacq") {
         return expected;
@@ -360,7 +368,7 @@ fn cos(input: &str, association: Option<&Association>, inventory: &Inventory) ->
             }
         }
         let header = exposure.header;
-        if header.performs("X1DCORR")
+        if performs(header, "X1DCORR")
             && header.text("OBSTYPE") == Some("SPECTROSCOPIC")
             && header.text("EXPTYPE") == Some("EXTERNAL/SCI")
         {

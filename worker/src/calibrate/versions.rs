@@ -1,7 +1,6 @@
 //! Which versions of the programs made the products: what they wrote into the products' headers.
 
 use super::recipe::Recipe;
-use crate::fits;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -39,7 +38,7 @@ pub fn versions(
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::fits::sample::{card, header};
+    use caldp_tests::fits_sample::{card, header};
 
     #[test]
     fn a_version_is_what_a_product_says_and_no_raw_file() {

@@ -1,6 +1,6 @@
 //! Association tables (`_asn.fits`): which exposures belong together and what is made of them.
 
-use crate::fits::{FitsError, Table};
+use fits::{FitsError, Table};
 use std::path::Path;
 
 /// An association table.

@@ -4,10 +4,10 @@
 
 use super::colour::Colour;
 use super::{Job, Warning};
-use crate::fits::Image;
 use crate::process::metrics::Metrics;
 use crate::process::program::{Output, Program};
 use crate::run_log::{Console, RunLog};
+use fits::Image;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};

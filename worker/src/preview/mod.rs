@@ -9,11 +9,11 @@ mod plot;
 pub mod spectrum;
 mod table;
 
-use crate::fits::{self, FitsError};
 use crate::process::metrics::Metrics;
 use crate::process::program::{Environment, ProgramError};
 use crate::run_log::RunLog;
 use caldp_core::dataset::{Dataset, Instrument, Kind};
+use fits::{FitsError, FitsProblem};
 use fitscut::{Fitscut, Size};
 use spectrum::Spectrum;
 use std::io;
@@ -306,10 +306,7 @@ fn spectrum_in(path: &Path) -> Result<Spectrum, FitsError> {
     if spectrum::is_spectrum(&extension) {
         Spectrum::read(path)
     } else {
-        Err(FitsError::Malformed {
-            path: path.to_owned(),
-            reason: "there is no spectrum in extension 1".to_owned(),
-        })
+        Err(FitsProblem::Table("there is no spectrum".to_owned()).at(path, 1))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Extracted spectra (`_x1d`, `_x1dsum`, `_sx1`) as COS and STIS write them, brought to one form:
 //! segments of samples, each good or masked. Drawing them is left to `plot`.
 
-use crate::fits::{self, FitsError, Header, Table};
+use fits::{FitsError, Header, Table};
 use std::path::Path;
 
 /// An extracted spectrum.
@@ -204,7 +204,7 @@ fn segments(table: &Table, quantity: Quantity) -> Result<Vec<Segment>, FitsError
     let mut segments = Vec::new();
     let rows = values.values.len() / values.per_row.max(1);
     for row in 0..rows {
-        let at = |column: Option<&fits::Numbers>, sample: usize| {
+        let at = |column: Option<&fits::NumberColumn>, sample: usize| {
             column.and_then(|column| column.row(row).get(sample).copied())
         };
         let length = at(lengths.as_ref(), 0).unwrap_or(f64::INFINITY);

@@ -3,9 +3,9 @@
 
 use super::spectrum::{Abscissa, Quantity, Sample, Segment};
 use super::*;
-use crate::fits::Table;
-use crate::fits::sample::file;
 use crate::run_log::Console;
+use caldp_tests::fits_sample::file;
+use fits::Table;
 use proptest::prelude::*;
 use std::process::Command;
 

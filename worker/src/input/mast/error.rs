@@ -8,9 +8,9 @@ use reqwest::StatusCode;
 use storage::retry::{Failure, GaveUp, RetryStats};
 
 use super::select::SelectError;
-use crate::fits::FitsError;
 use crate::input::poller::PollerError;
 use crate::membership::file_name::FileName;
+use fits::FitsError;
 
 /// A failure that may be the server's mistake of a moment or be meant is given this many tries.
 const DOUBTFUL_TRIES: u32 = 3;

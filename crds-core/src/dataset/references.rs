@@ -1,7 +1,8 @@
 //! What `crds bestrefs` writes into a dataset: the rules that were used and a keyword for every
 //! reference type.
 
-use super::CardUpdate;
+use ::fits::CardUpdate;
+
 use crate::bestrefs::{BestReferences, Outcome, ReferenceType};
 use crate::observatory::hst;
 
@@ -17,7 +18,7 @@ pub enum NoMatch {
 /// The keywords for one dataset, and the types without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReferenceCards<'b> {
-    /// For [`super::update_primary`]: `CRDS_CTX`, `CRDS_VER`, then the types in the order of the
+    /// For [`fits::update_primary`](::fits::update_primary): `CRDS_CTX`, `CRDS_VER`, then the types in the order of the
     /// alphabet. Empty if no type has an answer: then the file should stay as it is.
     pub updates: Vec<CardUpdate>,
     /// The types whose keywords stay as they are, and why.

@@ -1,23 +1,25 @@
 //! FITS files built byte by byte for tests.
 
-pub(crate) fn header(cards: &[String]) -> Vec<u8> {
+/// A header with these cards and `END`, in whole blocks.
+pub fn header<C: AsRef<str>>(cards: &[C]) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for card in cards.iter().map(String::as_str).chain(["END"]) {
+    for card in cards.iter().map(AsRef::as_ref).chain(["END"]) {
         bytes.extend_from_slice(format!("{card:<80}").as_bytes());
     }
     bytes.resize(bytes.len().next_multiple_of(2880), b' ');
     bytes
 }
 
-pub(crate) fn card(keyword: &str, value: &str) -> String {
+/// A card without a comment, unpadded.
+pub fn card(keyword: &str, value: &str) -> String {
     format!("{keyword:<8}= {value}")
 }
 
 /// A column: name, format, more cards.
-pub(crate) type Column<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+pub type Column<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
 /// A primary header and one table with these columns.
-pub(crate) fn file(columns: &[Column], rows: usize, data: &[u8]) -> Vec<u8> {
+pub fn file(columns: &[Column], rows: usize, data: &[u8]) -> Vec<u8> {
     let mut bytes = header(&[
         card("SIMPLE", "T"),
         card("BITPIX", "8"),

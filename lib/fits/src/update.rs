@@ -4,20 +4,24 @@
 //! and take its name once they are safely stored, so that whoever reads the file, and whatever
 //! interrupts this program, finds the old file or the new one. A file that already says what it
 //! should is not touched.
-//! Source for where cards go: CRDS 14 `bestrefs --update-bestrefs` and astropy.
+//! Source for where cards go: astropy.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt as _, fchown};
 use std::path::Path;
 
 use storage::atomic::{Existing, Pending};
 
-use super::card::Card;
-use super::checksum::{Sum, ZERO};
-use super::error::{FitsError, FitsProblem};
-use super::hdu::{BLOCK, Headers, RawHeader};
-use super::value::{CardValue, Value};
+use crate::bytes::ReadAt as _;
+use crate::card::{Card, ParsedCard};
+use crate::checksum::{Sum, ZERO};
+use crate::error::{FitsError, FitsProblem};
+use crate::hdu::{BLOCK, Hdu, find as find_hdu};
+use crate::value::{CardValue, Value};
+
+/// How much is summed at a time, in bytes; whole words.
+const PIECE: usize = 1 << 20;
 
 /// One keyword to set in a primary header.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,12 +104,8 @@ pub fn update_primary(path: &Path, updates: &[CardUpdate]) -> Result<UpdateOutco
     let read = |error| fail(FitsProblem::Read(error));
     let path_to_replace = fs::canonicalize(path).map_err(read)?;
     let file = File::open(&path_to_replace).map_err(read)?;
-    let mut headers = Headers::new(BufReader::new(file), path);
-    let header = headers
-        .next()
-        .unwrap_or_else(|| Err(fail(FitsProblem::NotFits)))?;
-    let mut file = headers.into_source().into_inner();
-
+    let primary = find_hdu(&file, path, 0)?;
+    let header = &primary.header;
     let mut cards = header.cards.clone();
     for update in updates {
         set(&mut cards, update);
@@ -116,8 +116,8 @@ pub fn update_primary(path: &Path, updates: &[CardUpdate]) -> Result<UpdateOutco
             checksum: ChecksumState::NotLookedAt,
         });
     }
-    let checksum = renew_checksum(&mut cards, &header, &mut file).map_err(fail)?;
-    replace(&path_to_replace, &mut file, header.length, &image(&cards)).map_err(fail)?;
+    let checksum = renew_checksum(&mut cards, &primary, &file).map_err(fail)?;
+    replace(&path_to_replace, &file, header.length, &image(&cards)).map_err(fail)?;
     Ok(UpdateOutcome {
         changed: true,
         checksum,
@@ -141,7 +141,7 @@ fn set(cards: &mut Vec<Card>, update: &CardUpdate) {
 }
 
 /// The first card with this keyword.
-fn find<'c>(cards: &'c mut [Card], keyword: &str) -> Option<(&'c mut Card, super::card::Parsed)> {
+fn find<'c>(cards: &'c mut [Card], keyword: &str) -> Option<(&'c mut Card, ParsedCard)> {
     let may_be = |card: &&mut Card| {
         let label = card.image().trim_ascii_start().get(..keyword.len());
         label.is_some_and(|label| label.eq_ignore_ascii_case(keyword.as_bytes()))
@@ -155,8 +155,8 @@ fn find<'c>(cards: &'c mut [Card], keyword: &str) -> Option<(&'c mut Card, super
 /// Makes `CHECKSUM` right for the new cards, if it is there and not deliberately empty.
 fn renew_checksum(
     cards: &mut [Card],
-    old: &RawHeader,
-    file: &mut File,
+    old: &Hdu,
+    file: &File,
 ) -> Result<ChecksumState, FitsProblem> {
     let comment = match find(cards, "CHECKSUM") {
         Some((card, parsed)) if parsed.value != Value::Text(String::new()) => {
@@ -171,9 +171,9 @@ fn renew_checksum(
         *card = Card::new("CHECKSUM", &CardValue::Text(text), &comment);
     }
     // What fills the last block is not known here to have been blanks, so the old bytes count.
-    file.rewind().map_err(FitsProblem::Read)?;
-    let mut before = vec![0; old.length];
-    file.read_exact(&mut before).map_err(FitsProblem::Read)?;
+    let mut before = vec![0; old.header.length];
+    file.read_exact_at(&mut before, 0)
+        .map_err(FitsProblem::Read)?;
     Ok(if data.add(&before).is_zero() {
         ChecksumState::Right
     } else {
@@ -182,19 +182,17 @@ fn renew_checksum(
 }
 
 /// The sum of the data blocks of the primary unit.
-fn sum_of_data(file: &mut File, header: &RawHeader) -> io::Result<Sum> {
-    let length = header.data_length().map_err(io::Error::other)?;
-    file.seek(SeekFrom::Start(header.length as u64))?;
-    let mut left = file.take(length.next_multiple_of(BLOCK as u64));
+fn sum_of_data(file: &File, hdu: &Hdu) -> io::Result<Sum> {
+    let end = hdu.data_start + hdu.data_length.next_multiple_of(BLOCK as u64);
     let mut sum = Sum::default();
-    let mut piece = Vec::with_capacity(1 << 20);
-    loop {
-        piece.clear();
-        if left.by_ref().take(1 << 20).read_to_end(&mut piece)? == 0 {
-            return Ok(sum);
-        }
-        sum = sum.add(&piece);
+    let mut piece = vec![0; PIECE];
+    for offset in (hdu.data_start..end).step_by(PIECE) {
+        let most = usize::try_from(end - offset).unwrap_or(PIECE).min(PIECE);
+        let piece = piece.get_mut(..most).unwrap_or_default();
+        let filled = file.read_at(piece, offset)?;
+        sum = sum.add(piece.get(..filled).unwrap_or_default());
     }
+    Ok(sum)
 }
 
 /// The cards as they are stored: with `END`, filled to whole blocks.
@@ -206,7 +204,7 @@ fn image(cards: &[Card]) -> Vec<u8> {
 }
 
 /// Writes `header` and everything after the first `skip` bytes of `file` under its name.
-fn replace(path: &Path, file: &mut File, skip: usize, header: &[u8]) -> Result<(), FitsProblem> {
+fn replace(path: &Path, mut file: &File, skip: usize, header: &[u8]) -> Result<(), FitsProblem> {
     let before = file.metadata().map_err(FitsProblem::Read)?;
     let new = Pending::create(path).map_err(FitsProblem::Write)?;
     // Only root can give files away; for everyone else the new file is theirs, as it must be.
@@ -216,7 +214,7 @@ fn replace(path: &Path, file: &mut File, skip: usize, header: &[u8]) -> Result<(
         .set_permissions(before.permissions())
         .and_then(|()| new.file().write_all(header))
         .and_then(|()| file.seek(SeekFrom::Start(skip as u64)))
-        .and_then(|_| io::copy(file, &mut new.file()))
+        .and_then(|_| io::copy(&mut file, &mut new.file()))
         .map_err(FitsProblem::Write)?;
     let after = file.metadata().map_err(FitsProblem::Read)?;
     let whole = before.len().checked_sub(skip as u64) == Some(copied);

@@ -1,14 +1,14 @@
 //! One header card: 80 columns of text, or more when `CONTINUE` cards lengthen a string.
 //!
-//! Cards are read as leniently as astropy reads them, because CRDS rules were written against
-//! what astropy makes of a header, and written in its usual look. Which cards there are, where they
+//! Cards are read as leniently as astropy reads them, and written in its usual look. Which cards there are, where they
 //! stand, and what their values are is the business of the modules beside this one.
 //! Source: FITS standard 4.0, sections 4.1 and 4.2; HIERARCH and CONTINUE conventions.
 
 use std::fmt::Write as _;
 
-pub use super::value::CARD_LENGTH;
-use super::value::{CardValue, KEYWORD_LENGTH, Value, comment_of, parse_value, split_string};
+use crate::value::{
+    CARD_LENGTH, CardValue, KEYWORD_LENGTH, Value, comment_of, parse_value, split_string,
+};
 
 /// A logical card as it is in the file: one record and the `CONTINUE` records that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub struct Card {
 
 /// What a card says.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Parsed {
+pub struct ParsedCard {
     /// Trimmed; upper case except for `HIERARCH` and unrecognisable cards. Empty if there is none.
     pub keyword: String,
     /// What stands after the equals sign, or the text of a card without one.
@@ -38,14 +38,14 @@ impl Card {
     }
 
     /// Appends a `CONTINUE` record.
-    pub(super) fn extend(&mut self, record: &[u8; CARD_LENGTH]) {
+    pub(crate) fn extend(&mut self, record: &[u8; CARD_LENGTH]) {
         self.image.extend_from_slice(record);
     }
 
     /// A new card. A comment that does not fit is cut off at the end of the card.
     ///
     /// The caller has checked keyword and value (`CardValue::refusal`).
-    pub(super) fn new(keyword: &str, value: &CardValue, comment: &str) -> Self {
+    pub(crate) fn new(keyword: &str, value: &CardValue, comment: &str) -> Self {
         let mut text = format!("{keyword:KEYWORD_LENGTH$}= {}", value.formatted());
         if !comment.is_empty() {
             let _ = write!(text, " / {comment}");
@@ -61,27 +61,27 @@ impl Card {
     }
 
     /// The bytes as they are in the file, a multiple of 80.
-    pub(super) fn image(&self) -> &[u8] {
+    pub(crate) fn image(&self) -> &[u8] {
         &self.image
     }
 
     /// Whether all 80 columns are blank.
-    pub(super) fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.image.iter().all(|&byte| byte == b' ')
     }
 
     /// Whether this is a `COMMENT`, `HISTORY` or keywordless card.
-    pub(super) fn is_commentary(&self) -> bool {
+    pub(crate) fn is_commentary(&self) -> bool {
         is_commentary(&self.parse().keyword)
     }
 
     /// Reads the card. Never fails: what cannot be understood is kept as text.
-    pub fn parse(&self) -> Parsed {
+    pub fn parse(&self) -> ParsedCard {
         let text = latin1(&self.image);
         let first: String = text.chars().take(CARD_LENGTH).collect();
         let label = columns(&first, 0, KEYWORD_LENGTH);
         let keyword = label.trim().to_uppercase();
-        let unread = |keyword: String| Parsed {
+        let unread = |keyword: String| ParsedCard {
             keyword,
             value: Value::Commentary(columns(&text, KEYWORD_LENGTH, usize::MAX).trim_end().into()),
             comment: String::new(),
@@ -92,7 +92,7 @@ impl Card {
         }
         if keyword == "CONTINUE" {
             let (value, comment) = parse_value(columns(&first, KEYWORD_LENGTH, CARD_LENGTH));
-            return Parsed {
+            return ParsedCard {
                 keyword,
                 value,
                 comment,
@@ -104,7 +104,7 @@ impl Card {
             && let Some((name, rest)) = first.split_once('=')
         {
             let (value, comment) = self.lengthened(rest);
-            return Parsed {
+            return ParsedCard {
                 keyword: columns(name, 9, CARD_LENGTH).trim().to_owned(),
                 value,
                 comment,
@@ -114,7 +114,7 @@ impl Card {
         match first.split_once("= ") {
             Some((name, rest)) if name.chars().count() <= KEYWORD_LENGTH => {
                 let (value, comment) = self.lengthened(rest);
-                Parsed {
+                ParsedCard {
                     keyword: name.trim().to_uppercase(),
                     value,
                     comment,

@@ -52,6 +52,24 @@ pub enum FitsProblem {
     /// More header than any real file has.
     #[error("the headers take more than {0} bytes: not a file this program should read")]
     TooLarge(usize),
+    /// The file has no such unit.
+    #[error("there is no such extension: the file has {}", extensions(*.count))]
+    NoHdu {
+        /// How many units it has, the primary one included.
+        count: usize,
+    },
+    /// A complete file ends with its last extension; this one does not.
+    #[error("there is no FITS header at byte {offset}")]
+    NoExtension {
+        /// Where the next extension should begin.
+        offset: u64,
+    },
+    /// It is no table, or not the table that was asked for.
+    #[error("{0}")]
+    Table(String),
+    /// It is no image.
+    #[error("there is no image")]
+    NoImage,
     /// The new card cannot be written.
     #[error("keyword {keyword:?} cannot be written: {reason}")]
     Unwritable {
@@ -67,12 +85,19 @@ pub enum FitsProblem {
 
 impl FitsProblem {
     /// The error for this problem in HDU `hdu` of `path`.
-    pub(super) fn at(self, path: &Path, hdu: usize) -> FitsError {
+    pub fn at(self, path: &Path, hdu: usize) -> FitsError {
         FitsError {
             path: path.to_owned(),
             hdu,
             problem: self,
         }
+    }
+}
+
+fn extensions(count: usize) -> String {
+    match count.saturating_sub(1) {
+        0 => "none".to_owned(),
+        count => count.to_string(),
     }
 }
 

@@ -3,15 +3,15 @@
 //! Source: FITS standard 4.0, section 4.4.2.7 and appendix J.
 
 /// What `CHECKSUM` holds while the sum is being formed.
-pub(super) const ZERO: &str = "0000000000000000";
+pub(crate) const ZERO: &str = "0000000000000000";
 
 /// A running sum over whole words; the last ones are filled with zeros.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Sum(u32);
+pub(crate) struct Sum(u32);
 
 impl Sum {
     /// The sum with these bytes added. All but the last piece must be whole words long.
-    pub(super) fn add(self, bytes: &[u8]) -> Self {
+    pub(crate) fn add(self, bytes: &[u8]) -> Self {
         let (words, rest) = bytes.as_chunks::<4>();
         let mut last = [0; 4];
         for (to, from) in last.iter_mut().zip(rest) {
@@ -30,12 +30,12 @@ impl Sum {
     }
 
     /// Whether a unit with this sum has a right checksum: zero, which is also all ones.
-    pub(super) fn is_zero(self) -> bool {
+    pub(crate) fn is_zero(self) -> bool {
         matches!(self.0, 0 | u32::MAX)
     }
 
     /// The text for `CHECKSUM`, this being the sum with [`ZERO`] in its place.
-    pub(super) fn complement_text(self) -> String {
+    pub(crate) fn complement_text(self) -> String {
         let mut text = [[0_u8; 4]; 4];
         for (column, byte) in (!self.0).to_be_bytes().into_iter().enumerate() {
             let mut characters = [b'0' + byte / 4; 4];

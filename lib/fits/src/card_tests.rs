@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::value::LONGEST_TEXT;
 use super::*;
+use crate::value::LONGEST_TEXT;
 
 fn card(text: &str) -> Card {
     let mut records = text.as_bytes().chunks(CARD_LENGTH).map(|chunk| {
@@ -16,78 +16,9 @@ fn card(text: &str) -> Card {
     card
 }
 
-fn read(text: &str) -> (String, String, String) {
+fn read(text: &str) -> (String, Value, String) {
     let parsed = card(text).parse();
-    (parsed.keyword, parsed.value.python_text(), parsed.comment)
-}
-
-#[test]
-fn values_read_as_astropy_reads_them() {
-    // Every expected text was observed with astropy 7 and Python's str().
-    for (text, keyword, value, comment) in [
-        (
-            "SIMPLE  =                    T / conforms",
-            "SIMPLE",
-            "True",
-            "conforms",
-        ),
-        ("EXTEND  = F", "EXTEND", "False", ""),
-        ("A       = 'it''s'             / x", "A", "it's", "x"),
-        ("A       = ''", "A", "", ""),
-        ("A       = '' / c", "A", "", "c"),
-        ("A       = '        '", "A", "", ""),
-        ("A       = ' lead  '", "A", " lead", ""),
-        ("A       = 'a / b' / c / d", "A", "a / b", "c / d"),
-        ("A       = 'it' s' / c", "A", "it' s", "c"),
-        ("A       = ''''", "A", "'", ""),
-        ("A       = 'x'/c", "A", "x", "c"),
-        ("A       =                   42", "A", "42", ""),
-        ("A       =                 -007 /  two", "A", "-7", "two"),
-        ("A       =                  +1", "A", "1", ""),
-        (
-            "A       = 123456789012345678901234567890",
-            "A",
-            "123456789012345678901234567890",
-            "",
-        ),
-        ("A       =                 1.50", "A", "1.5", ""),
-        ("A       =                   5.", "A", "5.0", ""),
-        ("A       =                   .5", "A", "0.5", ""),
-        ("A       =               1.0D+3", "A", "1000.0", ""),
-        ("A       =               1.0e-5", "A", "1e-05", ""),
-        ("A       =                 1E20", "A", "1e+20", ""),
-        ("A       =                1E400", "A", "inf", ""),
-        ("A       = - 1 . ", "A", "- 1 .", ""),
-        ("A       = - 1. E 3", "A", "-1000.0", ""),
-        ("A       = (1.0, -2.5)", "A", "(1-2.5j)", ""),
-        ("A       = (0,2) / c", "A", "2j", "c"),
-        ("A       =", "A", "UNDEFINED", ""),
-        (
-            "A       =                      / no value",
-            "A",
-            "UNDEFINED",
-            "no value",
-        ),
-        ("A= 3", "A", "3", ""),
-        ("abc     = 'Lower'", "ABC", "Lower", ""),
-        ("A       = junk / c", "A", "junk", "c"),
-        ("A       = 'open", "A", "'open", ""),
-        ("A       = True", "A", "True", ""),
-        ("HIERARCH ESO Det.X = 1 / c", "ESO Det.X", "1", "c"),
-        (
-            "COMMENT  = 'not a value'",
-            "COMMENT",
-            " = 'not a value'",
-            "",
-        ),
-        ("HISTORY   two  ", "HISTORY", "  two", ""),
-        ("NOEQUALS   5", "NOEQUALS", "   5", ""),
-        ("", "", "", ""),
-        ("              / TITLE", "", "      / TITLE", ""),
-    ] {
-        let expected = (keyword.to_owned(), value.to_owned(), comment.to_owned());
-        assert_eq!(read(text), expected, "{text}");
-    }
+    (parsed.keyword, parsed.value, parsed.comment)
 }
 
 #[test]
@@ -98,10 +29,17 @@ fn continue_records_lengthen_strings_only() {
     );
     assert_eq!(
         read(&long),
-        ("A".into(), "one it's three".into(), "first second".into())
+        (
+            "A".into(),
+            Value::Text("one it's three".into()),
+            "first second".into()
+        )
     );
     let number = format!("{:80}{:80}", "A       = 5 / c", "CONTINUE  'x'");
-    assert_eq!(read(&number), ("A".into(), "5".into(), "c".into()));
+    assert_eq!(
+        read(&number),
+        ("A".into(), Value::Integer("5".into()), "c".into())
+    );
 }
 
 #[test]

@@ -3,14 +3,12 @@
 
 use std::fmt::Write as _;
 
-use crate::header::float_text;
-
 /// Columns in a card.
 pub const CARD_LENGTH: usize = 80;
 /// Columns of a standard keyword.
-pub(super) const KEYWORD_LENGTH: usize = 8;
+pub(crate) const KEYWORD_LENGTH: usize = 8;
 /// The longest text, quotes doubled, that fits one card between its quotes.
-pub(super) const LONGEST_TEXT: usize = CARD_LENGTH - KEYWORD_LENGTH - 4;
+pub(crate) const LONGEST_TEXT: usize = CARD_LENGTH - KEYWORD_LENGTH - 4;
 
 /// A value as it was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,7 +41,7 @@ pub enum CardValue {
 }
 
 impl CardValue {
-    pub(super) fn formatted(&self) -> String {
+    pub(crate) fn formatted(&self) -> String {
         match self {
             Self::Text(text) if text.is_empty() => "''".into(),
             Self::Text(text) => {
@@ -55,7 +53,7 @@ impl CardValue {
     }
 
     /// Why this value cannot be written on one card, if so.
-    pub(super) fn refusal(&self) -> Option<String> {
+    pub(crate) fn refusal(&self) -> Option<String> {
         let Self::Text(text) = self else { return None };
         if let Some(odd) = text.chars().find(|c| !(' '..='~').contains(c)) {
             return Some(format!(
@@ -69,23 +67,8 @@ impl CardValue {
 }
 
 impl Value {
-    /// The text Python's `str()` gives for the value, `UNDEFINED` for a missing one.
-    pub(super) fn python_text(self) -> String {
-        match self {
-            Self::Text(text)
-            | Self::Integer(text)
-            | Self::Commentary(text)
-            | Self::Unreadable(text) => text,
-            Self::Logical(true) => "True".into(),
-            Self::Logical(false) => "False".into(),
-            Self::Float(number) => float_text(number),
-            Self::Complex(real, imaginary) => complex_text(real, imaginary),
-            Self::Undefined => "UNDEFINED".into(),
-        }
-    }
-
     /// Whether writing `new` would change nothing but the look of the card.
-    pub(super) fn is(&self, new: &CardValue) -> bool {
+    pub(crate) fn is(&self, new: &CardValue) -> bool {
         match (self, new) {
             (Self::Text(old), CardValue::Text(new)) => old == new.trim_end_matches(' '),
             (Self::Integer(old), CardValue::Integer(new)) => *old == new.to_string(),
@@ -94,26 +77,8 @@ impl Value {
     }
 }
 
-/// `(1+2j)`, or `2j` where there is no real part.
-fn complex_text(real: f64, imaginary: f64) -> String {
-    let part = |number| {
-        let text = float_text(number);
-        text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
-    };
-    let imaginary_part = part(imaginary);
-    if real == 0.0 && real.is_sign_positive() {
-        return imaginary_part + "j";
-    }
-    let plus = if imaginary.is_sign_negative() && !imaginary.is_nan() {
-        ""
-    } else {
-        "+"
-    };
-    format!("({}{plus}{imaginary_part}j)", part(real))
-}
-
 /// Value and comment of the text after an equals sign.
-pub(super) fn parse_value(text: &str) -> (Value, String) {
+pub(crate) fn parse_value(text: &str) -> (Value, String) {
     let text = text.trim();
     let read = || -> Option<(Value, &str)> {
         if text.is_empty() || text.starts_with('/') {
@@ -152,14 +117,14 @@ fn ends_value(after: &str) -> bool {
     rest.is_empty() || rest.starts_with('/')
 }
 
-pub(super) fn comment_of(after: &str) -> String {
+pub(crate) fn comment_of(after: &str) -> String {
     let rest = after.trim_start_matches(' ');
     let comment = rest.strip_prefix('/').unwrap_or_default();
     comment.trim_start_matches(' ').trim_end().to_owned()
 }
 
 /// What stands between the quotes (quotes still doubled), and what follows.
-pub(super) fn split_string(text: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_string(text: &str) -> Option<(&str, &str)> {
     let body = text.strip_prefix('\'')?;
     let closed = |at: usize| {
         let (inside, after) = (body.get(..at)?, body.get(at + 1..)?);

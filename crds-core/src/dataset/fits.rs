@@ -1,27 +1,14 @@
-//! FITS files: the header of a dataset as one list of keywords, and new cards for its primary
-//! header. Only headers are read; data are skipped on reading and copied unseen on updating.
-
-mod card;
-mod checksum;
-mod error;
-mod hdu;
-mod references;
-mod update;
-mod value;
+//! The headers of a FITS file as one list of keywords, as CRDS rules were written to see them.
+//! Cards and files are the business of the crate `fits`.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
-pub use card::{CARD_LENGTH, Card, Parsed};
-pub use error::{FitsError, FitsProblem};
-pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
-pub use update::{CardUpdate, ChecksumState, UpdateOutcome, update_primary};
-pub use value::{CardValue, Value};
+use ::fits::{FitsError, FitsProblem, ReadAt, Value, hdus};
 
-use crate::header::Header;
+use crate::header::{Header, float_text};
 
 /// Reads all headers of a FITS file into one.
 ///
@@ -31,18 +18,18 @@ use crate::header::Header;
 /// Source: CRDS 14 `crds.io.fits` and `crds.io.abstract`.
 pub fn read(path: &Path) -> Result<Header, FitsError> {
     let file = File::open(path).map_err(|error| FitsProblem::Read(error).at(path, 0))?;
-    read_from(BufReader::new(file), path)
+    read_from(&file, path)
 }
 
 /// Like [`read`], from anything that can be read; `path` only appears in errors.
-pub fn read_from(source: impl Read + Seek, path: &Path) -> Result<Header, FitsError> {
+pub fn read_from(bytes: &(impl ReadAt + ?Sized), path: &Path) -> Result<Header, FitsError> {
     let mut union = Union::default();
-    for header in hdu::Headers::new(source, path) {
-        for card in &header?.cards {
+    for unit in hdus(bytes, path) {
+        for card in unit?.header.cards() {
             let parsed = card.parse();
             let keyword = parsed.keyword.to_uppercase();
             if !keyword.is_empty() {
-                union.add(keyword, parsed.value.python_text());
+                union.add(keyword, python_text(parsed.value));
             }
         }
     }
@@ -76,6 +63,39 @@ impl Union {
     }
 }
 
+/// The text Python's `str()` gives for the value, `UNDEFINED` for a missing one.
+fn python_text(value: Value) -> String {
+    match value {
+        Value::Text(text)
+        | Value::Integer(text)
+        | Value::Commentary(text)
+        | Value::Unreadable(text) => text,
+        Value::Logical(true) => "True".into(),
+        Value::Logical(false) => "False".into(),
+        Value::Float(number) => float_text(number),
+        Value::Complex(real, imaginary) => complex_text(real, imaginary),
+        Value::Undefined => "UNDEFINED".into(),
+    }
+}
+
+/// `(1+2j)`, or `2j` where there is no real part.
+fn complex_text(real: f64, imaginary: f64) -> String {
+    let part = |number| {
+        let text = float_text(number);
+        text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
+    };
+    let imaginary_part = part(imaginary);
+    if real == 0.0 && real.is_sign_positive() {
+        return imaginary_part + "j";
+    }
+    let plus = if imaginary.is_sign_negative() && !imaginary.is_nan() {
+        ""
+    } else {
+        "+"
+    };
+    format!("({}{plus}{imaginary_part}j)", part(real))
+}
+
 #[cfg(test)]
-#[path = "read_tests.rs"]
+#[path = "fits_tests.rs"]
 mod tests;
