@@ -3,6 +3,9 @@
 use caldp_trigger::cli::TriggerCommand;
 use caldp_worker::cli::{Doctor, Process, ProcessAws};
 use clap::{Parser, Subcommand};
+
+use crate::resources::estimate::EstimateArguments;
+use crate::resources::learn::LearnArguments;
 use std::path::PathBuf;
 
 /// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
@@ -30,6 +33,11 @@ pub(crate) enum Command {
     /// Check programs, cache, access and machine: what a run needs and what is missing
     #[command(after_help = Doctor::HELP)]
     Doctor(Doctor),
+    /// Say what datasets will need: memory bin, time limit, expected time and peak memory
+    #[command(after_help = EstimateArguments::HELP)]
+    Estimate(EstimateArguments),
+    /// Fit the model behind estimates again, from measured runs
+    Learn(LearnArguments),
     #[command(flatten)]
     Trigger(TriggerCommand),
     /// Print a completion script for a shell

@@ -6,6 +6,7 @@
 mod batches;
 mod command;
 mod names;
+mod resources;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_worker::cli::{doctor, process};
@@ -33,6 +34,8 @@ fn main() -> ExitCode {
         Command::Process(arguments) => process::run(&arguments.into()),
         Command::ProcessAws(arguments) => process::run(&arguments.into()),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Estimate(arguments) => resources::estimate::run(&arguments),
+        Command::Learn(arguments) => resources::learn::run(&arguments),
         Command::Trigger(command) => batches::run(&command),
         Command::Completions { shell, name } => print(
             names::completions(shell, &name),

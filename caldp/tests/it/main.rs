@@ -11,4 +11,5 @@ mod doctor;
 mod operators;
 mod process;
 mod process_aws;
+mod resources;
 mod whole;

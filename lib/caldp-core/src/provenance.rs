@@ -69,6 +69,9 @@ pub struct Provenance {
     /// Everything delivered but this record and the logs.
     #[serde(default)]
     pub outputs: Vec<FileRecord>,
+    /// What later estimates are learnt from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Needs>,
     /// What is worth knowing of a success, such as a status that is no failure.
     #[serde(default)]
     pub notes: Vec<String>,
@@ -92,6 +95,38 @@ pub struct Worker {
     /// The most memory the worker itself held, in KiB; programs have their own figure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_memory_kib: Option<u64>,
+}
+
+/// What a run needed and what was known of it before: see [`crate::resources`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Needs {
+    /// Seconds from the start of the run to its end.
+    pub wall_seconds: f64,
+    /// The most memory the whole container held, in KiB, where its control group says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container_peak_kib: Option<u64>,
+    /// Processors that the run could use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vcpus: Option<f64>,
+    /// The type of the EC2 instance, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// Whether `DRIZCORR` is `PERFORM` in the raw files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drizzle: Option<bool>,
+    /// Whether `PCTECORR` is `PERFORM` in the raw files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cte: Option<bool>,
+    /// The number of exposures of a cosmic-ray split.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crsplit: Option<u32>,
+    /// Whether only a part of the detector was read out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subarray: Option<bool>,
+    /// The detector, as `DETECTOR` names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detector: Option<String>,
 }
 
 /// The wall-clock time of one step.
@@ -181,6 +216,7 @@ impl Provenance {
             versions: BTreeMap::new(),
             inputs: vec![],
             outputs: vec![],
+            needs: None,
             notes: vec![],
             warnings: vec![],
         }

@@ -161,3 +161,33 @@ impl Tally {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_is_worse_that_kills_more_or_costs_more() {
+        let good = Judgement {
+            runs: 10,
+            cost_ratio: 1.02,
+            killed: 0,
+            climbed: 1,
+            median_limit_ratio: 5.0,
+            closest: 0.5,
+        };
+        let kills = Judgement { killed: 1, ..good };
+        let costs = Judgement {
+            cost_ratio: 1.03,
+            ..good
+        };
+        assert_eq!(good.worse_than(&good), None);
+        assert_eq!(good.worse_than(&kills), None);
+        assert!(
+            kills
+                .worse_than(&costs)
+                .is_some_and(|w| w.contains("kills 1"))
+        );
+        assert!(costs.worse_than(&good).is_some_and(|w| w.contains("1.030")));
+    }
+}

@@ -29,6 +29,9 @@ pub use model::{Curve, Extent, Group, Model, ModelError, Origin, Published};
 pub use quantiles::Quantiles;
 pub use run::{Refusal, Run};
 
+/// Where an installed model stands below the root of a bucket or directory.
+pub const MODEL_KEY: &str = "control/resources.json";
+
 /// GiB in one GB of a table of runs. CALCLOUD wrote the peak that the kernel counts in KiB divided
 /// by 10^6; every value of its tables times 10^6 is a multiple of four, the size of a page.
 pub const GIB_PER_TABLE_GB: f64 = 1.0e6 * 1024.0 / (1024.0 * 1024.0 * 1024.0);

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
+use crate::provenance::{Needs, Provenance};
+use crate::state::State;
+
 use super::features::Features;
+use super::mem_model_features::large_detector;
 
 /// The most memory a run is believed to have used, in GiB: sixteen times the last bin.
 const MOST_GIB: f64 = 1024.0;
@@ -24,6 +28,38 @@ pub struct Run {
 }
 
 impl Run {
+    /// The run of a record, when it succeeded and says what it needed.
+    #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+    pub fn of_record(record: &Provenance) -> Result<Self, Refusal> {
+        if record.state != State::Processed {
+            return Err(Refusal::NotMeasured);
+        }
+        let needs = record.needs.clone().unwrap_or_default();
+        let Needs { wall_seconds, .. } = needs;
+        let peak_kib = needs.container_peak_kib.or(record.peak_memory_kib());
+        let seconds = if wall_seconds > 0.0 {
+            wall_seconds
+        } else {
+            record.seconds()
+        };
+        let bytes: u64 = record.inputs.iter().map(|f| f.size).sum();
+        Ok(Self {
+            features: Features {
+                dataset: record.dataset.clone(),
+                files: u32::try_from(record.inputs.len()).ok().filter(|n| *n > 0),
+                input_mb: (bytes > 0).then_some(bytes as f64 / 1e6),
+                drizzle: needs.drizzle,
+                cte: needs.cte,
+                crsplit: needs.crsplit,
+                subarray: needs.subarray,
+                large_detector: needs.detector.as_deref().and_then(large_detector),
+            },
+            peak_gib: peak_kib.ok_or(Refusal::NotMeasured)? as f64 / f64::from(1 << 20),
+            seconds,
+            vcpus: needs.vcpus,
+        })
+    }
+
     /// Why the run is not to be learnt from; none when it is plausible.
     pub fn refusal(&self) -> Option<Refusal> {
         let within = |value: f64, most: f64| value.is_finite() && value > 0.0 && value <= most;

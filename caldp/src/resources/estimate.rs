@@ -1,0 +1,188 @@
+//! `caldp estimate`: memory bin, time limit, expected time and peak of datasets before they run.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use caldp_core::dataset::Dataset;
+use caldp_core::resources::table::Table;
+use caldp_core::resources::{Basis, Estimate, Features};
+use clap::Args;
+use serde::Serialize;
+
+use super::{Error, ended, model};
+
+/// Says what datasets will need, from their names or from a table of what is known of them.
+#[derive(Debug, Args)]
+pub(crate) struct EstimateArguments {
+    /// Datasets of which nothing but the name is known
+    #[arg(required_unless_present = "features")]
+    datasets: Vec<Dataset>,
+    /// A CSV table of what is known of datasets before they run
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
+    /// The model of a file that caldp learn wrote, instead of the one that comes with the program
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+impl EstimateArguments {
+    pub(crate) const HELP: &'static str = "\
+Columns of FILE: dataset n_files total_mb drizcorr pctecorr crsplit subarray large_detector, in any
+order; each but the first may be missing or empty, which makes the answer wider.
+expected_peak_gb is in the unit of memory_gb of tables of runs: KiB over 10^6.
+Exit status 1: some names cannot be processed; the others are answered.";
+}
+
+/// One line of `--json`.
+#[derive(Serialize)]
+struct Line<'a> {
+    dataset: &'a str,
+    memory_bin: u8,
+    timeout_seconds: u64,
+    expected_seconds: u64,
+    expected_peak_gb: f64,
+}
+
+pub(crate) fn run(arguments: &EstimateArguments) -> ExitCode {
+    ended(answer(arguments))
+}
+
+fn answer(arguments: &EstimateArguments) -> Result<(), Error> {
+    let model = model(arguments.model.as_deref())?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut say = |features: &Features| {
+        let estimate = model.estimate(features);
+        // A closed pipe is the reader's choice.
+        let _ = if arguments.json {
+            as_json(&mut out, features, &estimate)
+        } else {
+            as_text(&mut out, features, &estimate)
+        };
+    };
+    for dataset in &arguments.datasets {
+        say(&Features::of_name(dataset.clone()));
+    }
+    let unnamed = match &arguments.features {
+        Some(path) => table(path, &mut say)?,
+        None => 0,
+    };
+    // Nothing is lost when the reader has closed the pipe.
+    let _ = out.flush();
+    if unnamed == 0 {
+        Ok(())
+    } else {
+        Err(Error::Names(unnamed))
+    }
+}
+
+/// Answers each line of a table; how many name no dataset.
+fn table(path: &Path, say: &mut impl FnMut(&Features)) -> Result<usize, Error> {
+    let file = File::open(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let lines = Table::open(file).map_err(|source| Error::Table {
+        path: path.to_owned(),
+        source,
+    })?;
+    let mut unnamed = 0;
+    for line in lines {
+        match line.features {
+            Ok(features) => say(&features),
+            Err(refusal) => {
+                let place = format!("{}:{}", path.display(), line.number);
+                if let Ok(dataset) = Dataset::parse(&line.name) {
+                    eprintln!("caldp: {place}: {dataset}: {refusal}; estimated from its name");
+                    say(&Features::of_name(dataset));
+                } else {
+                    eprintln!("caldp: {place}: {:?}: {refusal}", line.name);
+                    unnamed += 1;
+                }
+            }
+        }
+    }
+    Ok(unnamed)
+}
+
+/// Whole seconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "not negative, and casts of floats saturate"
+)]
+fn whole(seconds: f64) -> u64 {
+    seconds as u64
+}
+
+fn as_json(out: &mut impl Write, features: &Features, estimate: &Estimate) -> io::Result<()> {
+    let line = Line {
+        dataset: features.dataset.name(),
+        memory_bin: estimate.memory_bin.number(),
+        timeout_seconds: whole(estimate.timeout_seconds),
+        expected_seconds: whole(estimate.expected_seconds),
+        expected_peak_gb: (estimate.expected_peak_gb() * 1e3).round() / 1e3,
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    writeln!(out)
+}
+
+fn as_text(out: &mut impl Write, features: &Features, estimate: &Estimate) -> io::Result<()> {
+    writeln!(
+        out,
+        "{}: {}, stopped after {}; expected {} and {:.1} GB",
+        features.dataset,
+        estimate.memory_bin,
+        duration(estimate.timeout_seconds),
+        duration(estimate.expected_seconds),
+        estimate.expected_peak_gb(),
+    )?;
+    match &estimate.basis {
+        Basis::Measured {
+            like,
+            runs,
+            proposals,
+            size_known,
+        } => {
+            let size = if *size_known {
+                ""
+            } else {
+                "; the size of its inputs is not known"
+            };
+            writeln!(
+                out,
+                "    as {runs} measured runs ({proposals} proposals) of: {like}{size}"
+            )
+        }
+        Basis::Published { because } => writeln!(out, "    {because}"),
+    }
+}
+
+/// Hours and minutes, or minutes and seconds.
+fn duration(seconds: f64) -> String {
+    let (hours, minutes) = ((seconds / 3600.0).floor(), (seconds / 60.0).floor());
+    if hours >= 1.0 {
+        format!("{hours:.0} h {:.0} min", (seconds % 3600.0 / 60.0).floor())
+    } else if minutes >= 1.0 {
+        format!("{minutes:.0} min {:.0} s", (seconds % 60.0).floor())
+    } else {
+        format!("{seconds:.0} s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_in_two_units_at_most() {
+        assert_eq!(
+            [59.0, 61.0, 3600.0, 7_260.0, 172_800.0].map(duration),
+            ["59 s", "1 min 1 s", "1 h 0 min", "2 h 1 min", "48 h 0 min"]
+        );
+    }
+}
