@@ -25,7 +25,7 @@
 //!
 //! | who | says | to whom |
 //! |---|---|---|
-//! | trigger | [`job_command`], the lines of an [`array`] job's list | worker |
+//! | trigger | [`job_command`], the lines of an [`mod@array`] job's list | worker |
 //! | worker | [`provenance`], an [`exit_code`] | trigger, downloader, people |
 //! | both | [`state`], [`messages`], [`layout`] | everybody |
 //! | operators | [`batch`] names and job ids | trigger |
