@@ -4,21 +4,17 @@
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_trigger::cli::TriggerCommand;
+use caldp_worker::cli::logging;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 use storage::hint::explain;
-use tracing_subscriber::EnvFilter;
 
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,caldp_trigger=info";
 
 pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    logging::start(DEFAULT_FILTER, None);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,11 +1,16 @@
 //! How a run fails: what failed, in a sentence, with the exit code that Batch will report.
 //!
-//! The rooms have error types of their own; here they become one, because whoever runs a dataset
-//! asks three things of every failure: which step, why, and what to do.
+//! Every module has error types of its own; here they become one, because whoever runs a dataset
+//! asks three things of every failure: which step, why, and what to do. Printing it is left to the
+//! command.
 
 use caldp_core::exit_code::ExitCode;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use storage::hint::{Hint, with_causes};
 
 /// The steps of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,95 +52,139 @@ impl fmt::Display for Step {
     }
 }
 
-/// A failed run.
+/// A failed run: its cause says why, its hint what to do.
 #[derive(Debug)]
 pub struct RunError {
     /// The step that failed.
     pub step: Step,
     /// What the process exits with.
     pub code: ExitCode,
-    cause: Box<dyn Error + Send + Sync>,
+    cause: Box<dyn Hint + Send + Sync>,
 }
 
 impl RunError {
     /// A failure of `step`, for the reason `cause`.
-    pub fn new(step: Step, code: ExitCode, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            step,
-            code,
-            cause: cause.into(),
-        }
+    pub fn new(step: Step, code: ExitCode, cause: impl Hint + Send + Sync + 'static) -> Self {
+        let cause = Box::new(cause);
+        Self { step, code, cause }
     }
 
-    /// For `map_err`: wraps any error as a failure of `step`.
+    /// For `map_err`: wraps an error as a failure of `step`.
     pub fn at<E>(step: Step, code: ExitCode) -> impl FnOnce(E) -> Self
     where
-        E: Into<Box<dyn Error + Send + Sync>>,
+        E: Hint + Send + Sync + 'static,
     {
         move |cause| Self::new(step, code, cause)
     }
 }
 
 impl fmt::Display for RunError {
-    /// One paragraph: step, reason with every cause not already part of it, remedy.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Where an error is one of a list its remedy is indented; here there is no list.
-        let text = sentence(self.cause.as_ref()).replace("\n  hint: ", "\nhint: ");
-        let (reason, own_hint) = match text.split_once("\nhint: ") {
-            Some((reason, hint)) => (reason, Some(hint)),
-            None => (text.as_str(), None),
-        };
-        write!(f, "{} failed: {reason}", self.step)?;
-        match own_hint.or(self.code.remedy()) {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
+        write!(f, "{} failed", self.step)
     }
 }
 
 impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.source()
+        Some(self.cause.as_ref())
     }
 }
 
-/// An error's text followed by its causes, each only if the text before does not say it already;
-/// hints stay at the end.
-fn sentence(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let more = inner.to_string();
-        if !text.contains(&more) {
-            let at = text.find("\nhint: ").unwrap_or(text.len());
-            text.insert_str(at, &format!(": {more}"));
-        }
-        cause = inner.source();
+impl Hint for RunError {
+    /// That of the cause, else that of the exit code.
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        self.cause.hint().or_else(|| {
+            // The errors of stores still have their hints in their texts.
+            let has_hint = with_causes(self).to_string().contains("hint: ");
+            self.code.remedy().filter(|_| !has_hint).map(Cow::from)
+        })
     }
-    text
+}
+
+/// A cause that is said in words and that has no remedy of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Reason(pub String);
+
+impl Hint for Reason {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+}
+
+/// A file or directory of this machine that could not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path} cannot be {action}")]
+pub struct LocalError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl LocalError {
+    /// For `map_err`: `path` could not be read.
+    pub fn read(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        Self::new("read", path)
+    }
+
+    /// For `map_err`: `path` could not be written.
+    pub fn write(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        Self::new("written", path)
+    }
+
+    fn new(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self {
+            action,
+            path,
+            source,
+        }
+    }
+}
+
+impl Hint for LocalError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(disk_hint(&self.source).into())
+    }
+}
+
+/// What helps where the system refused to read or write a file.
+pub(crate) fn disk_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "check the path; a relative one begins in the current directory"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "check the owner and permissions of the file and its directory"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or set CALDP_HOME to a directory on a larger disk"
+        }
+        _ => "check the disk that it is on",
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(Debug, thiserror::Error)]
-    #[error("x.fits cannot be read\nhint: put it back")]
-    struct Outer(#[source] std::io::Error);
+    use storage::hint::explain;
 
     #[test]
     fn a_failure_is_one_paragraph_with_its_cause_before_its_remedy() {
-        let cause = Outer(std::io::Error::other("disk on fire"));
+        let cause = LocalError::read(Path::new("x.fits"))(io::ErrorKind::StorageFull.into());
         let error = RunError::new(Step::Inputs, ExitCode::InputTar, cause);
         assert_eq!(
-            error.to_string(),
-            "inputs failed: x.fits cannot be read: disk on fire\nhint: put it back"
+            explain(&error).to_string(),
+            "inputs failed: x.fits cannot be read: no storage space\n\
+             hint: make room, or set CALDP_HOME to a directory on a larger disk"
         );
     }
 
     #[test]
     fn without_a_remedy_of_its_own_the_exit_code_gives_one() {
-        let error = RunError::new(Step::Inputs, ExitCode::S3Download, "no such key");
-        assert!(error.to_string().contains("\nhint: "), "{error}");
+        let reason = Reason("no such key".to_owned());
+        let error = RunError::new(Step::Inputs, ExitCode::S3Download, reason);
+        let text = explain(&error).to_string();
+        assert!(text.contains("\nhint: "), "{text}");
     }
 }

@@ -7,23 +7,24 @@
 use crate::calibrate::environment::reference_variables;
 use crate::calibrate::recipe::{RawFiles, Recipe};
 use crate::config::Settings;
+use crate::error::disk_hint;
 use crate::operators;
 use crate::process::program::Environment;
 use caldp_core::dataset::{Dataset, Instrument};
 use caldp_core::provenance::{DatasetHeader, ReferenceRecord};
-use crds_core::cache::layout::ReferenceError;
-use crds_core::config::ConfigError;
 use crds_core::{
-    AssignError, AssignOptions, Assignments, Client, ClientError, Config, FetchedReference,
-    FileAssignment, Observatory, ReferenceOrigin,
+    AssignOptions, Assignments, Client, Config, FetchedReference, FileAssignment, Observatory,
+    ReferenceOrigin,
 };
-use fits::{CardUpdate, CardValue, FitsError, update_primary};
+use fits::{CardUpdate, CardValue, update_primary};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use storage::blocking;
 use storage::checksum::Sha1Sum;
+use storage::hint::{Hint, with_causes};
 use storage::s3::{S3, S3Error};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -48,27 +49,49 @@ pub struct References {
 /// Why a dataset has no references.
 #[derive(Debug, thiserror::Error)]
 pub enum ReferencesError {
-    /// A CRDS variable has a value that cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
     /// The operators' choice of a context cannot be read.
     #[error(transparent)]
     Operators(#[from] S3Error),
-    /// CRDS could not answer, or a reference not be had.
+    /// A variable of CRDS cannot be used, CRDS could not answer, or a header not be written.
     #[error(transparent)]
-    Client(#[from] ClientError),
-    /// Some file has no usable answer.
-    #[error(transparent)]
-    Assign(#[from] AssignError),
-    /// The cache cannot be used.
-    #[error(transparent)]
-    Cache(#[from] ReferenceError),
-    /// A header cannot be written.
-    #[error(transparent)]
-    Header(#[from] FitsError),
+    Crds(#[from] CrdsError),
     /// A reference cannot be read.
-    #[error("a reference in the cache cannot be read: {0}")]
+    #[error("a reference in the cache cannot be read")]
     Read(#[from] io::Error),
+}
+
+impl Hint for ReferencesError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Operators(error) => error.hint(),
+            Self::Crds(error) => error.hint.as_deref().map(Cow::from),
+            Self::Read(error) => Some(disk_hint(error).into()),
+        }
+    }
+}
+
+/// An error of crds-core, whose text and hint are not yet apart there.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct CrdsError {
+    text: String,
+    hint: Option<String>,
+}
+
+impl CrdsError {
+    fn of(error: impl std::error::Error) -> Self {
+        let said = with_causes(&error).to_string();
+        match said.split_once("\n  hint: ") {
+            Some((text, hint)) => Self {
+                text: text.to_owned(),
+                hint: Some(hint.to_owned()),
+            },
+            None => Self {
+                text: said,
+                hint: None,
+            },
+        }
+    }
 }
 
 /// What it takes to build a [`ReferenceAssigner`].
@@ -116,7 +139,7 @@ pub struct ReferenceAssigner {
 
 impl ReferenceAssigner {
     fn new(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
-        let config = Config::from_vars(settings.variables())?;
+        let config = Config::from_vars(settings.variables()).map_err(CrdsError::of)?;
         Ok(Self {
             client: Client::new(config, Observatory::Hst),
             settings,
@@ -138,25 +161,35 @@ impl ReferenceAssigner {
         let Some(instrument) = self.instrument.filter(|_| self.has_raw_files()) else {
             return Ok(());
         };
-        let context = self.client.context_name(None).await?;
+        let context = self
+            .client
+            .context_name(None)
+            .await
+            .map_err(CrdsError::of)?;
         self.client
             .rules(context.as_str(), Some(instrument.name()))
-            .await?;
+            .await
+            .map_err(CrdsError::of)?;
         while let Some(path) = events.recv().await {
             if self.recipe.raw_files.includes(&name_of(&path)) {
                 let options = AssignOptions::default();
-                let found = self.client.assign(&[path], &options).await?;
+                let found = self
+                    .client
+                    .assign(&[path], &options)
+                    .await
+                    .map_err(CrdsError::of)?;
                 self.fetch(&found).await?;
             }
         }
         Ok(())
     }
 
-    async fn fetch(&self, found: &Assignments) -> Result<Vec<FetchedReference>, ClientError> {
+    async fn fetch(&self, found: &Assignments) -> Result<Vec<FetchedReference>, CrdsError> {
         let references = self
             .client
             .fetch_references(found.references(), &())
-            .await?;
+            .await
+            .map_err(CrdsError::of)?;
         let fetched = |reference: &&FetchedReference| {
             matches!(reference.origin, ReferenceOrigin::Fetched { .. })
         };
@@ -216,7 +249,7 @@ impl ReferenceAssigner {
             .filter(|name| self.recipe.raw_files.includes(name))
             .map(|name| folder.join(name))
             .collect();
-        let places = client.references()?;
+        let places = client.references().map_err(CrdsError::of)?;
         let mut references = References {
             variables: reference_variables(|instrument| places.instrument_folder(instrument)),
             ..References::default()
@@ -224,14 +257,18 @@ impl ReferenceAssigner {
         if raw.is_empty() {
             return Ok(references);
         }
-        let assignments = client.assign(&raw, &AssignOptions::default()).await?;
+        let assignments = client
+            .assign(&raw, &AssignOptions::default())
+            .await
+            .map_err(CrdsError::of)?;
         for warning in assignments.files.iter().flat_map(|file| &file.warnings) {
             tracing::warn!("{warning}");
         }
-        assignments.check()?;
+        assignments.check().map_err(CrdsError::of)?;
         let fetched = self.fetch(&assignments).await?;
         for file in &assignments.files {
-            update_primary(&file.path, &updates(file, self.recipe, &self.settings))?;
+            update_primary(&file.path, &updates(file, self.recipe, &self.settings))
+                .map_err(CrdsError::of)?;
         }
         tracing::info!("references chosen by {}", assignments.context.as_str());
         references.context = Some(assignments.context.as_str().to_owned());

@@ -3,9 +3,13 @@
 //! What is said, and masking of secrets, is left to those who write.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The target of the message that says why a run failed: it is for the file, because the command
+/// prints the failure itself.
+pub const FAILURE: &str = "caldp_worker::failure";
 
 /// A handle on the log; clones write to the same file, whole blocks at a time.
 #[derive(Debug, Clone)]
@@ -89,7 +93,18 @@ impl RunLog {
             // The file is the record; a closed terminal is not worth a dataset.
             let _ = io::stderr().lock().write_all(block);
         }
-        let Targets { file, held, .. } = &mut *targets;
+        targets.record(block)
+    }
+
+    /// Writes a block of bytes to the file alone.
+    pub fn record(&self, block: &[u8]) -> io::Result<()> {
+        self.targets().record(block)
+    }
+}
+
+impl Targets {
+    fn record(&mut self, block: &[u8]) -> io::Result<()> {
+        let Self { file, held, .. } = self;
         match (file, held) {
             (Some(_), Some(held)) => {
                 held.extend_from_slice(block);
@@ -98,17 +113,6 @@ impl RunLog {
             (Some(file), None) => file.write_all(block),
             (None, _) => Ok(()),
         }
-    }
-}
-
-impl Write for RunLog {
-    fn write(&mut self, block: &[u8]) -> io::Result<usize> {
-        RunLog::write(self, block)?;
-        Ok(block.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

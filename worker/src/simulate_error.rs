@@ -1,8 +1,10 @@
 //! Simulated errors: `CALDP_SIMULATE_ERROR=<exit code>` makes the matching step of a run fail as if it had
 //! failed by itself, so that operators can see what follows from every exit code.
 
-use crate::error::{RunError, Step};
+use crate::error::{Reason, RunError, Step};
 use caldp_core::exit_code::ExitCode;
+use std::borrow::Cow;
+use storage::hint::Hint;
 
 /// The variable that asks for a simulated error.
 pub const VARIABLE: &str = "CALDP_SIMULATE_ERROR";
@@ -13,12 +15,15 @@ pub struct SimulatedError(Option<ExitCode>);
 
 /// A value that is no exit code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{VARIABLE} is {value:?}, which is no exit code of this program\nhint: unset it, or use one of {}",
-    codes()
-)]
+#[error("{VARIABLE} is {value:?}, which is no exit code of this program")]
 pub struct UnknownExitCode {
     value: String,
+}
+
+impl Hint for UnknownExitCode {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(format!("unset it, or use one of {}", codes()).into())
+    }
 }
 
 fn codes() -> String {
@@ -54,7 +59,7 @@ impl SimulatedError {
             Some(code) if step_of(code) == step => Err(RunError::new(
                 step,
                 code,
-                format!("{VARIABLE}={}: {}", code.number(), code.meaning()),
+                Reason(format!("{VARIABLE}={}: {}", code.number(), code.meaning())),
             )),
             _ => Ok(()),
         }
@@ -122,8 +127,8 @@ mod tests {
     #[test]
     fn what_is_no_exit_code_is_refused() {
         for value in ["3", "-1", "stage1", "256", "23x"] {
-            let error = SimulatedError::parse(Some(value)).unwrap_err().to_string();
-            assert!(error.contains("hint:") && error.contains("41"), "{error}");
+            let error = SimulatedError::parse(Some(value)).unwrap_err();
+            assert!(error.hint().unwrap().contains("41"), "{error}");
         }
     }
 }

@@ -6,9 +6,11 @@
 //! nobody uses it any more.
 
 use caldp_core::dataset::Dataset;
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 use storage::lock::FileLock;
 
 /// The folder below `CALDP_HOME` that holds the attempts.
@@ -31,24 +33,24 @@ impl Workspace {
     ///
     /// # Errors
     /// When `home` cannot be written.
-    pub fn create(home: &Path, dataset: &Dataset) -> io::Result<Self> {
+    pub fn create(home: &Path, dataset: &Dataset) -> Result<Self, WorkspaceError> {
         let attempts = home.join(FOLDER);
-        fs::create_dir_all(&attempts).map_err(|e| at(&attempts, &e))?;
+        fs::create_dir_all(&attempts).map_err(at(&attempts))?;
         // While this is held no directory exists whose own lock is still to be taken.
-        let _making = FileLock::acquire(&attempts.join(LOCK)).map_err(|e| at(&attempts, &e))?;
+        let _making = FileLock::acquire(&attempts.join(LOCK)).map_err(at(&attempts))?;
         let prefix = format!("{dataset}.");
         remove_dead(&attempts, &prefix);
         let directory = tempfile::Builder::new()
             .prefix(&prefix)
             .tempdir_in(&attempts)
-            .map_err(|e| at(&attempts, &e))?;
-        let lock = FileLock::acquire(&directory.path().join(LOCK))?;
+            .map_err(at(&attempts))?;
+        let lock = FileLock::acquire(&directory.path().join(LOCK)).map_err(at(directory.path()))?;
         // Programs are given absolute paths, wherever the run was started.
-        let root = fs::canonicalize(directory.path())?;
+        let root = fs::canonicalize(directory.path()).map_err(at(directory.path()))?;
         let [data, logs, previews] =
             [dataset.name(), "logs", "previews"].map(|name| root.join(name));
         for folder in [&data, &logs, &previews] {
-            fs::create_dir(folder)?;
+            fs::create_dir(folder).map_err(at(folder))?;
         }
         Ok(Self {
             directory,
@@ -97,14 +99,26 @@ fn remove_dead(attempts: &Path, prefix: &str) {
     }
 }
 
-fn at(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(
-        error.kind(),
-        format!(
-            "the working directory {} cannot be used: {error}\nhint: set CALDP_HOME to a directory that can be written",
-            path.display()
-        ),
-    )
+/// A working directory that cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the working directory {path} cannot be used")]
+pub struct WorkspaceError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl Hint for WorkspaceError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("set CALDP_HOME to a directory that can be written".into())
+    }
+}
+
+fn at(path: &Path) -> impl Fn(io::Error) -> WorkspaceError {
+    let path = path.to_owned();
+    move |source| WorkspaceError {
+        path: path.clone(),
+        source,
+    }
 }
 
 #[cfg(test)]
@@ -156,6 +170,6 @@ mod tests {
         let home = tempfile::NamedTempFile::new().unwrap();
         let dataset: Dataset = "j8cb010b0".parse().unwrap();
         let error = Workspace::create(home.path(), &dataset).unwrap_err();
-        assert!(error.to_string().contains("CALDP_HOME"), "{error}");
+        assert!(error.hint().unwrap().contains("CALDP_HOME"), "{error}");
     }
 }

@@ -145,6 +145,28 @@ fn an_empty_directory_is_named_with_what_was_looked_for() {
 }
 
 #[test]
+fn an_error_is_said_once_with_its_own_hint() {
+    let home = tempfile::tempdir().unwrap();
+    let output = caldp_process(home.path(), &[DATASET, "file:nope"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(21), "{text}");
+    assert_eq!(text.matches("inputs failed").count(), 1, "{text}");
+    assert_eq!(text.matches("hint: ").count(), 1, "{text}");
+    assert!(text.contains("hint: check the path"), "{text}");
+    let log = home.path().join(format!("data/cos/{DATASET}"));
+    let log = fs::read_dir(log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("process.txt"))
+        .find(|file| file.is_file())
+        .unwrap();
+    let log = fs::read_to_string(log).unwrap();
+    assert_eq!(log.matches("inputs failed").count(), 1, "{log}");
+    assert_eq!(log.matches("hint: check the path").count(), 1, "{log}");
+}
+
+#[test]
 fn the_configuration_is_printed_with_its_origins_and_nothing_is_run() {
     let home = tempfile::tempdir().unwrap();
     let output = succeed(caldp_process(home.path(), &[DATASET, "--print-config"]));

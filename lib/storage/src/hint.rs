@@ -24,7 +24,26 @@ pub fn explain<E: Hint + ?Sized>(error: &E) -> Explained<'_, E> {
 #[derive(Debug)]
 pub struct Explained<'a, E: ?Sized>(&'a E);
 
+/// The error and its causes after colons, for a place that shows the hint elsewhere.
+pub fn with_causes<E: Error + ?Sized>(error: &E) -> WithCauses<'_, E> {
+    WithCauses(error)
+}
+
+/// Displays an error with its causes; made by [`with_causes`].
+#[derive(Debug)]
+pub struct WithCauses<'a, E: ?Sized>(&'a E);
+
 impl<E: Hint + ?Sized> fmt::Display for Explained<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        with_causes(self.0).fmt(f)?;
+        match self.0.hint() {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<E: Error + ?Sized> fmt::Display for WithCauses<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = self.0.to_string();
         write!(f, "{text}")?;
@@ -38,10 +57,7 @@ impl<E: Hint + ?Sized> fmt::Display for Explained<'_, E> {
             }
             cause = error.source();
         }
-        match self.0.hint() {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
+        Ok(())
     }
 }
 

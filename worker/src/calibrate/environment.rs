@@ -3,12 +3,15 @@
 //! executed, loaded or trusted are refused. The rest of the environment is left to the caller.
 
 use super::recipe::Recipe;
+use crate::error::LocalError;
 use crate::process::program::Environment;
 use caldp_core::dataset::Dataset;
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 
 /// The variables that point calibration programs to their references, and the instrument's
 /// folder in a cache that has one for each.
@@ -37,10 +40,7 @@ pub fn reference_variables(folder_of: impl Fn(&str) -> Option<PathBuf>) -> Envir
 
 /// A reference path that would make the calibration program abort.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the path of reference {path} has {length} characters; `{program}` aborts beyond {limit}\n\
-     hint: set CRDS_PATH to a cache with a shorter path"
-)]
+#[error("the path of reference {path} has {length} characters; `{program}` aborts beyond {limit}")]
 pub struct ReferencePathTooLong {
     /// The program.
     pub program: &'static str,
@@ -50,6 +50,12 @@ pub struct ReferencePathTooLong {
     pub length: usize,
     /// The longest that works.
     pub limit: usize,
+}
+
+impl Hint for ReferencePathTooLong {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("set CRDS_PATH to a cache with a shorter path".into())
+    }
 }
 
 /// Whether the recipe's programs can bear the paths of all these reference files, named without
@@ -117,13 +123,17 @@ impl DatasetEnvironment {
     ///
     /// # Errors
     /// When it is there and cannot be read.
-    pub fn read(dataset: &Dataset, folder: &Path) -> io::Result<Self> {
+    pub fn read(dataset: &Dataset, folder: &Path) -> Result<Self, LocalError> {
+        let path = folder.join(dataset.environment_file());
         let mut bytes = Vec::new();
-        match File::open(folder.join(dataset.environment_file())) {
-            Ok(file) => file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes)?,
+        let file = match File::open(&path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error),
+            Err(error) => return Err(LocalError::read(&path)(error)),
         };
+        file.take(LARGEST_FILE as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(LocalError::read(&path))?;
         Ok(Self::parse(&bytes))
     }
 
@@ -272,7 +282,7 @@ mod tests {
             assert!(check("lbgu17qnq").is_ok(), "calcos has no such limit");
             if let Err(error) = check("octka6030") {
                 assert_eq!(error.length, 244);
-                assert!(error.to_string().contains("CRDS_PATH"));
+                assert!(error.hint().unwrap().contains("CRDS_PATH"));
             }
         }
     }

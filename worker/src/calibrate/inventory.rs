@@ -3,12 +3,15 @@
 //! and `products`.
 
 use super::recipe::{Inputs, RawFiles, Recipe};
+use crate::error::disk_hint;
 use crate::membership::association::Association;
 use caldp_core::dataset::Dataset;
 use fits::{FitsError, Header};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 
 /// What is known of a dataset's files before calibration.
 #[derive(Debug, Default)]
@@ -28,13 +31,22 @@ pub enum InventoryError {
     #[error(transparent)]
     Fits(#[from] FitsError),
     /// The folder could not be listed.
-    #[error("{folder} could not be listed: {source}")]
+    #[error("{folder} could not be listed")]
     List {
         /// The folder.
         folder: PathBuf,
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Hint for InventoryError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Fits(_) => "an input is damaged; fetch it again".into(),
+            Self::List { source, .. } => disk_hint(source).into(),
+        })
+    }
 }
 
 impl Inventory {

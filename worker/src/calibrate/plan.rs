@@ -9,9 +9,11 @@ use super::products::{Expected, expected_of};
 use super::recipe::{Command, Inputs, Products, Recipe};
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use storage::hint::Hint;
 
 /// The programs to run for a dataset, in order.
 #[derive(Debug)]
@@ -61,10 +63,7 @@ pub enum PlanError {
         wanted: &'static str,
     },
     /// The association lists an exposure that is not there.
-    #[error(
-        "{association} lists exposure {member} ({kind}), but there is no {member}_raw*.fits\n\
-         hint: the inputs are incomplete; fetch them again"
-    )]
+    #[error("{association} lists exposure {member} ({kind}), but there is no {member}_raw*.fits")]
     MemberMissing {
         /// The association table.
         association: String,
@@ -76,6 +75,18 @@ pub enum PlanError {
     /// The files could not be looked at.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
+}
+
+impl Hint for PlanError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::NoInput { .. } => {
+                "the inputs are not of this dataset; look what is in them".into()
+            }
+            Self::MemberMissing { .. } => "the inputs are incomplete; fetch them again".into(),
+            Self::Inventory(error) => return error.hint(),
+        })
+    }
 }
 
 impl Plan {

@@ -5,6 +5,7 @@
 use super::plan::{Plan, PlanError, Step, Verdict};
 use super::products::ProductError;
 use super::recipe::Recipe;
+use crate::error::disk_hint;
 use crate::process::locate::find_program;
 use crate::process::memory::MemoryEvidence;
 use crate::process::metrics::Metrics;
@@ -12,10 +13,12 @@ use crate::process::program::{Environment, Outcome, Program, ProgramError, Stop}
 use crate::run_log::RunLog;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use storage::hint::Hint;
 use tokio_util::sync::CancellationToken;
 
 /// Where and how the programs run.
@@ -66,7 +69,7 @@ pub enum CalibrationError {
         code: ExitCode,
     },
     /// A program failed.
-    #[error("`{command}` {ending}\nhint: its output says why; it is in process.txt")]
+    #[error("`{command}` {ending}")]
     Failed {
         /// The command line.
         command: String,
@@ -76,9 +79,7 @@ pub enum CalibrationError {
         code: ExitCode,
     },
     /// A program failed for lack of memory.
-    #[error(
-        "`{command}` failed: {evidence}\nhint: run the dataset again where there is more memory"
-    )]
+    #[error("`{command}` failed: {evidence}")]
     Memory {
         /// The command line.
         command: String,
@@ -86,19 +87,17 @@ pub enum CalibrationError {
         evidence: MemoryEvidence,
     },
     /// A program ended well, but what it must leave is not there.
-    #[error(
-        "`{command}` ended without an error, but {source}\nhint: its output may say why; it is in process.txt"
-    )]
+    #[error("`{command}` ended without an error, but {problem}")]
     Product {
         /// The command line.
         command: String,
         /// What is wrong with it.
-        source: ProductError,
+        problem: ProductError,
         /// The exit code of the program's failure.
         code: ExitCode,
     },
     /// A leftover could not be removed.
-    #[error("{path} could not be removed: {source}")]
+    #[error("{path} could not be removed")]
     Remove {
         /// The file or folder.
         path: PathBuf,
@@ -111,6 +110,20 @@ pub enum CalibrationError {
         /// The command line.
         command: String,
     },
+}
+
+impl Hint for CalibrationError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Plan { source, .. } => return source.hint(),
+            Self::Program { source, .. } => return source.hint(),
+            Self::Failed { .. } => "its output says why; it is in process.txt".into(),
+            Self::Memory { .. } => "run the dataset again where there is more memory".into(),
+            Self::Product { .. } => "its output may say why; it is in process.txt".into(),
+            Self::Remove { source, .. } => disk_hint(source).into(),
+            Self::Stopped { .. } => return None,
+        })
+    }
 }
 
 impl CalibrationError {
@@ -252,9 +265,9 @@ impl Calibration {
         }
         for expected in &step.expected {
             let check = expected.check(folder);
-            check.map_err(|source| CalibrationError::Product {
+            check.map_err(|problem| CalibrationError::Product {
                 command: command.clone(),
-                source,
+                problem,
                 code,
             })?;
         }

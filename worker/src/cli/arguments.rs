@@ -9,8 +9,11 @@ use caldp_core::dataset::{Dataset, Kind};
 use caldp_core::job_command::JobInput;
 use caldp_core::layout::{Layout, root_of};
 use clap::Args;
+use std::borrow::Cow;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
+use storage::hint::{Hint, explain};
 use storage::uri::{Location, S3Uri};
 
 /// What `caldp process` takes.
@@ -19,10 +22,10 @@ pub struct Process {
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell
     dataset: Dataset,
     /// Where inputs come from: file:<dir>, s3://..., astroquery:, stpubdata:
-    #[arg(default_value = "file:.")]
+    #[arg(default_value = "file:.", value_parser = parsed::<Source>)]
     input: Source,
     /// Where results go: file:<dir> or s3://...
-    #[arg(default_value = "file:.")]
+    #[arg(default_value = "file:.", value_parser = parsed::<Location>)]
     output: Location,
     /// caldp-config-onsite, caldp-config-offsite, caldp-config-aws, or a file of KEY=VALUE lines
     #[arg(default_value = "caldp-config-onsite", value_parser = |text: &str| Ok::<_, String>(ConfigName::parse(text)))]
@@ -35,6 +38,7 @@ pub struct Process {
 #[derive(Debug, Args)]
 pub struct ProcessAws {
     /// Where results go: s3://<bucket>/<batch>
+    #[arg(value_parser = parsed::<S3Uri>)]
     s3_output_path: S3Uri,
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell;
     /// or `@s3://bucket/list` for the child of an array job
@@ -44,6 +48,7 @@ pub struct ProcessAws {
         long,
         env = "CALDP_INPUT_URI",
         default_value = "astroquery:",
+        value_parser = parsed::<Source>,
         hide_env_values = true
     )]
     input: Source,
@@ -134,19 +139,38 @@ pub struct Run {
 /// A command that cannot work, whatever happens.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    #[error(
-        "{dataset} is a mosaic, and {input} does not say where the list of its exposures is\n\
-         hint: name the place of {dataset}_input.out: astroquery:<directory>, \
-         astroquery:s3://bucket/prefix, file:<directory> or s3://bucket/prefix"
-    )]
+    #[error("{dataset} is a mosaic, and {input} does not say where the list of its exposures is")]
     NoPoller { dataset: Dataset, input: Source },
     #[error(
         "in the calcloud layout {output} is a place below the root, which is where messages/ and \
-         outputs/ are\nhint: use the bucket, s3://{bucket}"
+         outputs/ are"
     )]
     BelowRoot { output: S3Uri, bucket: String },
     #[error(transparent)]
     SimulateError(#[from] UnknownExitCode),
+}
+
+impl Hint for Refusal {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::NoPoller { dataset, .. } => format!(
+                "name the place of {dataset}_input.out: astroquery:<directory>, \
+                 astroquery:s3://bucket/prefix, file:<directory> or s3://bucket/prefix"
+            )
+            .into(),
+            Self::BelowRoot { bucket, .. } => format!("use the bucket, s3://{bucket}").into(),
+            Self::SimulateError(error) => return error.hint(),
+        })
+    }
+}
+
+/// An argument as clap takes it: where it cannot be used, the whole explanation is its error.
+pub(super) fn parsed<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: Hint,
+{
+    text.parse().map_err(|error| explain(&error).to_string())
 }
 
 impl Run {
@@ -249,7 +273,7 @@ mod tests {
         match run.share.clone() {
             JobInput::Dataset(dataset) => run
                 .request(dataset, None)
-                .map_err(|error| error.to_string()),
+                .map_err(|error| explain(&error).to_string()),
             JobInput::List(list) => Err(format!("it has a list, {list}")),
         }
     }

@@ -3,32 +3,47 @@
 use caldp_core::array::{DatasetList, INDEX_VARIABLE, ListError, MAX_LIST_BYTES};
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
+use std::borrow::Cow;
+use storage::hint::Hint;
 use storage::s3::{S3, S3Error};
 use storage::uri::S3Uri;
 
 /// Why a child has no dataset.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ChildError {
-    #[error(
-        "@{list} is for the children of an array job, and {INDEX_VARIABLE} is not set\n\
-         hint: name a dataset, or set {INDEX_VARIABLE} to its line, counted from 0"
-    )]
+    #[error("@{list} is for the children of an array job, and {INDEX_VARIABLE} is not set")]
     NoIndex { list: S3Uri },
-    #[error("{INDEX_VARIABLE} is {value:?}, which is no index\nhint: AWS Batch counts from 0")]
+    #[error("{INDEX_VARIABLE} is {value:?}, which is no index")]
     Index { value: String },
-    #[error(
-        "{list} has {lines} lines, and {INDEX_VARIABLE} is {index}\n\
-         hint: the array job has more children than its list has lines"
-    )]
+    #[error("{list} has {lines} lines, and {INDEX_VARIABLE} is {index}")]
     Beyond {
         list: S3Uri,
         lines: usize,
         index: usize,
     },
-    #[error("{list} is no list of datasets: {error}")]
-    List { list: S3Uri, error: ListError },
+    #[error("{list} is no list of datasets")]
+    List {
+        list: S3Uri,
+        #[source]
+        error: ListError,
+    },
     #[error(transparent)]
     S3(#[from] S3Error),
+}
+
+impl Hint for ChildError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::NoIndex { .. } => {
+                format!("name a dataset, or set {INDEX_VARIABLE} to its line, counted from 0")
+                    .into()
+            }
+            Self::Index { .. } => "AWS Batch counts from 0".into(),
+            Self::Beyond { .. } => "the array job has more children than its list has lines".into(),
+            Self::List { .. } => return None,
+            Self::S3(error) => return error.hint(),
+        })
+    }
 }
 
 impl ChildError {

@@ -1,5 +1,6 @@
 //! `caldp doctor`: from the command line to the report, and from its verdict to the exit status.
 
+use super::arguments::parsed;
 use crate::config::{ConfigName, Settings};
 use crate::doctor::{self, Request};
 use crate::input::source::Source;
@@ -18,10 +19,10 @@ pub struct Doctor {
     /// cell; without one, all instruments are looked at
     dataset: Option<Dataset>,
     /// Where inputs come from: file:<dir>, s3://..., astroquery:, stpubdata:
-    #[arg(long)]
+    #[arg(long, value_parser = parsed::<Source>)]
     input: Option<Source>,
     /// Where results go: file:<dir> or s3://...
-    #[arg(long, default_value = "file:.")]
+    #[arg(long, default_value = "file:.", value_parser = parsed::<Location>)]
     output: Location,
     /// caldp-config-onsite, caldp-config-offsite, caldp-config-aws, or a file of KEY=VALUE lines
     #[arg(long, default_value = "caldp-config-onsite", value_parser = |text: &str| Ok::<_, String>(ConfigName::parse(text)))]
@@ -58,7 +59,7 @@ pub fn run(arguments: Doctor) -> ExitCode {
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return super::process::refuse(&error),
+        Err(error) => return super::process::no_runtime(&error),
     };
     let json = arguments.json;
     let report = runtime.block_on(doctor::examine(

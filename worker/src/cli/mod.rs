@@ -6,6 +6,7 @@
 mod arguments;
 mod child;
 pub mod doctor;
+pub mod logging;
 pub mod process;
 
 pub use arguments::{Process, ProcessAws, Run};

@@ -2,6 +2,7 @@
 
 use super::arguments::Run;
 use super::child::dataset_of_child;
+use super::logging;
 use crate::config::Settings;
 use crate::error::RunError;
 use crate::report::masked;
@@ -15,13 +16,12 @@ use caldp_core::provenance::Provenance;
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
+use storage::hint::{Hint, explain};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
 
 /// What is logged where `RUST_LOG` does not say.
-const DEFAULT_FILTER: &str = "warn,caldp_core=info,caldp_worker=info,crds_core=info";
+const DEFAULT_FILTER: &str = "warn,caldp_core=info,caldp_worker=info,crds_core=info,storage=info";
 
 /// Runs one dataset; the exit status is what AWS Batch reports.
 pub fn run(asked: &Run) -> ExitCode {
@@ -34,13 +34,13 @@ pub fn run(asked: &Run) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let log = RunLog::console();
-    start_logging(&log);
+    logging::start(DEFAULT_FILTER, Some(&log));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return refuse(&error),
+        Err(error) => return no_runtime(&error),
     };
     let ended = runtime.block_on(Box::pin(run_share(asked, &settings, &log)));
     // Nothing that still hangs, such as a name look-up, may keep the process from ending.
@@ -57,7 +57,7 @@ pub fn run(asked: &Run) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&log, &format!("caldp: {}: {error}\n", record.dataset));
+            eprintln!("caldp: {}: {}", record.dataset, explain(&error));
             ExitCode::from(error.code.number())
         }
     }
@@ -73,7 +73,7 @@ async fn run_share(asked: &Run, settings: &Settings, log: &RunLog) -> Result<End
         JobInput::List(list) => {
             let line = dataset_of_child(list, settings.get(INDEX_VARIABLE)).await;
             line.map_err(|error| {
-                eprintln!("caldp: {error}");
+                eprintln!("caldp: {}", explain(&error));
                 ExitCode::from(error.code().number())
             })?
         }
@@ -90,14 +90,14 @@ pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
 }
 
-pub(super) fn refuse(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("caldp: {error}");
+pub(super) fn refuse(error: &dyn Hint) -> ExitCode {
+    eprintln!("caldp: {}", explain(error));
     ExitCode::from(Code::CommandLine.number())
 }
 
-fn say(log: &RunLog, text: &str) {
-    // The file is gone with the working directory; what matters now is the console.
-    let _ = log.write(text.as_bytes());
+pub(super) fn no_runtime(error: &std::io::Error) -> ExitCode {
+    eprintln!("caldp: no threads can be started: {error}");
+    ExitCode::from(Code::CommandLine.number())
 }
 
 /// The variables that the configuration results in, as lines or as JSON; secrets are masked.
@@ -119,26 +119,6 @@ fn print_config(asked: &Run, settings: &Settings) {
     };
     // A closed pipe is the reader's choice.
     let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// Messages go where the programs' output goes: to the console and the run's log.
-fn start_logging(log: &RunLog) {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(log.clone())
-        .with_ansi(false)
-        .with_target(false)
-        .init();
-}
-
-impl<'a> MakeWriter<'a> for RunLog {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
 }
 
 /// AWS Batch says SIGTERM before it kills, a person says SIGINT.

@@ -6,9 +6,11 @@
 
 mod syntax;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 use storage::uri::S3Uri;
 use syntax::{assignment, evaluate};
 
@@ -90,10 +92,7 @@ pub struct Setting {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error(
-        "the configuration {path} cannot be read: {source}\n\
-         hint: use caldp-config-onsite, caldp-config-offsite, caldp-config-aws or a file of KEY=VALUE lines"
-    )]
+    #[error("the configuration {path} cannot be read")]
     Unreadable {
         /// The file named on the command line.
         path: PathBuf,
@@ -101,10 +100,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// A line is not an assignment.
-    #[error(
-        "{path}:{line}: {reason}\n\
-         hint: a configuration is a list of KEY=VALUE or export KEY=VALUE lines; nothing in it is executed"
-    )]
+    #[error("{path}:{line}: {reason}")]
     Line {
         /// The file.
         path: PathBuf,
@@ -114,7 +110,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A built-in configuration lacks something it cannot do without.
-    #[error("{config} needs {variable}, which is not set\nhint: {hint}")]
+    #[error("{config} needs {variable}, which is not set")]
     Missing {
         /// The configuration.
         config: ConfigName,
@@ -123,6 +119,20 @@ pub enum ConfigError {
         /// How to set it.
         hint: &'static str,
     },
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::from(match self {
+            Self::Unreadable { .. } => {
+                "use caldp-config-onsite, caldp-config-offsite, caldp-config-aws or a file of KEY=VALUE lines"
+            }
+            Self::Line { .. } => {
+                "a configuration is a list of KEY=VALUE or export KEY=VALUE lines; nothing in it is executed"
+            }
+            Self::Missing { hint, .. } => hint,
+        }))
+    }
 }
 
 /// Every variable of a run: the process environment with a configuration applied to it.

@@ -11,16 +11,19 @@ mod products;
 
 pub use products::{list, products};
 
+use crate::error::disk_hint;
 use crate::report::file_record;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
 use caldp_core::provenance::FileRecord;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use package::{Member, PackageError, Packed};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use storage::checksum::Sha1;
+use storage::hint::Hint;
 use storage::s3::Length;
 use storage::store::{Place, Store, StoreError};
 use storage::uri::Location;
@@ -39,7 +42,7 @@ pub enum DeliveryError {
     #[error(transparent)]
     Package(#[from] PackageError),
     /// The working directory could not be read.
-    #[error("{path} could not be read: {source}")]
+    #[error("{path} could not be read")]
     Local {
         /// The directory.
         path: PathBuf,
@@ -47,11 +50,22 @@ pub enum DeliveryError {
         source: io::Error,
     },
     /// A file was written to while it was stored.
-    #[error("{path} changed while it was stored\nhint: has a program been left running?")]
+    #[error("{path} changed while it was stored")]
     Changed {
         /// The file.
         path: PathBuf,
     },
+}
+
+impl Hint for DeliveryError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Package(error) => error.hint(),
+            Self::Local { source, .. } => Some(disk_hint(source).into()),
+            Self::Changed { .. } => Some("has a program been left running?".into()),
+        }
+    }
 }
 
 /// Files of one folder that are stored as files of one area.

@@ -5,8 +5,10 @@
 //! the caller.
 
 use super::gzip;
+use crate::error::disk_hint;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt as _};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -15,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::UNIX_EPOCH;
 use storage::checksum::{Sha1, Sha1Sum};
+use storage::hint::Hint;
 use tokio::sync::mpsc;
 
 /// The uncompressed size of a gzip member.
@@ -37,7 +40,7 @@ pub struct Member {
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
     /// A file could not be read.
-    #[error("{path} could not be packed: {source}")]
+    #[error("{path} could not be packed")]
     Read {
         /// The file.
         path: PathBuf,
@@ -45,10 +48,7 @@ pub enum PackageError {
         source: io::Error,
     },
     /// A file's size was not the same at its end as at its start.
-    #[error(
-        "{path} changed while it was packed: {expected} bytes at first, then {reason}\n\
-         hint: is another run working on the same folder?"
-    )]
+    #[error("{path} changed while it was packed: {expected} bytes at first, then {reason}")]
     Changed {
         /// The file.
         path: PathBuf,
@@ -60,6 +60,16 @@ pub enum PackageError {
     /// A thread that packs has ended without an answer.
     #[error("packing stopped: {0}")]
     Stopped(String),
+}
+
+impl Hint for PackageError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Read { source, .. } => Some(disk_hint(source).into()),
+            Self::Changed { .. } => Some("is another run working on the same folder?".into()),
+            Self::Stopped(_) => None,
+        }
+    }
 }
 
 /// A file that was packed.

@@ -14,8 +14,9 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use storage::hint::Hint;
 use storage::retry::RetryPolicy;
-use storage::s3::{Access, Delimiter, ErrorKind, Precondition, S3, S3Error, S3Options, Timeouts};
+use storage::s3::{Access, Delimiter, ErrorKind, Precondition, S3, S3Options, Timeouts};
 use storage::uri::{Location, S3Uri};
 
 /// The object that is written and deleted below the place of results. It is no message, so
@@ -135,9 +136,9 @@ async fn bucket(s3: &S3, place: &S3Uri, what: Use) -> Finding {
         Ok(page) => page.map_or(0, |page| page.objects.len() + page.prefixes.len()),
         // Rules and references are read by name; not being able to list them stops nobody.
         Err(error) if what == Use::References && error.kind() == ErrorKind::AccessDenied => {
-            return finding(subject, Level::Warning, error);
+            return Finding::of_error(Area::Access, subject, Level::Warning, &error);
         }
-        Err(error) => return finding(subject, Level::Problem, error),
+        Err(error) => return Finding::of_error(Area::Access, subject, Level::Problem, &error),
     };
     match what {
         Use::Results => match written(s3, place).await {
@@ -146,7 +147,7 @@ async fn bucket(s3: &S3, place: &S3Uri, what: Use) -> Finding {
                 Level::Ok,
                 "can be listed, written and deleted from",
             ),
-            Err(error) => finding(subject, Level::Problem, error),
+            Err(error) => Finding::of_error(Area::Access, subject, Level::Problem, &*error),
         },
         _ if entries == 0 => finding(subject, Level::Problem, "nothing is there")
             .hint("check the bucket and the prefix"),
@@ -154,13 +155,16 @@ async fn bucket(s3: &S3, place: &S3Uri, what: Use) -> Finding {
     }
 }
 
-async fn written(s3: &S3, place: &S3Uri) -> Result<(), String> {
-    let uri = place.join(PROBE).map_err(|error| error.to_string())?;
-    let text = |error: S3Error| error.to_string();
+async fn written(s3: &S3, place: &S3Uri) -> Result<(), Box<dyn Hint + Send>> {
+    let uri = place.join(PROBE).map_err(boxed)?;
     s3.put_bytes(&uri, Bytes::new(), &Precondition::None)
         .await
-        .map_err(text)?;
-    s3.delete(&uri).await.map_err(text)
+        .map_err(boxed)?;
+    s3.delete(&uri).await.map_err(boxed)
+}
+
+fn boxed(error: impl Hint + Send + 'static) -> Box<dyn Hint + Send> {
+    Box::new(error)
 }
 
 /// Results on disk need a directory that can be written.
@@ -186,7 +190,7 @@ async fn archive(situation: &Situation) -> Finding {
     let variable = |name: &'static str| situation.settings.get(name).map(str::to_owned);
     let settings = match mast::Settings::from_variables(variable) {
         Ok(settings) => settings,
-        Err(error) => return finding("MAST", Level::Problem, error),
+        Err(error) => return Finding::of_error(Area::Access, "MAST", Level::Problem, &error),
     };
     let subject = settings.url.as_str().trim_end_matches('/').to_owned();
     let token = if settings.has_token() {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
+use storage::hint::{Hint, with_causes};
 
 /// How a finding bears on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -101,6 +102,20 @@ impl Finding {
             text,
             hint,
             details: BTreeMap::new(),
+        }
+    }
+
+    /// A finding that is an error, with its causes and its hint.
+    pub(super) fn of_error(
+        area: Area,
+        subject: impl Into<String>,
+        level: Level,
+        error: &(impl Hint + ?Sized),
+    ) -> Self {
+        let found = Self::new(area, subject, level, with_causes(error));
+        match error.hint() {
+            Some(hint) => found.hint(hint),
+            None => found,
         }
     }
 

@@ -49,7 +49,13 @@ impl Inputs {
             Err(InputError::Local { source, .. }) => {
                 return none(format!("it cannot be listed: {source}"));
             }
-            Err(error) => return none(error.to_string()),
+            Err(error) => {
+                let found = Finding::of_error(Area::Inputs, shown, missing, &error);
+                return Self {
+                    findings: vec![found],
+                    ..Self::default()
+                };
+            }
         };
         let found = if offer.archives.is_empty() {
             &offer.loose

@@ -80,7 +80,9 @@ async fn look(name: &str, version: Version, environment: &Environment) -> Findin
     let search = environment.get(OsStr::new("PATH")).map(AsRef::as_ref);
     let path = match find_program(name, search) {
         Ok(path) => path,
-        Err(error) if error.not_executable.is_some() => return finding(missing, error.to_string()),
+        Err(error) if error.not_executable.is_some() => {
+            return Finding::of_error(Area::Programs, name, missing, &error);
+        }
         Err(_) => {
             let text = match version {
                 Version::Dialect => "not found in PATH; there will be no previews of images",
@@ -104,7 +106,7 @@ async fn by_option(name: &str, path: &Path, broken: Level, environment: &Environ
     let finding = |level, text: String| Finding::new(Area::Programs, name, level, text);
     let shown = path.display();
     match probe::ask(name, &["--version"], environment).await {
-        Err(error) => finding(broken, error.to_string()),
+        Err(error) => Finding::of_error(Area::Programs, name, broken, &error),
         Ok(answer) if answer.success => {
             let version = answer.first_line();
             finding(Level::Ok, format!("{version} ({shown})")).detail("version", version)

@@ -7,6 +7,7 @@ use crate::process::program::Environment;
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use storage::hint::with_causes;
 
 /// Prints the version of a package, then that of Python.
 const QUESTION: &str = "import importlib.metadata as m, sys; \
@@ -32,7 +33,12 @@ pub(super) async fn package(
     let interpreter = interpreter.to_string_lossy();
     let answer = probe::ask(&interpreter, &["-c", QUESTION, package], environment)
         .await
-        .map_err(|error| format!("its interpreter {interpreter} does not run: {error}"))?;
+        .map_err(|error| {
+            format!(
+                "its interpreter {interpreter} does not run: {}",
+                with_causes(&error)
+            )
+        })?;
     if !answer.success {
         let last = answer.text.lines().last().unwrap_or_default();
         return Err(format!(

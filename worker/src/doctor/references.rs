@@ -19,6 +19,7 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use storage::hint::Hint;
 use storage::s3::Access;
 
 /// How long a server may take for one answer.
@@ -45,7 +46,7 @@ async fn settings_of_run(situation: &Situation) -> (Settings, Option<Finding>) {
             let text = format!("no answer within {} s", PATIENCE.as_secs());
             finding(subject, Level::Problem, text).hint("check the network and AWS_ENDPOINT_URL")
         }
-        Ok(Err(error)) => finding(subject, Level::Problem, error),
+        Ok(Err(error)) => Finding::of_error(Area::References, subject, Level::Problem, &error),
         Ok(Ok(None)) => finding(
             subject,
             Level::Note,
@@ -294,7 +295,7 @@ async fn chosen(
 ) -> Option<Finding> {
     let (_scratch, raw) = match raw_files(situation, dataset).await? {
         Ok(found) => found,
-        Err(why) => return Some(finding("references", Level::Problem, why)),
+        Err(unreadable) => return Some(unreadable),
     };
     let client = Client::new(looking(config), Observatory::Hst);
     let options = AssignOptions {
@@ -366,7 +367,7 @@ fn origin_of_references(config: &Config) -> Option<String> {
 async fn raw_files(
     situation: &Situation,
     dataset: &Dataset,
-) -> Option<Result<(Option<tempfile::TempDir>, Vec<PathBuf>), String>> {
+) -> Option<Result<(Option<tempfile::TempDir>, Vec<PathBuf>), Finding>> {
     let (directory, offer) = situation.inputs.local.as_ref()?;
     let (scratch, folder) = if offer.archives.is_empty() {
         (None, directory.clone())
@@ -379,13 +380,13 @@ async fn raw_files(
                 let folder = scratch.path().to_owned();
                 (Some(scratch), folder)
             }
-            Ok(Err(why)) => return Some(Err(why)),
-            Err(error) => return Some(Err(error.to_string())),
+            Ok(Err(unreadable)) => return Some(Err(unreadable)),
+            Err(error) => return Some(Err(finding("references", Level::Problem, error))),
         }
     };
     let names = match crate::input::offer(&folder, dataset) {
         Ok(offer) => offer.loose,
-        Err(error) => return Some(Err(error.to_string())),
+        Err(error) => return Some(Err(unreadable(&error))),
     };
     let recipe = Recipe::of(dataset);
     let raw: Vec<PathBuf> = names
@@ -396,11 +397,16 @@ async fn raw_files(
     (!raw.is_empty()).then_some(Ok((scratch, raw)))
 }
 
-fn unpacked(archives: &[PathBuf]) -> Result<tempfile::TempDir, String> {
-    let scratch = tempfile::tempdir().map_err(|error| error.to_string())?;
+fn unpacked(archives: &[PathBuf]) -> Result<tempfile::TempDir, Finding> {
+    let scratch =
+        tempfile::tempdir().map_err(|error| finding("references", Level::Problem, error))?;
     for archive in archives {
         archive::unpack(archive, scratch.path(), &Limits::default())
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| unreadable(&error))?;
     }
     Ok(scratch)
+}
+
+fn unreadable(error: &impl Hint) -> Finding {
+    Finding::of_error(Area::References, "references", Level::Problem, error)
 }

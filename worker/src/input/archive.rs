@@ -10,11 +10,14 @@ mod entry;
 
 pub use entry::Reason;
 
+use crate::error::disk_hint;
 use entry::{Kind, LONGEST_NAME, Names, kind_of, relative};
 use flate2::bufread::MultiGzDecoder;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 use tar::{EntryType, PaxExtensions};
 
 /// How much an archive may hold.
@@ -50,7 +53,7 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// It cannot be read.
-    #[error("archive {archive} cannot be read: {source}")]
+    #[error("archive {archive} cannot be read")]
     Read {
         /// The archive.
         archive: PathBuf,
@@ -58,7 +61,7 @@ pub enum ArchiveError {
         source: io::Error,
     },
     /// It is cut short, damaged or no archive at all.
-    #[error("archive {archive} is damaged: {reason}\nhint: fetch it again")]
+    #[error("archive {archive} is damaged: {reason}")]
     Damaged {
         /// The archive.
         archive: PathBuf,
@@ -76,10 +79,7 @@ pub enum ArchiveError {
         reason: Reason,
     },
     /// It holds more than it may.
-    #[error(
-        "archive {archive} is refused: it holds more than {limit} {unit}\n\
-         hint: look what is in it; the limit on bytes is raised with --archive-limit"
-    )]
+    #[error("archive {archive} is refused: it holds more than {limit} {unit}")]
     TooLarge {
         /// The archive.
         archive: PathBuf,
@@ -89,7 +89,7 @@ pub enum ArchiveError {
         unit: &'static str,
     },
     /// A file could not be written.
-    #[error("archive {archive} cannot be unpacked: {path}: {source}\nhint: is the disk full?")]
+    #[error("archive {archive} cannot be unpacked: {path}")]
     Write {
         /// The archive.
         archive: PathBuf,
@@ -98,6 +98,20 @@ pub enum ArchiveError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Hint for ArchiveError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(Cow::from(match self {
+            Self::Read { source, .. } => disk_hint(source),
+            Self::Damaged { .. } => "fetch it again",
+            Self::Refused { .. } => return None,
+            Self::TooLarge { .. } => {
+                "look what is in it; the limit on bytes is raised with --archive-limit"
+            }
+            Self::Write { .. } => "is the disk full?",
+        }))
+    }
 }
 
 /// The longest extended header, in bytes.

@@ -4,9 +4,12 @@ use super::archive::ArchiveError;
 use super::mast::MastError;
 use super::poller::PollerError;
 use super::source::Source;
+use crate::error::disk_hint;
 use caldp_core::exit_code::ExitCode;
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 use storage::s3::S3Error;
 use storage::uri::UriError;
 
@@ -17,7 +20,7 @@ pub enum InputError {
     #[error(transparent)]
     Archive(#[from] ArchiveError),
     /// A directory or file could not be read, or the working directory not be written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Local {
         /// What could not be used.
         path: PathBuf,
@@ -25,10 +28,7 @@ pub enum InputError {
         source: io::Error,
     },
     /// Nothing of the dataset is there.
-    #[error(
-        "{place} has no input of {dataset}: neither {dataset}.tar.gz nor files like {pattern}\n\
-         hint: check the dataset's name and the place; `caldp-process --help` lists the forms it can have"
-    )]
+    #[error("{place} has no input of {dataset}: neither {dataset}.tar.gz nor files like {pattern}")]
     Nothing {
         /// The dataset's name.
         dataset: String,
@@ -38,10 +38,7 @@ pub enum InputError {
         pattern: String,
     },
     /// The list of a mosaic's exposures names one that is not there.
-    #[error(
-        "the poller file names {name}, which is not in {place}\n\
-         hint: put the exposure there, or take inputs from astroquery:"
-    )]
+    #[error("the poller file names {name}, which is not in {place}")]
     ExposureMissing {
         /// The exposure's file.
         name: String,
@@ -60,6 +57,25 @@ pub enum InputError {
     /// The list of a mosaic's exposures cannot be used.
     #[error(transparent)]
     Poller(#[from] PollerError),
+}
+
+impl Hint for InputError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Archive(error) => return error.hint(),
+            Self::Local { source, .. } => disk_hint(source).into(),
+            Self::Nothing { .. } => "check the dataset's name and the place; \
+                `caldp-process --help` lists the forms it can have"
+                .into(),
+            Self::ExposureMissing { .. } => {
+                "put the exposure there, or take inputs from astroquery:".into()
+            }
+            Self::S3(error) => return error.hint(),
+            Self::Uri(error) => return error.hint(),
+            Self::Mast(error) => return error.hint(),
+            Self::Poller(error) => return error.hint(),
+        })
+    }
 }
 
 impl InputError {

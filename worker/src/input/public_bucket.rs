@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
 use futures_util::{StreamExt, stream};
+use storage::hint::with_causes;
 use storage::retry::RetryPolicy;
 use storage::s3::{Access, Delimiter, Expected, S3, S3Error, S3Options};
 use storage::uri::S3Uri;
@@ -69,7 +70,10 @@ pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path, events: &InputEven
     match bring_all(s3, dataset, folder, events).await {
         Ok(found) => found,
         Err(error) => {
-            tracing::warn!("the public bucket cannot be used, MAST is asked instead: {error}");
+            tracing::warn!(
+                "the public bucket cannot be used, MAST is asked instead: {}",
+                with_causes(&error)
+            );
             Found::Part
         }
     }
@@ -143,7 +147,7 @@ async fn get(s3: &S3, inputs: &[Input], folder: &Path, events: &InputEvents) -> 
                     Some(input.file.clone())
                 }
                 Err(error) => {
-                    tracing::warn!("{} is left to MAST: {error}", input.file);
+                    tracing::warn!("{} is left to MAST: {}", input.file, with_causes(&error));
                     None
                 }
             }

@@ -1,8 +1,10 @@
 //! Where the raw files of a dataset come from, as the command line says it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+use storage::hint::Hint;
 use storage::uri::{Location, S3Uri, UriError};
 
 /// Where the raw files come from.
@@ -20,12 +22,16 @@ pub enum Source {
 
 /// Why a text names no source of inputs.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{text:?} is not a place inputs come from: {reason}\nhint: use file:<directory>, s3://bucket/prefix, astroquery: or stpubdata:"
-)]
+#[error("{text:?} is not a place inputs come from: {reason}")]
 pub struct SourceError {
     text: String,
     reason: String,
+}
+
+impl Hint for SourceError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("use file:<directory>, s3://bucket/prefix, astroquery: or stpubdata:".into())
+    }
 }
 
 impl FromStr for Source {
@@ -36,7 +42,12 @@ impl FromStr for Source {
             text: text.to_owned(),
             reason,
         };
-        let location = |error: UriError| wrong(error.to_string().replace("\nhint: ", "; "));
+        let location = |error: UriError| {
+            wrong(match error.hint() {
+                Some(hint) => format!("{error}; {hint}"),
+                None => error.to_string(),
+            })
+        };
         if text == "stpubdata:" {
             return Ok(Self::PublicBucket);
         }
@@ -104,8 +115,8 @@ mod tests {
             "stpubdata",
             "astroquery:s3://B",
         ] {
-            let error = text.parse::<Source>().unwrap_err().to_string();
-            assert!(error.contains("hint: use file:"), "{error}");
+            let error = text.parse::<Source>().unwrap_err();
+            assert!(error.hint().unwrap().contains("use file:"), "{error}");
         }
     }
 }

@@ -16,8 +16,10 @@ use caldp_core::dataset::{Dataset, Instrument, Kind};
 use fits::{FitsError, FitsProblem};
 use fitscut::{Fitscut, Size};
 use spectrum::Spectrum;
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 use tokio_util::sync::CancellationToken;
 
 pub use canvas::DrawError;
@@ -51,6 +53,15 @@ pub struct Previews {
     pub metrics: Vec<Metrics>,
     /// The version of `fitscut`, where it was used and says.
     pub fitscut: Option<String>,
+}
+
+impl Hint for Warning {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Program(error) => error.hint(),
+            _ => None,
+        }
+    }
 }
 
 /// Why a preview could not be made.

@@ -408,7 +408,7 @@ async fn a_missing_fitscut_is_one_warning_that_says_how_to_get_it() {
     let bench = Bench::new("j8cb02u4q");
     let previews = bench.make("j8cb02u4q", "/nowhere").await;
     assert_eq!(previews.warnings.len(), 1);
-    let text = previews.warnings[0].to_string();
+    let text = storage::hint::explain(&previews.warnings[0]).to_string();
     assert!(text.contains("apt-get install fitscut"), "{text}");
     assert!(bench.previews().is_empty());
 }

@@ -1,10 +1,12 @@
 //! Finds a program on the search path, and when it is not there says which, where it was
 //! looked for and how to get it. Starting it is left to `program`.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 
 /// A program that cannot be run because it is not on the search path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,19 +24,26 @@ impl fmt::Display for MissingProgram {
         if let Some(path) = &self.not_executable {
             write!(
                 f,
-                "the program `{}` cannot be run: {} is not an executable file\nhint: chmod +x {}",
+                "the program `{}` cannot be run: {} is not an executable file",
                 self.program,
-                path.display(),
                 path.display()
             )
         } else {
             write!(f, "the program `{}` was not found in ", self.program)?;
             match &self.searched {
-                Some(path) => write!(f, "PATH ({})", path.to_string_lossy())?,
-                None => write!(f, "PATH (which is not set)")?,
+                Some(path) => write!(f, "PATH ({})", path.to_string_lossy()),
+                None => write!(f, "PATH (which is not set)"),
             }
-            write!(f, "\nhint: {}", source(&self.program))
         }
+    }
+}
+
+impl Hint for MissingProgram {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match &self.not_executable {
+            Some(path) => format!("chmod +x {}", path.display()).into(),
+            None => source(&self.program).into(),
+        })
     }
 }
 
@@ -107,14 +116,14 @@ mod tests {
             b.path().join("cs0.e")
         );
         let error = find_program("cs0.e", Some(a.path().as_os_str())).unwrap_err();
-        assert!(error.to_string().contains("chmod +x"), "{error}");
+        assert!(error.hint().unwrap().contains("chmod +x"), "{error}");
     }
 
     #[test]
     fn a_missing_program_says_where_and_how() {
         let error = find_program("calacs.e", Some(OsStr::new("/nowhere:/else"))).unwrap_err();
         assert_eq!(
-            error.to_string(),
+            storage::hint::explain(&error).to_string(),
             "the program `calacs.e` was not found in PATH (/nowhere:/else)\n\
              hint: HSTCAL provides it: `conda install -c conda-forge hstcal`, or run in the stsci/hst-pipeline image"
         );

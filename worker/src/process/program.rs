@@ -10,6 +10,7 @@ use super::metrics::Metrics;
 use super::output::{LINGER, OutputCopier};
 use crate::run_log::RunLog;
 use rustix::process::Signal;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -18,6 +19,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+use storage::hint::Hint;
 use tokio::net::unix::pipe;
 use tokio_util::sync::CancellationToken;
 
@@ -106,7 +108,7 @@ pub enum ProgramError {
     #[error(transparent)]
     Missing(#[from] MissingProgram),
     /// The kernel would not start it.
-    #[error("`{program}` ({path}) could not be started in {directory}: {source}{hint}")]
+    #[error("`{program}` ({path}) could not be started in {directory}")]
     Start {
         /// The name asked for.
         program: String,
@@ -114,13 +116,11 @@ pub enum ProgramError {
         path: PathBuf,
         /// Where it was to run.
         directory: PathBuf,
-        /// Empty, or a line that tells the remedy.
-        hint: &'static str,
         /// What the kernel said.
         source: io::Error,
     },
     /// Its output or its end could not be observed.
-    #[error("`{program}` could not be followed: {source}")]
+    #[error("`{program}` could not be followed")]
     Follow {
         /// The program.
         program: String,
@@ -128,7 +128,7 @@ pub enum ProgramError {
         source: io::Error,
     },
     /// The log could not be written. The program has ended.
-    #[error("the log of `{program}` could not be written: {source}\nhint: is the disk full?")]
+    #[error("the log of `{program}` could not be written")]
     Log {
         /// The program.
         program: String,
@@ -207,7 +207,6 @@ impl Program {
         let counters = KillCounters::read();
         let started = Instant::now();
         let mut group = Group::start(command).map_err(|source| ProgramError::Start {
-            hint: start_hint(&directory, &source),
             program: name.clone(),
             path,
             directory,
@@ -264,14 +263,23 @@ async fn sleep_for(timeout: Option<Duration>) {
     }
 }
 
-fn start_hint(directory: &std::path::Path, error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound if directory.is_dir() => {
-            "\nhint: it is a script whose interpreter (its first line, `#!`) is not installed"
+impl Hint for ProgramError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Missing(error) => error.hint(),
+            Self::Start {
+                directory, source, ..
+            } => Some(Cow::from(match source.kind() {
+                io::ErrorKind::NotFound if directory.is_dir() => {
+                    "it is a script whose interpreter (its first line, `#!`) is not installed"
+                }
+                io::ErrorKind::NotFound => "the working directory does not exist",
+                io::ErrorKind::OutOfMemory => "the machine has no memory left for a new process",
+                _ => "check that this machine can execute the file",
+            })),
+            Self::Follow { .. } => Some("it is a fault of this machine; run it again".into()),
+            Self::Log { .. } => Some("is the disk full?".into()),
         }
-        io::ErrorKind::NotFound => "\nhint: the working directory does not exist",
-        io::ErrorKind::OutOfMemory => "\nhint: the machine has no memory left for a new process",
-        _ => "",
     }
 }
 

@@ -249,7 +249,8 @@ async fn what_cannot_start_says_why() {
     let error = program.run(&bench.log, &cancel).await.unwrap_err();
     assert!(
         error
-            .to_string()
+            .hint()
+            .unwrap()
             .contains("the working directory does not exist"),
         "{error}"
     );

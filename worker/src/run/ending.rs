@@ -2,14 +2,16 @@
 
 use super::{LOGS_GRACE, Run, terminated, unless_told_to_stop};
 use crate::deliver::{self, Delivery, Files};
-use crate::error::{RunError, Step};
+use crate::error::{LocalError, Reason, RunError, Step};
 use crate::report::peak_memory_kib;
+use crate::run_log::FAILURE;
 use crate::workspace::Workspace;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Area;
 use caldp_core::provenance::{self, FileRecord};
 use caldp_core::state::State;
 use std::time::Instant;
+use storage::hint::{Hint, explain, with_causes};
 
 impl Run<'_> {
     /// Stores everything and then the record of it; only the message is still to come.
@@ -72,7 +74,9 @@ impl Run<'_> {
             match stored.await {
                 Ok(Ok(stored)) => self.record.outputs = stored,
                 Ok(Err(error)) => kept = Err(not_stored(error)),
-                Err(told_to_stop) => tracing::warn!("inputs are not kept: {told_to_stop}"),
+                Err(told_to_stop) => {
+                    tracing::warn!("inputs are not kept: {}", with_causes(&told_to_stop));
+                }
             }
         }
         self.deliver_logs(workspace, delivery).await?;
@@ -86,8 +90,11 @@ impl Run<'_> {
     ) -> Result<Vec<FileRecord>, RunError> {
         self.record.worker.peak_memory_kib = peak_memory_kib();
         let path = workspace.logs().join(provenance::FILE);
-        let text = serde_json::to_vec_pretty(&self.record).map_err(not_stored)?;
-        std::fs::write(path, text).map_err(not_stored)?;
+        let text = serde_json::to_vec_pretty(&self.record)
+            .map_err(|e| not_stored(Reason(e.to_string())))?;
+        std::fs::write(&path, text)
+            .map_err(LocalError::write(&path))
+            .map_err(not_stored)?;
         // What is said while a log is stored would make it another file than the one begun.
         let _held = self.log.hold();
         let files = Files {
@@ -106,11 +113,12 @@ impl Run<'_> {
     pub(super) fn record_failure(&mut self, error: &RunError) {
         self.record.state = State::Error;
         self.record.exit_code = error.code.number();
-        self.record.error = Some(error.to_string());
-        tracing::error!("{error}");
+        let words = explain(error).to_string();
+        tracing::error!(target: FAILURE, "{words}");
+        self.record.error = Some(words);
     }
 }
 
-fn not_stored(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> RunError {
+fn not_stored(cause: impl Hint + Send + Sync + 'static) -> RunError {
     RunError::new(Step::Delivery, ExitCode::S3Upload, cause)
 }

@@ -9,7 +9,7 @@ mod steps;
 
 use crate::config::{ConfigName, Settings};
 use crate::deliver::Delivery;
-use crate::error::{RunError, Step};
+use crate::error::{LocalError, Reason, RunError, Step};
 use crate::input::archive::Limits;
 use crate::input::context::S3Client;
 use crate::input::source::Source;
@@ -72,7 +72,9 @@ pub async fn run(
 ) -> (Provenance, Result<(), RunError>) {
     let mut run = Run::begin(request, settings, log, cancel);
     let outcome = Box::pin(run.until_delivered()).await;
-    if let Err(error) = &outcome {
+    if let Err(error) = &outcome
+        && run.record.error.is_none()
+    {
         run.record_failure(error);
     }
     (run.record, outcome)
@@ -137,11 +139,11 @@ impl<'a> Run<'a> {
             self.record_failure(error);
             // The failure that is reported is the first one; what is added to it is only said.
             if let Err(more) = Box::pin(self.deliver_failure(&workspace, &delivery)).await {
-                tracing::error!("{more}");
+                tracing::error!("{}", explain(&more));
             }
-            let words = error.to_string();
+            let words = explain(error).to_string();
             if let Err(more) = self.leave(&messages, State::Error, words.as_bytes()).await {
-                tracing::error!("the state could not be recorded: {more}");
+                tracing::error!("the state could not be recorded: {}", explain(&more));
             }
             return outcome;
         }
@@ -179,10 +181,7 @@ impl<'a> Run<'a> {
         unless_told_to_stop(self.cancel, STATE_GRACE, Box::pin(change))
             .await
             .ok_or_else(|| terminated(Step::Messages))?
-            .map_err(|error| {
-                let said = explain(&error).to_string();
-                RunError::new(Step::Messages, ExitCode::S3Upload, said)
-            })
+            .map_err(RunError::at(Step::Messages, ExitCode::S3Upload))
     }
 
     /// Says who runs what, and the environment with secrets masked.
@@ -205,8 +204,10 @@ impl<'a> Run<'a> {
     }
 
     fn log_to(&self, workspace: &Workspace, name: &str) -> Result<(), RunError> {
+        let path = workspace.logs().join(name);
         self.log
-            .record_to(&workspace.logs().join(name))
+            .record_to(&path)
+            .map_err(LocalError::write(&path))
             .map_err(RunError::at(Step::Setup, ExitCode::Generic))
     }
 
@@ -246,5 +247,9 @@ async fn unless_told_to_stop<T>(
 }
 
 fn terminated(step: Step) -> RunError {
-    RunError::new(step, ExitCode::Terminated, "the run was told to stop")
+    RunError::new(
+        step,
+        ExitCode::Terminated,
+        Reason("the run was told to stop".to_owned()),
+    )
 }

@@ -6,7 +6,7 @@ use crate::calibrate::recipe::Recipe;
 use crate::calibrate::stage::{CalibrationContext, calibrate};
 use crate::calibrate::versions::versions;
 use crate::deliver;
-use crate::error::{RunError, Step};
+use crate::error::{LocalError, RunError, Step};
 use crate::input::context::InputContext;
 use crate::input::events::InputEvents;
 use crate::input::gather::gather;
@@ -23,6 +23,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
 use std::path::Path;
 use std::time::Instant;
+use storage::hint::explain;
 use tokio::task::JoinSet;
 
 /// How many inputs are summed at once.
@@ -66,6 +67,7 @@ impl Run<'_> {
         self.record.inputs = records
             .try_collect()
             .await
+            .map_err(LocalError::read(workspace.data()))
             .map_err(RunError::at(Step::Inputs, ExitCode::Generic))?;
         tracing::info!("inputs: {}", names.join(" "));
         self.took(Step::Inputs, started);
@@ -205,8 +207,9 @@ impl Run<'_> {
         let (name, code) = ("preview_metrics.txt", ExitCode::Ok);
         keep_metrics(workspace, name, &made.metrics, code, started)?;
         for warning in made.warnings {
-            tracing::warn!("{warning}");
-            self.record.warnings.push(warning.to_string());
+            let words = explain(&warning).to_string();
+            tracing::warn!("{words}");
+            self.record.warnings.push(words);
         }
         let fitscut = made.fitscut.map(|version| ("fitscut".to_owned(), version));
         self.record.versions.extend(fitscut);
@@ -234,6 +237,8 @@ fn keep_metrics(
         }
         [] => Metrics::of_own_work("caldp", started.elapsed(), peak_memory_kib()),
     };
-    fs::write(workspace.logs().join(name), metrics.render())
+    let path = workspace.logs().join(name);
+    fs::write(&path, metrics.render())
+        .map_err(LocalError::write(&path))
         .map_err(RunError::at(Step::Setup, ExitCode::Generic))
 }

@@ -12,7 +12,7 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Deserialize;
 use storage::retry::{Failure, GaveUp, RetryPolicy, RetryStats};
 
-use super::error::{MastError, Trouble};
+use super::error::{AttemptError, MastError};
 use super::protocol::{self, Answer, Page, Query};
 use super::settings::{Settings, is_loopback};
 use crate::membership::file_name::FileName;
@@ -181,7 +181,7 @@ impl MastClient {
     ) -> Result<Page<R>, MastError> {
         let request = |tries| async move {
             let answer = self.answer(query, number).await;
-            answer.map_err(|trouble| trouble.judge(tries))
+            answer.map_err(|trouble| trouble.classify(tries))
         };
         let ready = |_| async {
             match self.settings.retry.run(request).await {
@@ -194,7 +194,7 @@ impl MastClient {
             let gave_up = match outer.error {
                 Unanswered::GaveUp(inner) => inner,
                 Unanswered::Executing => GaveUp {
-                    error: Trouble::Executing,
+                    error: AttemptError::Executing,
                     stats: outer.stats,
                 },
             };
@@ -207,20 +207,20 @@ impl MastClient {
         &self,
         query: &Query,
         number: u32,
-    ) -> Result<Option<Page<R>>, Trouble> {
+    ) -> Result<Option<Page<R>>, AttemptError> {
         let form = [("request", protocol::request(query, number))];
         let request = self.authorised(self.http.post(self.address("api/v0/invoke")));
         let response = request
             .form(&form)
             .send()
             .await
-            .map_err(Trouble::connection)?;
+            .map_err(AttemptError::connection)?;
         let bytes = self.body(response).await?;
-        match protocol::answer(&bytes).map_err(|error| Trouble::Answer(error.to_string()))? {
+        match protocol::answer(&bytes).map_err(|error| AttemptError::Answer(error.to_string()))? {
             Answer::Executing => Ok(None),
-            Answer::Error(message) => Err(Trouble::Service(message)),
+            Answer::Error(message) => Err(AttemptError::Service(message)),
             Answer::Page(page) if page.number.is_some_and(|n| n != u64::from(number)) => Err(
-                Trouble::Answer(format!("page {number} was asked for and another came")),
+                AttemptError::Answer(format!("page {number} was asked for and another came")),
             ),
             Answer::Page(page) => Ok(Some(page)),
         }
@@ -251,34 +251,34 @@ impl MastClient {
     }
 
     /// What an answer that is no success means. Waits as long as the server asks for, in bounds.
-    pub(super) async fn refusal(&self, response: Response) -> Trouble {
+    pub(super) async fn refusal(&self, response: Response) -> AttemptError {
         let status = response.status();
         let wait = response.headers().get(RETRY_AFTER).and_then(|wait| {
             let seconds = wait.to_str().ok()?.parse().ok()?;
             Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
         });
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Denied {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AttemptError::Denied {
                 status,
                 with_token: self.settings.token.is_some(),
             },
-            StatusCode::NOT_FOUND | StatusCode::GONE => Trouble::NotThere(status),
+            StatusCode::NOT_FOUND | StatusCode::GONE => AttemptError::NotThere(status),
             _ => {
                 tokio::time::sleep(wait.unwrap_or_default()).await;
-                Trouble::Status(status)
+                AttemptError::Status(status)
             }
         }
     }
 
     /// The body of a success, bounded.
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, Trouble> {
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, AttemptError> {
         if response.status() != StatusCode::OK {
             return Err(self.refusal(response).await);
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(Trouble::connection)? {
+        while let Some(chunk) = response.chunk().await.map_err(AttemptError::connection)? {
             if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(Trouble::Answer("the answer is too large".to_owned()));
+                return Err(AttemptError::Answer("the answer is too large".to_owned()));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -289,7 +289,7 @@ impl MastClient {
         MastError::Query {
             what: what.to_owned(),
             host: self.host.clone(),
-            trouble: Trouble::Answer(reason),
+            source: AttemptError::Answer(reason),
             stats: RetryStats::ONCE,
         }
     }
@@ -298,13 +298,13 @@ impl MastClient {
 /// Why there is no page yet.
 enum Unanswered {
     Executing,
-    GaveUp(GaveUp<Trouble>),
+    GaveUp(GaveUp<AttemptError>),
 }
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Executing => Trouble::Executing.fmt(f),
+            Self::Executing => AttemptError::Executing.fmt(f),
             Self::GaveUp(gave_up) => gave_up.error.fmt(f),
         }
     }

@@ -11,7 +11,7 @@ use reqwest::{Response, StatusCode};
 use tokio::sync::Mutex;
 
 use super::client::{MastClient, Progress};
-use super::error::{MastError, Trouble};
+use super::error::{AttemptError, MastError};
 use super::part::{Part, is_complete};
 use super::select::Product;
 
@@ -46,7 +46,7 @@ pub(super) async fn download(
         async move {
             let mut part = part.lock().await;
             let outcome = attempt(client, product, &mut part).await;
-            outcome.map_err(|trouble| trouble.judge(tries))
+            outcome.map_err(|trouble| trouble.classify(tries))
         }
     };
     let done = client.policy().run(attempt).await;
@@ -60,7 +60,11 @@ pub(super) async fn download(
 }
 
 /// One try: leaves the part complete, or as far as it came.
-async fn attempt(client: &MastClient, product: &Product, part: &mut Part) -> Result<(), Trouble> {
+async fn attempt(
+    client: &MastClient,
+    product: &Product,
+    part: &mut Part,
+) -> Result<(), AttemptError> {
     // A killed run may have left everything but the last step.
     if part.length() > 0 && product.size == Some(part.length()) {
         return check(product, part).await;
@@ -73,25 +77,25 @@ async fn attempt(client: &MastClient, product: &Product, part: &mut Part) -> Res
             request = request.header(IF_RANGE, mark);
         }
     }
-    let response = request.send().await.map_err(Trouble::connection)?;
+    let response = request.send().await.map_err(AttemptError::connection)?;
     match response.status() {
         StatusCode::PARTIAL_CONTENT if continued => {
             if !continues(&response, product, part) {
                 part.restart(None).await?;
-                return Err(Trouble::Resumed);
+                return Err(AttemptError::Resumed);
             }
         }
         StatusCode::OK => {
             if let (Some(expected), Some(found)) = (product.size, content_length(&response))
                 && expected != found
             {
-                return Err(Trouble::Size { expected, found });
+                return Err(AttemptError::Size { expected, found });
             }
             part.restart(mark(response.headers())).await?;
         }
         StatusCode::RANGE_NOT_SATISFIABLE if continued => {
             part.restart(None).await?;
-            return Err(Trouble::Resumed);
+            return Err(AttemptError::Resumed);
         }
         _ => return Err(client.refusal(response).await),
     }
@@ -108,9 +112,9 @@ async fn receive(
     product: &Product,
     part: &mut Part,
     mut response: Response,
-) -> Result<(), Trouble> {
+) -> Result<(), AttemptError> {
     let mut window = (Instant::now(), part.length());
-    while let Some(chunk) = response.chunk().await.map_err(Trouble::connection)? {
+    while let Some(chunk) = response.chunk().await.map_err(AttemptError::connection)? {
         part.append(&chunk).await?;
         let bytes = part.length();
         if let Some(expected) = product.size
@@ -118,13 +122,13 @@ async fn receive(
         {
             part.restart(None).await?;
             let found = bytes;
-            return Err(Trouble::Size { expected, found });
+            return Err(AttemptError::Size { expected, found });
         }
         let file = &product.file;
         client.report(&Progress::Received { file, bytes });
         if window.0.elapsed() > STALL_WINDOW {
             if bytes - window.1 < STALL_BYTES {
-                return Err(Trouble::Stalled);
+                return Err(AttemptError::Stalled);
             }
             window = (Instant::now(), bytes);
         }
@@ -133,12 +137,12 @@ async fn receive(
 }
 
 /// Whether the part is the file that was asked for; what is not is thrown away.
-async fn check(product: &Product, part: &mut Part) -> Result<(), Trouble> {
+async fn check(product: &Product, part: &mut Part) -> Result<(), AttemptError> {
     let found = part.length();
     let trouble = match product.size {
-        Some(expected) if expected != found => Trouble::Size { expected, found },
-        None if found == 0 || !found.is_multiple_of(FITS_BLOCK) => Trouble::NotFits,
-        _ if !part.is_fits().await? => Trouble::NotFits,
+        Some(expected) if expected != found => AttemptError::Size { expected, found },
+        None if found == 0 || !found.is_multiple_of(FITS_BLOCK) => AttemptError::NotFits,
+        _ if !part.is_fits().await? => AttemptError::NotFits,
         _ => return Ok(()),
     };
     part.restart(None).await?;

@@ -1,8 +1,11 @@
 //! Why the inputs could not be had from MAST, and which failures are worth another try.
 
+use crate::error::disk_hint;
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
+use storage::hint::Hint;
 
 use reqwest::StatusCode;
 use storage::retry::{Failure, GaveUp, RetryStats};
@@ -19,7 +22,7 @@ const DOUBTFUL_TRIES: u32 = 3;
 #[derive(Debug, thiserror::Error)]
 pub enum MastError {
     /// A setting cannot be used.
-    #[error("{variable} cannot be used: {reason}\nhint: {hint}")]
+    #[error("{variable} cannot be used: {reason}")]
     Setting {
         /// The environment variable.
         variable: &'static str,
@@ -29,13 +32,10 @@ pub enum MastError {
         hint: &'static str,
     },
     /// The HTTP client could not be set up.
-    #[error("secure connections to MAST cannot be set up\nhint: are CA certificates installed?")]
+    #[error("secure connections to MAST cannot be set up")]
     Setup(#[source] reqwest::Error),
     /// A mosaic without the list of its exposures.
-    #[error(
-        "{0} is a mosaic and its exposures are not known without its poller file\n\
-         hint: name the place of {0}_input.out as astroquery:<directory> or astroquery:s3://bucket/prefix"
-    )]
+    #[error("{0} is a mosaic and its exposures are not known without its poller file")]
     NoPoller(String),
     /// The poller file cannot be used.
     #[error(transparent)]
@@ -44,34 +44,26 @@ pub enum MastError {
     #[error(transparent)]
     Select(#[from] SelectError),
     /// A question was not answered.
-    #[error(
-        "{host} did not tell {what}{}: {trouble}{}",
-        tried(stats),
-        hint(trouble)
-    )]
+    #[error("{host} did not tell {what}{}", tried(stats))]
     Query {
         /// What was asked for, as in "the products of j8cb010b0".
         what: String,
         /// The server.
         host: String,
         /// What went wrong last.
-        trouble: Trouble,
+        source: AttemptError,
         /// How much was tried.
         stats: RetryStats,
     },
     /// A file that MAST lists was not delivered.
-    #[error(
-        "{file} could not be downloaded from {host}{}: {trouble}{}",
-        tried(stats),
-        hint(trouble)
-    )]
+    #[error("{file} could not be downloaded from {host}{}", tried(stats))]
     Download {
         /// The file.
         file: FileName,
         /// The server.
         host: String,
         /// What went wrong last.
-        trouble: Trouble,
+        source: AttemptError,
         /// How much was tried.
         stats: RetryStats,
     },
@@ -79,10 +71,7 @@ pub enum MastError {
     #[error("the association table from MAST cannot be read")]
     Association(#[source] FitsError),
     /// The association has exposures for which there are no raw files.
-    #[error(
-        "{association} lists exposures that MAST gave no raw files for: {members}\n\
-         hint: they may still be proprietary; set MAST_API_TOKEN if the account may see them"
-    )]
+    #[error("{association} lists exposures that MAST gave no raw files for: {members}")]
     MembersMissing {
         /// The association table.
         association: FileName,
@@ -90,7 +79,7 @@ pub enum MastError {
         members: String,
     },
     /// A file could not be written.
-    #[error("{path} cannot be written: {source}")]
+    #[error("{path} cannot be written")]
     Store {
         /// The file.
         path: PathBuf,
@@ -101,7 +90,7 @@ pub enum MastError {
 
 /// What went wrong in one try.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum AttemptError {
     /// No connection, or one that broke.
     #[error("{0}")]
     Connection(String),
@@ -146,13 +135,13 @@ pub enum Trouble {
     #[error("the server did not continue the same file")]
     Resumed,
     /// The partial file could not be written.
-    #[error("it cannot be stored: {0}")]
+    #[error("it cannot be stored")]
     Disk(#[from] std::io::Error),
 }
 
-impl Trouble {
+impl AttemptError {
     /// Says whether another try may help, after `tries` tries.
-    pub(super) fn judge(self, tries: u32) -> Failure<Self> {
+    pub(super) fn classify(self, tries: u32) -> Failure<Self> {
         let again = match &self {
             Self::Connection(_) | Self::Stalled | Self::Executing | Self::Resumed => true,
             Self::Status(status) => {
@@ -200,30 +189,61 @@ impl Trouble {
                 with_token: true, ..
             } => Some("the account of MAST_API_TOKEN may not see it, or the token has expired"),
             Self::Connection(_) => Some("is the server that CALDP_MAST_URL names reachable?"),
+            Self::Stalled | Self::Status(_) | Self::Executing => {
+                Some("MAST is busy or down; run the dataset again later")
+            }
+            Self::Disk(error) => Some(disk_hint(error)),
             _ => None,
         }
     }
 }
 
+impl Hint for MastError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(match self {
+            Self::Setting { hint, .. } => (*hint).into(),
+            Self::Setup(_) => "are CA certificates installed?".into(),
+            Self::NoPoller(dataset) => format!(
+                "name the place of {dataset}_input.out as astroquery:<directory> or astroquery:s3://bucket/prefix"
+            )
+            .into(),
+            Self::Poller(error) => return error.hint(),
+            Self::Select(error) => return error.hint(),
+            Self::Query { source, .. } | Self::Download { source, .. } => {
+                return source.hint().map(Cow::from);
+            }
+            Self::Association(_) => return None,
+            Self::MembersMissing { .. } => {
+                "they may still be proprietary; set MAST_API_TOKEN if the account may see them"
+                    .into()
+            }
+            Self::Store { source, .. } => disk_hint(source).into(),
+        })
+    }
+}
+
 impl MastError {
     /// For `map_err`: a question given up.
-    pub(super) fn query(what: &str, host: &str) -> impl FnOnce(GaveUp<Trouble>) -> Self {
+    pub(super) fn query(what: &str, host: &str) -> impl FnOnce(GaveUp<AttemptError>) -> Self {
         let (what, host) = (what.to_owned(), host.to_owned());
         move |gave_up| Self::Query {
             what,
             host,
-            trouble: gave_up.error,
+            source: gave_up.error,
             stats: gave_up.stats,
         }
     }
 
     /// For `map_err`: a download given up.
-    pub(super) fn download(file: &FileName, host: &str) -> impl FnOnce(GaveUp<Trouble>) -> Self {
+    pub(super) fn download(
+        file: &FileName,
+        host: &str,
+    ) -> impl FnOnce(GaveUp<AttemptError>) -> Self {
         let (file, host) = (file.clone(), host.to_owned());
         move |gave_up| Self::Download {
             file,
             host,
-            trouble: gave_up.error,
+            source: gave_up.error,
             stats: gave_up.stats,
         }
     }
@@ -238,28 +258,22 @@ fn tried(stats: &RetryStats) -> impl fmt::Display {
     }
 }
 
-fn hint(trouble: &Trouble) -> String {
-    trouble
-        .hint()
-        .map_or_else(String::new, |hint| format!("\nhint: {hint}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn again(trouble: Trouble, tries: u32) -> bool {
-        matches!(trouble.judge(tries), Failure::Transient(_))
+    fn again(trouble: AttemptError, tries: u32) -> bool {
+        matches!(trouble.classify(tries), Failure::Transient(_))
     }
 
     #[test]
     fn what_may_pass_is_tried_again_and_what_is_meant_is_not() {
         for status in [500, 502, 503, 504, 429, 408] {
             let status = StatusCode::from_u16(status).unwrap_or_default();
-            assert!(again(Trouble::Status(status), 9), "{status}");
+            assert!(again(AttemptError::Status(status), 9), "{status}");
         }
-        assert!(!again(Trouble::Status(StatusCode::BAD_REQUEST), 1));
-        assert!(!again(Trouble::NotThere(StatusCode::NOT_FOUND), 1));
-        assert!(again(Trouble::NotFits, 2) && !again(Trouble::NotFits, 3));
+        assert!(!again(AttemptError::Status(StatusCode::BAD_REQUEST), 1));
+        assert!(!again(AttemptError::NotThere(StatusCode::NOT_FOUND), 1));
+        assert!(again(AttemptError::NotFits, 2) && !again(AttemptError::NotFits, 3));
     }
 }

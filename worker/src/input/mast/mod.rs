@@ -22,7 +22,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::membership::association::Association;
 
 pub use client::{MastClient, Progress};
-pub use error::{MastError, Trouble};
+pub use error::{AttemptError, MastError};
 pub use select::{Product, SelectError, Warning};
 pub(super) use select::{is_exposure, suffixes};
 pub(crate) use settings::is_loopback;

@@ -3,8 +3,10 @@
 //!
 //! What the files contain, and whether every member of an association came, is for others.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use storage::hint::Hint;
 
 use caldp_core::dataset::{Dataset, Instrument, Kind};
 
@@ -68,10 +70,7 @@ impl fmt::Display for Warning {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     /// There is no observation of the name.
-    #[error(
-        "MAST knows no observation {0}\n\
-         hint: check the name; an exposure of an association is found under the association's name"
-    )]
+    #[error("MAST knows no observation {0}")]
     NoObservation(String),
     /// None of the products is a science exposure.
     #[error("MAST lists no file of {dataset} with one of the suffixes {wanted}")]
@@ -85,11 +84,12 @@ pub enum SelectError {
     #[error("MAST lists no {0}, which the poller file names")]
     NotListed(FileName),
     /// A product has a name that may not be written.
-    #[error("MAST lists a product for {dataset} that cannot be stored: {error}")]
+    #[error("MAST lists a product for {dataset} that cannot be stored")]
     Name {
         /// The dataset.
         dataset: String,
         /// What is wrong with the name.
+        #[source]
         error: FileNameError,
     },
     /// One file is listed with two sizes, or two files with names that differ in case only.
@@ -98,6 +98,18 @@ pub enum SelectError {
         /// The file.
         file: FileName,
     },
+}
+
+impl Hint for SelectError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::NoObservation(_) => Some(
+                "check the name; an exposure of an association is found under the association's name"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// The suffixes of an instrument's inputs, in capitals.

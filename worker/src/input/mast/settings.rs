@@ -169,10 +169,11 @@ mod tests {
             "https://x/?q",
             "https://",
         ] {
-            let error = settings(Some(url), None).unwrap_err().to_string();
+            let error = settings(Some(url), None).unwrap_err();
+            let text = storage::hint::explain(&error).to_string();
             assert!(
-                error.contains("CALDP_MAST_URL") && error.contains("hint:"),
-                "{error}"
+                text.contains("CALDP_MAST_URL") && text.contains("hint:"),
+                "{text}"
             );
         }
     }

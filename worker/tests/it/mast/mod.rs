@@ -15,6 +15,7 @@ use caldp_worker::input::events::InputEvents;
 use caldp_worker::input::mast::{
     self, Fetched, MastClient, MastError, Request, SelectError, Settings,
 };
+use storage::hint::explain;
 use storage::retry::RetryPolicy;
 use tempfile::TempDir;
 
@@ -158,7 +159,7 @@ async fn a_service_still_executing_is_asked_again_within_limits() {
     fetch(&server, "j8cb02u4q", into.path()).await.unwrap();
     server.script(|_| Some(Trick::Executing));
     let error = fetch(&server, "j8cb02u4q", into.path()).await.unwrap_err();
-    let text = error.to_string();
+    let text = explain(&error).to_string();
     assert!(
         text.contains("still working") && text.contains("8 tries"),
         "{text}"
@@ -178,7 +179,7 @@ async fn an_error_in_a_success_is_an_error() {
     let before = server.seen().len();
     server.script(|_| Some(Trick::ServiceError("database\u{7} gone")));
     let error = fetch(&server, "j8cb02u4q", into.path()).await.unwrap_err();
-    let text = error.to_string();
+    let text = explain(&error).to_string();
     assert!(text.contains(r"database\u{7} gone"), "{text}");
     assert_eq!(
         server.seen().len() - before,
@@ -203,7 +204,7 @@ async fn answers_that_are_none_are_errors() {
         let into = directory();
         let error = fetch(&server, "j8cb02u4q", into.path()).await.unwrap_err();
         assert!(matches!(error, MastError::Query { .. }), "{text}: {error}");
-        assert!(error.to_string().contains("j8cb02u4q"), "{error}");
+        assert!(explain(&error).to_string().contains("j8cb02u4q"), "{error}");
     }
 }
 
@@ -258,7 +259,7 @@ async fn a_server_that_is_down_is_given_up_with_what_was_tried() {
     server.script(|_| Some(Trick::Status(503)));
     let into = directory();
     let error = fetch(&server, "j8cb02u4q", into.path()).await.unwrap_err();
-    let text = error.to_string();
+    let text = explain(&error).to_string();
     assert!(
         text.contains("503") && text.contains("after 8 tries"),
         "{text}"
@@ -270,7 +271,10 @@ async fn a_server_that_is_down_is_given_up_with_what_was_tried() {
     let error = fetch_with(&client, "j8cb02u4q", into.path())
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("CALDP_MAST_URL"), "{error}");
+    assert!(
+        explain(&error).to_string().contains("CALDP_MAST_URL"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -283,7 +287,7 @@ async fn a_member_without_a_raw_file_is_named() {
     }
     let into = directory();
     let error = fetch(&server, "j8cb010b0", into.path()).await.unwrap_err();
-    let text = error.to_string();
+    let text = explain(&error).to_string();
     assert!(
         text.contains("j8cb010b0_asn.fits") && text.contains("j8cb01u3q"),
         "{text}"

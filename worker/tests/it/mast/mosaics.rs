@@ -8,6 +8,7 @@ use caldp_worker::input::events::InputEvents;
 use caldp_worker::input::mast::{self, Fetched, MastError, Request, Warning};
 use caldp_worker::input::poller::Poller;
 use caldp_worker::membership::file_name::FileName;
+use storage::hint::explain;
 
 use super::{client, directory, fits, names};
 
@@ -67,7 +68,10 @@ async fn a_visit_gets_what_its_poller_names_and_says_what_was_replaced() {
     let error = fetch_mosaic(&server, "acs_8ph_01", poller, into.path())
         .await
         .unwrap_err();
-    assert!(error.to_string().contains("j8ph01g9q_flc.fits"), "{error}");
+    assert!(
+        explain(&error).to_string().contains("j8ph01g9q_flc.fits"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -95,6 +99,6 @@ async fn a_sky_cell_gets_files_of_the_mosaic_pipeline() {
 #[tokio::test]
 async fn a_mosaic_without_a_poller_file_is_refused() {
     let dataset: Dataset = "acs_8ph_01".parse().unwrap();
-    let error = Request::new(&dataset, None).unwrap_err().to_string();
+    let error = explain(&Request::new(&dataset, None).unwrap_err()).to_string();
     assert!(error.contains("acs_8ph_01_input.out"), "{error}");
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use caldp_tests::{Asked, MastServer, Trick};
 use caldp_worker::input::mast::MastClient;
+use storage::hint::explain;
 use storage::retry::RetryPolicy;
 
 use super::{QUICK, directory, fetch, fetch_with, one_file, settings};
@@ -15,12 +16,14 @@ async fn the_token_opens_exclusive_data_and_goes_nowhere_else() {
     let into = directory();
     let error = fetch(&server, dataset, into.path()).await.unwrap_err();
     assert!(
-        error.to_string().contains("hint: the data are exclusive"),
+        explain(&error)
+            .to_string()
+            .contains("hint: the data are exclusive"),
         "{error}"
     );
     let wrong = MastClient::new(settings(&server, Some("wr0ng"))).unwrap();
     let error = fetch_with(&wrong, dataset, into.path()).await.unwrap_err();
-    let text = format!("{error} {error:?}");
+    let text = format!("{} {error:?}", explain(&error));
     assert!(
         text.contains("MAST_API_TOKEN") && !text.contains("wr0ng"),
         "{text}"
@@ -54,7 +57,10 @@ async fn redirects_end_somewhere() {
     let client = MastClient::new(settings).unwrap();
     let into = directory();
     let error = fetch_with(&client, dataset, into.path()).await.unwrap_err();
-    assert!(error.to_string().contains("too many redirects"), "{error}");
+    assert!(
+        explain(&error).to_string().contains("too many redirects"),
+        "{error}"
+    );
 }
 
 #[derive(Clone, Default)]

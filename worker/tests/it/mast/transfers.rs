@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use caldp_tests::{Asked, MastServer, Trick};
-use caldp_worker::input::mast::{MastClient, MastError, Progress, Trouble};
+use caldp_worker::input::mast::{AttemptError, MastClient, MastError, Progress};
+use storage::hint::explain;
 
 use super::{assert_same, client, directory, fetch, fetch_with, fits, one_file, settings, stored};
 
@@ -135,7 +136,7 @@ async fn a_file_that_mast_does_not_deliver_is_named() {
     server.list_product(observation, "j8cb02u4q_asn.fits", "ASN", 8640);
     let into = directory();
     let error = fetch(&server, dataset, into.path()).await.unwrap_err();
-    let text = error.to_string();
+    let text = explain(&error).to_string();
     assert!(
         text.contains("j8cb02u4q_asn.fits") && text.contains("404"),
         "{text}"
@@ -157,12 +158,12 @@ async fn a_file_of_another_size_is_not_taken() {
         }
         let into = directory();
         let error = fetch(&server, dataset, into.path()).await.unwrap_err();
-        let text = error.to_string();
+        let text = explain(&error).to_string();
         assert!(text.contains(file) && text.contains("1048576"), "{text}");
         let size = matches!(
             error,
             MastError::Download {
-                trouble: Trouble::Size { .. },
+                source: AttemptError::Size { .. },
                 ..
             }
         );
@@ -196,7 +197,7 @@ async fn without_sizes_the_content_must_still_be_a_whole_fits_file() {
         let not_fits = matches!(
             error,
             MastError::Download {
-                trouble: Trouble::NotFits,
+                source: AttemptError::NotFits,
                 ..
             }
         );
@@ -211,7 +212,10 @@ async fn a_page_of_the_right_size_that_is_no_fits_file_is_not_taken() {
     server.replace_file(file, &vec![b'<'; 1 << 20]);
     let into = directory();
     let error = fetch(&server, dataset, into.path()).await.unwrap_err();
-    assert!(error.to_string().contains("not a FITS file"), "{error}");
+    assert!(
+        explain(&error).to_string().contains("not a FITS file"),
+        "{error}"
+    );
     assert_eq!(stored(into.path()).0, [""; 0]);
 }
 
@@ -225,7 +229,9 @@ async fn names_that_would_leave_the_directory_are_refused() {
     std::fs::create_dir(&inner).unwrap();
     let error = fetch(&server, dataset, &inner).await.unwrap_err();
     assert!(
-        error.to_string().contains("../j8cb02u4q_raw.fits"),
+        explain(&error)
+            .to_string()
+            .contains("../j8cb02u4q_raw.fits"),
         "{error}"
     );
     assert_eq!(stored(into.path()).0, ["inner"]);
