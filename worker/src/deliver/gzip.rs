@@ -24,33 +24,33 @@ pub(super) struct GzipError(String);
 
 /// How a block is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effort {
+enum Method {
     /// By the frequencies of its bytes alone.
-    Frequencies,
+    HuffmanOnly,
     /// By what comes twice as well, at a level of libdeflate.
-    Repeats(i32),
+    Lz77(i32),
 }
 
 /// One gzip member.
 pub(super) fn member(block: &[u8]) -> Result<Bytes, GzipError> {
-    match effort(block)? {
-        Effort::Frequencies => by_frequencies(block),
-        Effort::Repeats(level) => by_repeats(level, block),
+    match method(block)? {
+        Method::HuffmanOnly => huffman_only(block),
+        Method::Lz77(level) => lz77(level, block),
     }
 }
 
 /// What pays, from a stretch in the middle of the block.
-fn effort(block: &[u8]) -> Result<Effort, GzipError> {
+fn method(block: &[u8]) -> Result<Method, GzipError> {
     let start = (block.len() / 2).saturating_sub(SAMPLE / 2);
     let sample = block.get(start..).unwrap_or_default();
     let sample = sample.get(..SAMPLE).unwrap_or(sample);
-    let found = by_repeats(FAST, sample)?.len();
+    let found = lz77(FAST, sample)?.len();
     Ok(if found < sample.len() / 2 {
-        Effort::Repeats(SMALL)
-    } else if least_by_frequencies(sample) <= found {
-        Effort::Frequencies
+        Method::Lz77(SMALL)
+    } else if least_by_huffman(sample) <= found {
+        Method::HuffmanOnly
     } else {
-        Effort::Repeats(FAST)
+        Method::Lz77(FAST)
     })
 }
 
@@ -61,7 +61,7 @@ fn effort(block: &[u8]) -> Result<Effort, GzipError> {
     clippy::cast_sign_loss,
     reason = "no more than the sample has"
 )]
-fn least_by_frequencies(sample: &[u8]) -> usize {
+fn least_by_huffman(sample: &[u8]) -> usize {
     let mut counts = [0_u32; 256];
     for byte in sample {
         counts[usize::from(*byte)] += 1;
@@ -74,7 +74,7 @@ fn least_by_frequencies(sample: &[u8]) -> usize {
     (bits / 8.0) as usize
 }
 
-fn by_frequencies(block: &[u8]) -> Result<Bytes, GzipError> {
+fn huffman_only(block: &[u8]) -> Result<Bytes, GzipError> {
     let config = DeflateConfig {
         // 15 bits of window, and 16 for gzip instead of zlib around it.
         window_bits: 15 + 16,
@@ -90,7 +90,7 @@ fn by_frequencies(block: &[u8]) -> Result<Bytes, GzipError> {
     Ok(Bytes::from(member))
 }
 
-fn by_repeats(level: i32, block: &[u8]) -> Result<Bytes, GzipError> {
+fn lz77(level: i32, block: &[u8]) -> Result<Bytes, GzipError> {
     let level = CompressionLvl::new(level).map_err(|_| GzipError("unknown level".to_owned()))?;
     let mut compressor = Compressor::new(level);
     let mut member = vec![0; compressor.gzip_compress_bound(block.len())];
@@ -124,20 +124,20 @@ mod tests {
     }
 
     #[test]
-    fn noise_is_compressed_by_frequencies_and_tables_by_repeats() {
-        assert_eq!(effort(&noise(1 << 18)).unwrap(), Effort::Frequencies);
-        assert_eq!(effort(&table(1 << 18)).unwrap(), Effort::Repeats(SMALL));
+    fn noise_is_compressed_huffman_only_and_tables_by_lz77() {
+        assert_eq!(method(&noise(1 << 18)).unwrap(), Method::HuffmanOnly);
+        assert_eq!(method(&table(1 << 18)).unwrap(), Method::Lz77(SMALL));
         let text: Vec<u8> = noise(1 << 17)
             .chunks(64)
             .flat_map(|chunk| [chunk, &chunk[..40]].concat())
             .collect();
-        assert_eq!(effort(&text).unwrap(), Effort::Repeats(FAST));
+        assert_eq!(method(&text).unwrap(), Method::Lz77(FAST));
     }
 
     #[test]
     fn no_block_is_larger_than_the_slower_way_makes_it() {
         for block in [noise(1 << 18), table(1 << 18)] {
-            let best = (1..=12).map(|level| by_repeats(level, &block).unwrap().len());
+            let best = (1..=12).map(|level| lz77(level, &block).unwrap().len());
             let best = best.min().unwrap();
             let ours = member(&block).unwrap().len();
             assert!(ours <= best + best / 50, "{ours} {best}");
@@ -151,8 +151,8 @@ mod tests {
         for block in [vec![], vec![7], random, noise(1 << 18), table(1 << 18)] {
             for member in [
                 member(&block).unwrap(),
-                by_frequencies(&block).unwrap(),
-                by_repeats(SMALL, &block).unwrap(),
+                huffman_only(&block).unwrap(),
+                lz77(SMALL, &block).unwrap(),
             ] {
                 let mut back = Vec::new();
                 let mut reader = flate2::read::GzDecoder::new(&*member);
