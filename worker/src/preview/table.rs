@@ -1,7 +1,20 @@
 //! The previews of COS spectra as tables (`_prev.fits`): one row for each sample of all
-//! segments, in order of wavelength within each.
+//! segments, in order of wavelength within each, and in the header the range of the flux axis that
+//! a plot of each segment should have. Who reads them knows them as `spec_plots` of the archive
+//! writes them; what `masked` and the ranges mean is as there.
 
+use super::limits::flux_limits;
 use super::spectrum::{Quantity, Spectrum};
+
+/// What a plot should not be scaled by, in Ångström, both ends included: the geocoronal emission
+/// in Lyman alpha, 1214 to 1217 Å (`generate_avoid_regions` of `spec_plots`, for COS).
+const AIRGLOW: [(f64, f64); 1] = [(1214.0, 1217.0)];
+
+/// Whether a wavelength is one of airglow.
+pub(super) fn is_airglow(wavelength: f64) -> bool {
+    let within = |(from, to): &(f64, f64)| (from..=to).contains(&&wavelength);
+    AIRGLOW.iter().any(within)
+}
 
 /// Column name, format, unit, bytes.
 const COLUMNS: [(&str, &str, Option<&str>, usize); 6] = [
@@ -46,6 +59,16 @@ pub(super) fn render(spectrum: &Spectrum) -> Vec<u8> {
         cards.push(text(&format!("TFORM{number}"), format));
         cards.extend(unit.map(|unit| text(&format!("TUNIT{number}"), unit)));
     }
+    for segment in &spectrum.segments {
+        let name = segment.name.trim().to_ascii_uppercase();
+        let is_name =
+            (1..=4).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric());
+        let flux = spectrum.quantity == Quantity::Flux;
+        if let Some((low, high)) = flux_limits(segment).filter(|_| is_name && flux) {
+            cards.push(real(&format!("{name}YMIN"), low));
+            cards.push(real(&format!("{name}YMAX"), high));
+        }
+    }
     header(&mut file, &cards);
     for segment in &spectrum.segments {
         let mut name = segment.name.clone().into_bytes();
@@ -61,7 +84,7 @@ pub(super) fn render(spectrum: &Spectrum) -> Vec<u8> {
             file.extend_from_slice(&error.to_be_bytes());
             file.extend_from_slice(&(sample.weight.round() as i16).to_be_bytes());
             file.extend_from_slice(&name);
-            file.extend_from_slice(&i16::from(sample.masked).to_be_bytes());
+            file.extend_from_slice(&i16::from(is_airglow(sample.wavelength)).to_be_bytes());
         }
     }
     pad(&mut file, 0);
@@ -74,6 +97,17 @@ fn logical(keyword: &str, value: bool) -> String {
 
 fn integer(keyword: &str, value: usize) -> String {
     format!("{keyword:<8}= {value:>20}")
+}
+
+fn real(keyword: &str, value: f64) -> String {
+    let digits = format!("{value:E}");
+    // The standard wants a point (section 4.2.4).
+    let digits = if digits.contains('.') {
+        digits
+    } else {
+        digits.replace('E', ".0E")
+    };
+    format!("{keyword:<8}= {digits:>20}")
 }
 
 /// A text of at most 68 characters, as file names and units are; others are cut.
