@@ -34,7 +34,7 @@
 //! # }
 //! ```
 //!
-//! [`Table`] reads columns, [`Image`] copies one image to a file of its own, [`check`] says whether
+//! [`Table`] reads columns, [`Image`] reads images row by row, [`check`] says whether
 //! a file is complete.
 
 mod bytes;

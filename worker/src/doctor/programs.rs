@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// How a program tells its version.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Version {
     /// As the first line of what it writes when called with `--version`.
     Option,
@@ -73,8 +73,8 @@ pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
 async fn look(name: &str, version: Version, environment: &Environment) -> Finding {
     let finding = |level, text: String| Finding::new(Area::Programs, name, level, text);
     let missing = match version {
-        // A preview that cannot be made does not lose a dataset.
-        Version::Dialect => Level::Warning,
+        // Without it pictures are drawn here.
+        Version::Dialect => Level::Note,
         _ => Level::Problem,
     };
     let search = environment.get(OsStr::new("PATH")).map(AsRef::as_ref);
@@ -83,13 +83,11 @@ async fn look(name: &str, version: Version, environment: &Environment) -> Findin
         Err(error) if error.not_executable.is_some() => {
             return Finding::of_error(Area::Programs, name, missing, &error);
         }
-        Err(_) => {
-            let text = match version {
-                Version::Dialect => "not found in PATH; there will be no previews of images",
-                _ => "not found in PATH",
-            };
-            return finding(missing, text.to_owned()).hint(source(name));
+        Err(_) if version == Version::Dialect => {
+            let text = "not found in PATH; caldp draws pictures of images itself";
+            return finding(missing, text.to_owned());
         }
+        Err(_) => return finding(missing, "not found in PATH".to_owned()).hint(source(name)),
     };
     let asked = match version {
         Version::Option | Version::Dialect => by_option(name, &path, missing, environment).await,

@@ -1,13 +1,12 @@
-//! Pictures of images by the program `fitscut`, which comes in two dialects: that of `STScI` takes the
-//! size of the picture and finds the image in a file's first extension; the one that Debian
-//! ships only zooms, and only looks at the primary HDU, so that it is given a copy of the image.
+//! Pictures of images by the program `fitscut`, as the institute builds it. The one that Debian
+//! ships is another, older dialect that draws some images in black: it is only recognised here, and
+//! pictures are then left to `picture`.
 
-use super::colour::Colour;
+use super::picture::Subject;
 use super::{Job, Warning};
 use crate::process::metrics::Metrics;
-use crate::process::program::{Output, Program};
+use crate::process::program::{Output, Program, ProgramError};
 use crate::run_log::{Console, RunLog};
-use fits::Image;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -50,7 +49,9 @@ impl Dialect {
     pub(crate) const fn description(self) -> &'static str {
         match self {
             Self::Sized => "the dialect of STScI (--output-size, extensions)",
-            Self::Zooming => "the dialect of Debian (--zoom, primary images)",
+            Self::Zooming => {
+                "the dialect of Debian (--zoom), which is not used: caldp draws pictures itself"
+            }
         }
     }
 }
@@ -58,10 +59,7 @@ impl Dialect {
 /// An installed `fitscut` and the run it works for.
 pub(super) struct Fitscut<'a> {
     job: &'a Job<'a>,
-    dialect: Dialect,
     pub(super) version: Option<String>,
-    /// For copies of images and help texts.
-    scratch: tempfile::TempDir,
     pub(super) metrics: Vec<Metrics>,
 }
 
@@ -91,8 +89,19 @@ async fn ask(job: &Job<'_>, argument: &str, scratch: &Path) -> Result<String, Wa
 }
 
 impl<'a> Fitscut<'a> {
-    /// Asks the program for its dialect.
-    pub(super) async fn new(job: &'a Job<'a>) -> Result<Self, Warning> {
+    /// The institute's program, where it is installed.
+    pub(super) async fn installed(job: &'a Job<'a>) -> Option<Self> {
+        match Self::look(job).await {
+            Ok(found) => found,
+            Err(Warning::Program(ProgramError::Missing(_))) => None,
+            Err(warning) => {
+                tracing::warn!("fitscut is not used: {warning}");
+                None
+            }
+        }
+    }
+
+    async fn look(job: &'a Job<'a>) -> Result<Option<Self>, Warning> {
         // Among the run's own files: those go with it, however it ends.
         let scratch = tempfile::Builder::new()
             .prefix(".fitscut.")
@@ -102,88 +111,56 @@ impl<'a> Fitscut<'a> {
                 source,
             })?;
         let help = ask(job, "--help", scratch.path()).await?;
-        let dialect = Dialect::of_help(&help);
+        if Dialect::of_help(&help) != Dialect::Sized {
+            return Ok(None);
+        }
         let version = ask(job, "--version", scratch.path()).await?;
-        Ok(Self {
+        Ok(Some(Self {
             job,
-            dialect,
             // `fitscut 1.4.4 (Tue Oct 31 16:43:46 EST 2006)`
             version: version.split_whitespace().nth(1).map(str::to_owned),
-            scratch,
             metrics: Vec::new(),
-        })
+        }))
     }
 
-    /// Draws the image in extension 1 of a product; returns the picture's path.
-    pub(super) async fn image(
+    /// Draws one picture; returns its path.
+    pub(super) async fn picture(
         &mut self,
-        file: &str,
+        subject: &Subject,
         size: Size,
         picture: &str,
     ) -> Result<PathBuf, Warning> {
-        let (input, longest) = self.input(file)?;
-        let arguments = vec![input.into_os_string()];
-        self.draw(file, arguments, longest, size, picture).await
-    }
-
-    /// Draws a colour picture; returns its path.
-    pub(super) async fn colour(
-        &mut self,
-        colour: &Colour,
-        size: Size,
-        picture: &str,
-    ) -> Result<PathBuf, Warning> {
-        let channels = [
-            ("--red=", Some(&colour.red)),
-            ("--blue=", Some(&colour.blue)),
-            ("--green=", colour.green.as_ref()),
-        ];
-        let mut arguments = Vec::new();
-        let mut longest = 0;
-        for (option, file) in channels {
-            let Some(file) = file else { continue };
-            let (input, pixels) = self.input(file)?;
-            longest = longest.max(pixels);
+        let channel = |option: &str, file: &Path| {
             let mut argument = OsString::from(option);
-            argument.push(input);
-            arguments.push(argument);
-        }
-        self.draw(&colour.red, arguments, longest, size, picture)
-            .await
-    }
-
-    /// The file to give to the program for a product, and the image's longer side.
-    fn input(&self, file: &str) -> Result<(PathBuf, u64), Warning> {
-        let path = self.job.folder.join(file);
-        let mut image = Image::open(&path, 1)?;
-        let longest = image.longest_side();
-        if self.dialect == Dialect::Sized {
-            return Ok((path, longest));
-        }
-        let copy = self.scratch.path().join(file);
-        if !copy.exists() {
-            image.copy_to(&copy)?;
-        }
-        Ok((copy, longest))
-    }
-
-    /// Forgets the copy of a product's image.
-    pub(super) fn forget(&self, file: &str) {
-        let _ = std::fs::remove_file(self.scratch.path().join(file));
+            argument.push(file);
+            argument
+        };
+        let inputs = match subject {
+            Subject::Grey(file) => vec![channel("", file)],
+            Subject::Colour { red, green, blue } => {
+                let mut inputs = vec![channel("--red=", red), channel("--blue=", blue)];
+                inputs.extend(green.as_ref().map(|green| channel("--green=", green)));
+                inputs
+            }
+        };
+        self.draw(&subject.name(), inputs, size, picture).await
     }
 
     async fn draw(
         &mut self,
         file: &str,
         inputs: Vec<OsString>,
-        longest: u64,
         size: Size,
         picture: &str,
     ) -> Result<PathBuf, Warning> {
         let mut arguments: Vec<OsString> = ["--all", "--jpg", "--autoscale=99.5", "--asinh-scale"]
             .map(OsString::from)
             .into();
-        arguments.extend(sizes(self.dialect, size, longest).map(OsString::from));
+        let size = match size {
+            Size::Longest(pixels) => pixels.to_string(),
+            Size::Full => "-1".to_owned(),
+        };
+        arguments.extend([format!("--output-size={size}").into(), "--badpix".into()]);
         arguments.extend(inputs);
 
         let place = self.job.output.join(picture);
@@ -226,33 +203,6 @@ impl<'a> Fitscut<'a> {
         }
         result.map(|()| place)
     }
-}
-
-/// The options for the picture's size.
-fn sizes(dialect: Dialect, size: Size, longest: u64) -> impl Iterator<Item = String> {
-    let options = match (dialect, size) {
-        (Dialect::Sized, Size::Longest(pixels)) => {
-            vec![format!("--output-size={pixels}"), "--badpix".to_owned()]
-        }
-        (Dialect::Sized, Size::Full) => {
-            vec!["--output-size=-1".to_owned(), "--badpix".to_owned()]
-        }
-        (Dialect::Zooming, Size::Longest(pixels)) if longest > u64::from(pixels) => {
-            #[allow(
-                clippy::cast_precision_loss,
-                reason = "no image has 2^52 pixels on a side"
-            )]
-            let longest = longest as f64;
-            // A little more, because the program cuts fractions of a pixel off.
-            vec![format!(
-                "--zoom={:.9}",
-                (f64::from(pixels) + 0.001) / longest
-            )]
-        }
-        // It does not enlarge.
-        (Dialect::Zooming, Size::Longest(_) | Size::Full) => Vec::new(),
-    };
-    options.into_iter()
 }
 
 fn create(path: &Path) -> Result<File, Warning> {

@@ -1,12 +1,20 @@
-//! Previews: pictures by which a person sees at a glance what a dataset holds. Images are drawn
-//! by `fitscut`, spectra here. A preview that cannot be made is a warning, never a lost dataset.
+//! Previews: pictures by which a person sees at a glance what a dataset holds. Spectra are drawn
+//! here, images by the institute's `fitscut` where it is installed and otherwise here as well. A
+//! preview that cannot be made is a warning, never a lost dataset.
 
 mod axis;
 mod canvas;
 mod colour;
 mod fitscut;
+mod images;
+mod jpeg;
+mod limits;
+mod picture;
+mod pixels;
 mod plot;
+mod reduced;
 pub mod spectrum;
+mod stretch;
 mod table;
 
 use crate::process::metrics::Metrics;
@@ -14,7 +22,6 @@ use crate::process::program::{Environment, ProgramError};
 use crate::run_log::RunLog;
 use caldp_core::dataset::{Dataset, Instrument, Kind};
 use fits::{FitsError, FitsProblem};
-use fitscut::{Fitscut, Size};
 use spectrum::Spectrum;
 use std::borrow::Cow;
 use std::io;
@@ -24,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use canvas::DrawError;
 pub(crate) use fitscut::Dialect;
+pub use picture::PictureError;
 
 /// What previews are made of and where they go.
 #[derive(Debug)]
@@ -78,6 +86,14 @@ pub enum Warning {
         /// Why.
         source: DrawError,
     },
+    /// A picture of an image could not be drawn.
+    #[error("no preview of {file}: {source}")]
+    Picture {
+        /// The product.
+        file: String,
+        /// Why.
+        source: PictureError,
+    },
     /// A preview could not be written.
     #[error("the preview {path} could not be written: {source}")]
     Write {
@@ -123,7 +139,7 @@ enum Pictures {
     Spectra,
 }
 
-/// Whether a dataset's previews are pictures of images, which need `fitscut`.
+/// Whether a dataset's previews are pictures of images, for which `fitscut` may be used.
 pub(crate) fn draws_images(dataset: &Dataset) -> bool {
     kinds(dataset).pictures == Pictures::Images
 }
@@ -196,53 +212,12 @@ pub async fn make(job: &Job<'_>) -> Previews {
     };
     match kinds.pictures {
         Pictures::Spectra => spectra(job, &products, &mut previews).await,
-        Pictures::Images => images(job, &products, kinds.thumbnail, &mut previews).await,
+        Pictures::Images => images::make(job, &products, kinds.thumbnail, &mut previews).await,
     }
     if job.cancel.is_cancelled() {
         previews.warnings.push(Warning::Stopped);
     }
     previews
-}
-
-async fn images(job: &Job<'_>, products: &[String], thumbnail: u32, previews: &mut Previews) {
-    if products.is_empty() {
-        return;
-    }
-    let mut fitscut = match Fitscut::new(job).await {
-        Ok(fitscut) => fitscut,
-        Err(warning) => {
-            previews.warnings.push(warning);
-            return;
-        }
-    };
-    let sizes = [("_thumb", Size::Longest(thumbnail)), ("", Size::Full)];
-    if job.dataset.kind() != Kind::Ipppssoot
-        && let Some(colour) = colour::choose(job.dataset, products.iter().map(String::as_str))
-    {
-        for (ending, size) in sizes {
-            let picture = format!("{}{ending}.jpg", colour.name);
-            previews.add(fitscut.colour(&colour, size, &picture).await);
-        }
-    }
-    for product in products {
-        for (ending, size) in sizes {
-            if job.cancel.is_cancelled() {
-                break;
-            }
-            let root = product.trim_end_matches(".fits");
-            let picture = format!("{root}{ending}.jpg");
-            let result = fitscut.image(product, size, &picture).await;
-            let failed = result.is_err();
-            previews.add(result);
-            if failed {
-                // The other size would fail in the same way.
-                break;
-            }
-        }
-        fitscut.forget(product);
-    }
-    previews.metrics.append(&mut fitscut.metrics);
-    previews.fitscut = fitscut.version;
 }
 
 async fn spectra(job: &Job<'_>, products: &[String], previews: &mut Previews) {

@@ -255,7 +255,8 @@ fn the_table_has_the_columns_that_readers_expect() {
         numbers("fls"),
         [4e-15_f32, 3e-15, 1e-15, 2e-15].map(f64::from)
     );
-    assert_eq!(numbers("masked"), [0.0, 0.0, 0.0, 1.0]);
+    // None of it is airglow, whatever the quality says.
+    assert_eq!(numbers("masked"), [0.0; 4]);
     assert_eq!(numbers("dq_wgts"), [1.0; 4]);
     assert_eq!(
         table.texts("segment").unwrap(),
@@ -272,6 +273,44 @@ fn the_table_has_the_columns_that_readers_expect() {
         }
         Err(_) => eprintln!("left out: fitsverify is not installed"),
     }
+}
+
+#[test]
+fn previews_of_spectra_mask_airglow_and_suggest_the_limits_of_the_flux() {
+    // Lyman alpha is a thousand times as bright as the rest, which rises from 1 to 2e-15.
+    let rows: Vec<(f64, f32, f32, f32, i16)> = (0..2000_u16)
+        .map(|n| {
+            let wavelength = 1200.0 + f64::from(n) * 0.02;
+            let flux = if (1214.0..=1217.0).contains(&wavelength) {
+                1e-12
+            } else {
+                1e-15 * (1.0 + f32::from(n) / 2000.0)
+            };
+            (wavelength, flux, 1e-16, 1.0, 8)
+        })
+        .collect();
+    let none: Vec<_> = rows
+        .iter()
+        .map(|row| (row.0 + 100.0, 0.0, 0.0, 0.0, 0))
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lcxv13f1q_x1d.fits");
+    std::fs::write(&path, table(&[("FUVB", &rows), ("FUVA", &none)])).unwrap();
+    draw_spectrum(&path, folder.path(), Tables::Written);
+    let preview = folder.path().join("lcxv13f1q_x1d_prev.fits");
+    let table = Table::open(&preview, 1).unwrap();
+    let masked = table.numbers("masked").unwrap().values;
+    for (wavelength, masked) in table.numbers("wls").unwrap().values.iter().zip(masked) {
+        let inside = (1213.99..=1217.01).contains(wavelength);
+        assert_eq!(masked > 0.0, inside, "{wavelength}");
+    }
+    let limit = |key: &str| table.header().real(key);
+    let (low, high) = (limit("FUVBYMIN").unwrap(), limit("FUVBYMAX").unwrap());
+    // 30 % beyond the first and the 99th percentile.
+    assert!((0.70e-15..0.73e-15).contains(&low), "{low}");
+    assert!((2.27e-15..2.30e-15).contains(&high), "{high}");
+    // A segment without flux has none.
+    assert_eq!((limit("FUVAYMIN"), limit("FUVAYMAX")), (None, None));
 }
 
 #[test]
@@ -403,34 +442,218 @@ async fn visits_get_a_colour_preview_and_a_broken_mosaic_a_warning() {
     assert!(order.is_sorted(), "{call}");
 }
 
-#[tokio::test]
-async fn a_missing_fitscut_is_one_warning_that_says_how_to_get_it() {
-    let bench = Bench::new("j8cb02u4q");
-    let previews = bench.make("j8cb02u4q", "/nowhere").await;
-    assert_eq!(previews.warnings.len(), 1);
-    let text = storage::hint::explain(&previews.warnings[0]).to_string();
-    assert!(text.contains("apt-get install fitscut"), "{text}");
-    assert!(bench.previews().is_empty());
+/// Width, height, bytes a pixel and the pixels of a JPEG file.
+fn picture(path: &Path) -> (u16, u16, usize, Vec<u8>) {
+    let file = std::fs::File::open(path).unwrap();
+    let mut decoder = jpeg_decoder::Decoder::new(io::BufReader::new(file));
+    let pixels = decoder.decode().unwrap();
+    let info = decoder.info().unwrap();
+    let bytes = info.pixel_format.pixel_bytes();
+    (info.width, info.height, bytes, pixels)
 }
 
 #[tokio::test]
-async fn the_installed_fitscut_draws_thumbnails_of_their_size() {
-    let bench = Bench::new("j8cb02u4q");
-    let previews = bench
-        .make("j8cb02u4q", "/usr/bin:/bin:/usr/local/bin")
-        .await;
-    if let [Warning::Program(ProgramError::Missing(_))] = &previews.warnings[..] {
-        eprintln!("left out: fitscut is not installed");
-        return;
+async fn without_the_institutes_fitscut_the_worker_draws_the_same_pictures() {
+    let debian = "#!/bin/sh\necho 'no such option' >&2; exit 64\n";
+    for (script, dataset, root, size) in [
+        (None, "j8cb02u4q", "j8cb02u4q_raw", (280, 256, 128, 117)),
+        (
+            Some(debian),
+            "ib8t01010",
+            "ib8t01a1q_raw",
+            (281, 256, 128, 116),
+        ),
+        (
+            Some(debian),
+            "ib8t02a3q",
+            "ib8t02a3q_raw",
+            (74, 74, 128, 128),
+        ),
+    ] {
+        let bench = Bench::new(dataset);
+        if let Some(script) = script {
+            bench.install(script);
+        }
+        let previews = bench.make(dataset, "/bin").await;
+        assert!(previews.warnings.is_empty(), "{:?}", previews.warnings);
+        assert_eq!(previews.fitscut, None);
+        let path = |ending: &str| bench.folder("previews").join(format!("{root}{ending}.jpg"));
+        let (width, height, bytes, full) = picture(&path(""));
+        let (thumb_width, thumb_height, _, thumbnail) = picture(&path("_thumb"));
+        assert_eq!((width, height, thumb_width, thumb_height), size);
+        assert_eq!(bytes, 1);
+        for mut tones in [full, thumbnail] {
+            tones.sort_unstable();
+            let median = tones[tones.len() / 2];
+            // What the institute's own pictures of these files have is 9 to 18.
+            assert!((7..=21).contains(&median), "{root}: {median}");
+            assert_eq!((tones.first(), tones.last()), (Some(&0), Some(&255)));
+        }
     }
+}
+
+#[tokio::test]
+async fn what_fitscut_drew_in_one_tone_is_drawn_again() {
+    let bench = Bench::new("j8cb02u4q");
+    let black = bench.folder("black.jpg");
+    jpeg_encoder::Encoder::new_file(&black, 75)
+        .unwrap()
+        .encode(&[0; 64 * 64], 64, 64, jpeg_encoder::ColorType::Luma)
+        .unwrap();
+    assert!(jpeg::is_one_tone(&black));
+    bench.install(&format!(
+        "#!/bin/sh\ncase \"$*\" in --help) echo '--output-size=N';; *) cat {};; esac\n",
+        black.display()
+    ));
+    let previews = bench.make("j8cb02u4q", "/usr/bin:/bin").await;
     assert!(previews.warnings.is_empty(), "{:?}", previews.warnings);
-    assert_eq!(
-        bench.previews(),
-        ["j8cb02u4q_raw.jpg", "j8cb02u4q_raw_thumb.jpg"]
+    for name in ["j8cb02u4q_raw.jpg", "j8cb02u4q_raw_thumb.jpg"] {
+        assert!(!jpeg::is_one_tone(&bench.folder("previews").join(name)));
+    }
+    assert_eq!(previews.made.len(), 2);
+}
+
+#[tokio::test]
+async fn the_worker_draws_colour_previews_of_a_visit() {
+    let bench = Bench::new("j8cb010b0");
+    let work = bench.folder("work");
+    for (filter, raw) in [
+        ("f435w", "j8cb01u2q"),
+        ("f606w", "j8cb01u3q"),
+        ("f814w", "j8cb01u2q"),
+    ] {
+        let name = format!("hst_1_01_acs_wfc_{filter}_j8ph01_drc.fits");
+        std::fs::copy(work.join(format!("{raw}_raw.fits")), work.join(name)).unwrap();
+    }
+    let previews = bench.make("acs_8ph_01", "/bin").await;
+    assert!(previews.warnings.is_empty(), "{:?}", previews.warnings);
+    assert_eq!(previews.made.len(), 8);
+    let colour = bench
+        .folder("previews")
+        .join("hst_1_01_acs_wfc_total_j8ph01_drc_color.jpg");
+    let (_, _, bytes, pixels) = picture(&colour);
+    assert_eq!(bytes, 3);
+    let mean = |channel: usize| {
+        let tones = pixels.iter().skip(channel).step_by(3);
+        tones.map(|tone| u64::from(*tone)).sum::<u64>() / (pixels.len() as u64 / 3)
+    };
+    // Red and blue are of the same image here.
+    assert!(
+        mean(0).abs_diff(mean(2)) <= 2 && mean(0) > 3,
+        "{} {}",
+        mean(0),
+        mean(2)
     );
-    let bytes = std::fs::read(bench.folder("previews").join("j8cb02u4q_raw_thumb.jpg")).unwrap();
-    // Start of frame: marker, length, precision, height, width.
-    let frame = bytes.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
-    let size = |at: usize| u16::from_be_bytes([bytes[frame + at], bytes[frame + at + 1]]);
-    assert_eq!(size(5).max(size(7)), 128);
+}
+
+/// A product with one image of 16-bit numbers in extension 1.
+fn frame(path: &Path, width: usize, height: usize, pixel: impl Fn(usize, usize) -> i16) {
+    let card = caldp_tests::fits_sample::card;
+    let number = |number: usize| number.to_string();
+    let mut bytes = caldp_tests::fits_sample::header(&[
+        card("SIMPLE", "T"),
+        card("BITPIX", "8"),
+        card("NAXIS", "0"),
+    ]);
+    bytes.extend(caldp_tests::fits_sample::header(&[
+        card("XTENSION", "'IMAGE   '"),
+        card("BITPIX", "16"),
+        card("NAXIS", "2"),
+        card("NAXIS1", &number(width)),
+        card("NAXIS2", &number(height)),
+        card("PCOUNT", "0"),
+        card("GCOUNT", "1"),
+        card("BZERO", "32768.0"),
+    ]));
+    for y in 0..height {
+        bytes.extend((0..width).flat_map(|x| pixel(x, y).to_be_bytes()));
+    }
+    bytes.resize(bytes.len().next_multiple_of(2880), 0);
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// The largest resident size of this process so far, in KiB.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_full_size_frame_is_drawn_in_little_memory() {
+    let bench = Bench::new("j8cb02u4q");
+    let work = bench.folder("work");
+    // As ACS writes it: overscan, a background with noise, hot columns, a star.
+    let mut noise = fastrand::Rng::with_seed(1);
+    let noise: Vec<i16> = (0..65_536)
+        .map(|_| (0..4).map(|_| noise.i16(-3..=3)).sum())
+        .collect();
+    frame(&work.join("j8cb03u4q_raw.fits"), 4120, 2048, |x, y| {
+        let star = x.abs_diff(1000) + y.abs_diff(700) < 30;
+        let level = if x < 24 { 1000 } else { 2200 } + if x % 97 == 0 { 400 } else { 0 };
+        let level = if star { 30_000 } else { level };
+        noise[(x * 31 + y * 4099) % noise.len()] + level - 32_767 - 1
+    });
+    let before = peak();
+    let previews = bench.make("j8cb02u4q", "/bin").await;
+    assert!(previews.warnings.is_empty(), "{:?}", previews.warnings);
+    // The image has 16 MiB as it is stored and 32 as floats; tests that run beside this one count too.
+    let grown = (peak() - before) / 1024;
+    eprintln!("grown by {grown} MiB");
+    assert!(grown < 64, "{grown} MiB");
+    let path = |ending: &str| {
+        bench
+            .folder("previews")
+            .join(format!("j8cb03u4q_raw{ending}.jpg"))
+    };
+    let (width, height, _, full) = picture(&path(""));
+    assert_eq!((width, height), (4120, 2048));
+    let (width, height, _, mut thumbnail) = picture(&path("_thumb"));
+    assert_eq!((width, height), (128, 64));
+    let at = |x: usize, row: usize| full[row * 4120 + x];
+    // FITS rows go upwards.
+    assert!(at(1000, 2047 - 700) > 250 && at(1000, 700) < 150);
+    assert!(
+        at(10, 5) < 10 && at(2000, 5) > 20,
+        "{} {}",
+        at(10, 5),
+        at(2000, 5)
+    );
+    let mut tones = full;
+    for tones in [&mut tones, &mut thumbnail] {
+        tones.sort_unstable();
+        let median = tones[tones.len() / 2];
+        assert!((20..=160).contains(&median), "{median}");
+    }
+}
+
+#[test]
+fn images_of_two_values_have_two_tones_and_damaged_ones_are_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let (product, picture) = (folder.path().join("a.fits"), folder.path().join("a.jpg"));
+    let draw = || {
+        let targets = picture::Targets {
+            full: picture.clone(),
+            thumbnail: folder.path().join("a_thumb.jpg"),
+            longest: 128,
+        };
+        let subject = picture::Subject::Grey(product.clone());
+        picture::draw(&subject, &targets, &CancellationToken::new())
+    };
+    for other in [-32_760, 32_767] {
+        // One pixel, a hundredth, half, and nearly all.
+        for share in [1, 100, 5000, 9999] {
+            frame(&product, 100, 100, |x, y| {
+                if y * 100 + x < share { other } else { 5 }
+            });
+            draw().unwrap();
+            assert!(!jpeg::is_one_tone(&picture), "{share} pixels of {other}");
+        }
+    }
+    let bytes = std::fs::read(&product).unwrap();
+    std::fs::write(&product, &bytes[..8000]).unwrap();
+    assert!(matches!(draw(), Err(PictureError::Fits(_))));
 }

@@ -57,7 +57,9 @@ pub fn source(program: &str) -> &'static str {
         "runastrodriz" | "runsinglehap" | "runmultihap" => {
             "`pip install drizzlepac`, or run in the stsci/hst-pipeline image"
         }
-        "fitscut" => "`apt-get install fitscut`, or run in the stsci/hst-pipeline image",
+        "fitscut" => {
+            "the institute's is in the stsci/hst-pipeline image; without it caldp draws itself"
+        }
         _ => "install it, or add its folder to PATH",
     }
 }

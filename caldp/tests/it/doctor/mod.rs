@@ -38,7 +38,6 @@ fn with_nothing_installed_every_lack_has_a_remedy() {
         ("cs0.e", "conda-forge hstcal"),
         ("calcos", "pip install calcos"),
         ("runastrodriz", "pip install drizzlepac"),
-        ("fitscut", "apt-get install fitscut"),
     ] {
         assert!(
             examined.hint(program).contains(remedy),
@@ -46,6 +45,9 @@ fn with_nothing_installed_every_lack_has_a_remedy() {
             examined.hint(program)
         );
     }
+    // Nothing is lacking without it.
+    assert_eq!(examined.level("fitscut"), "note");
+    assert!(examined.text("fitscut").contains("caldp draws"));
     // No instrument can run, and there is no cache either.
     assert_eq!(examined.level("cos"), "problem");
     assert_eq!(examined.level("cache: references"), "problem");
