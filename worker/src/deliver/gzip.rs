@@ -1,8 +1,15 @@
 //! One gzip member of a block, as hard compressed as pays for what is in it.
 //!
 //! Calibrated images are mostly noise: nothing in them comes twice, and only the frequencies of
-//! their bytes can be used. Tables and masks repeat themselves. A sample of the block tells which
-//! it is.
+//! their bytes can be used (Huffman coding alone). Tables and masks repeat themselves (LZ77 as
+//! well). A sample of the block tells which it is.
+//!
+//! There are two deflate libraries because neither does both well. On float noise `zlib-rs` with
+//! Huffman codes alone packs 161 MiB/s on one thread into 83.8 %, `libdeflate`, which always looks for
+//! repeats, 108 MiB/s into 83.6 %: with it alone packaging would be six times as fast as Python's
+//! `tarfile`, where eight are promised. On a raw frame of integers `libdeflate` at level 1 gives
+//! 39.6 %, Huffman codes alone 41.7 % at two thirds of the speed, and `zlib-rs` at its level 6, the
+//! first that packs as well (36.8 %), an eighth of it.
 
 use bytes::Bytes;
 use libdeflater::{CompressionLvl, Compressor};

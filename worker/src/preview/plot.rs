@@ -1,5 +1,11 @@
 //! Draws extracted spectra: a page with axes, units, error band and one panel for each segment,
 //! and a thumbnail drawn for its size. Any data give a readable picture, also none.
+//!
+//! `plotters` only sets pixels here; its own charts were tried on a COS spectrum of two segments. They
+//! take a third of the time, 0.2 s, but write every tick of a flux of 1e-15 as `0.0` and of wavelengths as
+//! `1140.0`, cannot share an axis label or a power of ten among panels, cover the plot with grid lines,
+//! have no smooth lines, and fit no title and no ticks into a thumbnail of 128 pixels. Ticks (`axis`) and
+//! smooth lines (`canvas`) would be ours all the same, so that only the frame around them would go.
 
 use super::axis::{Range, exponent, robust, superscript};
 use super::canvas::{Anchor, Canvas, DrawError, Point};
