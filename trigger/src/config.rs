@@ -150,8 +150,10 @@ impl Config {
         let bucket = vars.text("BUCKET")?;
         let bucket = bucket.strip_prefix("s3://").unwrap_or(&bucket);
         let bucket = bucket.trim_end_matches('/').to_owned();
-        storage::uri::S3Uri::new(&bucket, "")
-            .map_err(|e| error("BUCKET", e.to_string().replace("\nhint: ", "; ")))?;
+        storage::uri::S3Uri::new(&bucket, "").map_err(|e| {
+            let hint = e.hint().unwrap_or_default();
+            error("BUCKET", format!("{e}; {hint}"))
+        })?;
         let queues = vars.list("JOBQUEUES")?;
         let definitions = vars.list("JOBDEFINITIONS")?;
         let prices = vars.list("CALDP_HOURLY_PRICES")?;

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use storage::hint::{Hint, with_causes};
+use storage::hint::Hint;
 
 /// The steps of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,11 +93,8 @@ impl Error for RunError {
 impl Hint for RunError {
     /// That of the cause, else that of the exit code.
     fn hint(&self) -> Option<Cow<'_, str>> {
-        self.cause.hint().or_else(|| {
-            // The errors of stores still have their hints in their texts.
-            let has_hint = with_causes(self).to_string().contains("hint: ");
-            self.code.remedy().filter(|_| !has_hint).map(Cow::from)
-        })
+        let own = self.cause.hint();
+        own.or_else(|| self.code.remedy().map(Cow::from))
     }
 }
 

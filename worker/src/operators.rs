@@ -3,7 +3,7 @@
 //! environment says is not for this module: that is asked first.
 
 use crate::config::{Origin, Settings};
-use storage::s3::{Delimiter, S3, S3Error};
+use storage::s3::{Delimiter, S3, StoreError};
 use storage::uri::S3Uri;
 
 /// The variable that names the context.
@@ -21,7 +21,7 @@ pub async fn choose(
     settings: &mut Settings,
     s3: &S3,
     bucket: &str,
-) -> Result<Option<(String, S3Uri)>, S3Error> {
+) -> Result<Option<(String, S3Uri)>, StoreError> {
     if settings.get(CONTEXT).is_some() {
         return Ok(None);
     }
@@ -38,7 +38,7 @@ pub async fn choose(
 ///
 /// # Errors
 /// When the bucket cannot be listed.
-async fn chosen(s3: &S3, bucket: &str) -> Result<Option<(String, S3Uri)>, S3Error> {
+async fn chosen(s3: &S3, bucket: &str) -> Result<Option<(String, S3Uri)>, StoreError> {
     let page = s3.list(bucket, FOLDER, Delimiter::Slash).collect().await?;
     let mut names = page.objects.iter().filter_map(|object| {
         let name = object.key.strip_prefix(FOLDER)?;

@@ -25,7 +25,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use storage::blocking;
 use storage::checksum::Sha1Sum;
 use storage::hint::{Hint, with_causes};
-use storage::s3::{S3, S3Error};
+use storage::s3::{S3, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Keywords that say what processed a file, from the variables of the same names.
@@ -51,7 +51,7 @@ pub struct References {
 pub enum ReferencesError {
     /// The operators' choice of a context cannot be read.
     #[error(transparent)]
-    Operators(#[from] S3Error),
+    Operators(#[from] StoreError),
     /// A variable of CRDS cannot be used, CRDS could not answer, or a header not be written.
     #[error(transparent)]
     Crds(#[from] CrdsError),

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use storage::hint::{Hint as _, with_causes};
 pub use storage::retry::RetryStats;
 pub use storage::store::StoreError;
 
@@ -46,7 +47,7 @@ pub enum SourceError {
         problem: VerifyError,
     },
     /// A folder or object storage did not give the file.
-    #[error(transparent)]
+    #[error("{}", said(.0))]
     Store(StoreError),
     /// A file that is read into memory is far larger than any real one.
     #[error("{location} is larger than {limit} bytes, which no such file is")]
@@ -114,6 +115,15 @@ impl SourceError {
     /// Whether the file does not exist, as opposed to not being had.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
+    }
+}
+
+/// As the errors of this crate are said: with causes and hint.
+fn said(error: &StoreError) -> String {
+    let text = with_causes(error);
+    match error.hint() {
+        Some(hint) => format!("{text}\n  hint: {hint}"),
+        None => text.to_string(),
     }
 }
 

@@ -151,20 +151,23 @@ impl fmt::Display for StoreError {
         if failed.stats.tries > 1 {
             write!(f, " {}", failed.stats)?;
         }
-        write!(f, ": {}", failed.attempt)?;
-        match failed.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
+        match &*failed.attempt.detail {
+            "" => Ok(()),
+            detail => write!(f, ": {detail}"),
         }
     }
 }
 
-impl Error for StoreError {}
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source = self.0.attempt.source.as_deref()?;
+        Some(source)
+    }
+}
 
-// The text still has the hint and the cause in it.
 impl Hint for StoreError {
     fn hint(&self) -> Option<Cow<'_, str>> {
-        None
+        self.0.hint.map(Cow::Borrowed)
     }
 }
 
@@ -272,6 +275,7 @@ impl From<Mismatch> for AttemptError {
     }
 }
 
+/// With the cause, for the log of a single attempt.
 impl fmt::Display for AttemptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
@@ -285,9 +289,22 @@ impl fmt::Display for AttemptError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hint::explain;
 
     #[test]
-    fn an_error_is_a_sentence_with_a_hint() {
+    fn an_error_is_a_sentence_with_a_cause_and_a_hint() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let attempt = AttemptError::local("writing it failed", full);
+        let error = StoreError::new("download", "s3://b/k", attempt);
+        assert_eq!(
+            error.to_string(),
+            "cannot download s3://b/k: writing it failed"
+        );
+        assert_eq!(
+            explain(&error).to_string(),
+            "cannot download s3://b/k: writing it failed: no storage space"
+        );
+
         let attempt = AttemptError::new(ErrorKind::Throttled, "Please reduce your request rate");
         let stats = RetryStats {
             tries: 10,
@@ -299,7 +316,7 @@ mod tests {
         };
         let error = StoreError::gave_up("read", "s3://b/k", gave_up);
         assert_eq!(
-            error.to_string(),
+            explain(&error).to_string(),
             "cannot read s3://b/k after 10 tries over 41.2 s: Please reduce your request rate\n\
              hint: too many requests at once; run it again later or with less concurrency"
         );

@@ -33,7 +33,7 @@
 //! # }
 //! ```
 //!
-//! From the bottom up: [`hint`] (errors as people read them), [`blocking`], [`lock`], [`retry`] (the
+//! From the bottom up: [`hint`] (errors as people read them), [`blocking`], [`bounded`], [`lock`], [`retry`] (the
 //! one policy of trying again), [`uri`], [`checksum`], [`atomic`] (files that appear complete or not
 //! at all), [`object`] and [`error`] (what is said of stored things), [`s3`] (the client) and
 //! [`store`] (the trait and what implements it).

@@ -5,7 +5,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use std::borrow::Cow;
 use storage::hint::Hint;
-use storage::s3::{S3, S3Error};
+use storage::s3::{S3, StoreError};
 use storage::uri::S3Uri;
 
 /// Why a child has no dataset.
@@ -28,7 +28,7 @@ pub(super) enum ChildError {
         error: ListError,
     },
     #[error(transparent)]
-    S3(#[from] S3Error),
+    S3(#[from] StoreError),
 }
 
 impl Hint for ChildError {

@@ -3,6 +3,7 @@
 use super::*;
 use std::fs;
 use storage::checksum::Sha1Sum;
+use storage::hint::explain;
 use storage::store::Dir;
 
 const DATASET: &str = "j8cb010b0";
@@ -88,7 +89,8 @@ async fn an_archive_that_cannot_be_finished_is_not_there() {
     let store = async || {
         let mut products = files(Area::Products, data.path());
         products.names.push("j8cb01u3q_flt.fits".to_owned());
-        let error = delivery.store(&[products]).await.unwrap_err().to_string();
+        let error = delivery.store(&[products]).await.unwrap_err();
+        let error = explain(&error).to_string();
         assert!(error.contains("j8cb01u3q_flt.fits"), "{error}");
     };
     // One that is not there is known before anything is packed, one that is no file only then.

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 use storage::hint::Hint;
-use storage::s3::S3Error;
+use storage::s3::StoreError;
 use storage::uri::UriError;
 
 /// Why the inputs could not be had.
@@ -47,7 +47,7 @@ pub enum InputError {
     },
     /// S3 did not give them.
     #[error(transparent)]
-    S3(#[from] S3Error),
+    S3(#[from] StoreError),
     /// A key cannot be spelled.
     #[error(transparent)]
     Uri(#[from] UriError),

@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
 use std::path::Path;
 use storage::blocking;
-use storage::s3::{Delimiter, ErrorKind, Expected, S3, S3Error};
+use storage::s3::{Delimiter, ErrorKind, Expected, S3, StoreError};
 use storage::uri::S3Uri;
 
 /// Where objects are, and where they are to come.
@@ -92,7 +92,7 @@ impl Objects<'_> {
             .map(async |name| {
                 let target = self.folder.join(name);
                 let uri = self.place.join(name)?;
-                let fetched: Result<_, S3Error> = self
+                let fetched: Result<_, StoreError> = self
                     .s3
                     .get_to_file(&uri, &target, &Expected::default())
                     .await;

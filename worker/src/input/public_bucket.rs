@@ -13,7 +13,7 @@ use caldp_core::dataset::Dataset;
 use futures_util::{StreamExt, stream};
 use storage::hint::with_causes;
 use storage::retry::RetryPolicy;
-use storage::s3::{Access, Delimiter, Expected, S3, S3Error, S3Options};
+use storage::s3::{Access, Delimiter, Expected, S3, S3Options, StoreError};
 use storage::uri::S3Uri;
 
 use super::events::InputEvents;
@@ -85,7 +85,7 @@ async fn bring_all(
     dataset: &Dataset,
     folder: &Path,
     events: &InputEvents,
-) -> Result<Found, S3Error> {
+) -> Result<Found, StoreError> {
     let inputs = inputs_of(s3, dataset, dataset.name()).await?;
     let mut have = get(s3, &inputs, folder, events).await;
     let table = dataset.association_file();
@@ -116,7 +116,7 @@ fn names(files: &BTreeSet<FileName>) -> Vec<&str> {
 }
 
 /// The inputs of `dataset` that are kept under the name of `owner`.
-async fn inputs_of(s3: &S3, dataset: &Dataset, owner: &str) -> Result<Vec<Input>, S3Error> {
+async fn inputs_of(s3: &S3, dataset: &Dataset, owner: &str) -> Result<Vec<Input>, StoreError> {
     let Some(prefix) = prefix(owner) else {
         return Ok(Vec::new());
     };

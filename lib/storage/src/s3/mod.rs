@@ -14,7 +14,7 @@ mod range_writer;
 mod upload;
 
 pub use crate::checksum::Expected;
-pub use crate::error::{ErrorKind, StoreError as S3Error};
+pub use crate::error::{ErrorKind, StoreError};
 pub use crate::object::{Downloaded, Head, Length, Object, Precondition, Stored, Version};
 pub use list::{Delimiter, Lister, Page};
 
@@ -31,7 +31,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Semaphore;
 
-use crate::error::{AttemptError, StoreError};
+use crate::error::AttemptError;
 use crate::retry::{Failure, RetryPolicy};
 use crate::uri::S3Uri;
 use classify::classify;

@@ -17,6 +17,7 @@ use super::S3;
 use super::classify::classify;
 use super::parts::{MAX_PARTS, Part};
 use crate::error::{AttemptError, ErrorKind, StoreError};
+use crate::hint::explain;
 use crate::object::{Length, Precondition, Stored, Version};
 use crate::retry::Failure;
 use crate::uri::S3Uri;
@@ -297,7 +298,7 @@ async fn abort(s3: S3, uri: S3Uri, id: String) {
     if let Err(error) = aborted
         && error.kind() != ErrorKind::NotFound
     {
-        tracing::warn!("{error}");
+        tracing::warn!("{}", explain(&error));
     }
 }
 

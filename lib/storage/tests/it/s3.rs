@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use caldp_tests::{Fault, Faults, S3Server};
 use storage::checksum::Sha1Sum;
+use storage::hint::{Hint as _, explain};
 use storage::retry::RetryPolicy;
 use storage::s3::{
     Access, Delimiter, ErrorKind, Expected, Length, Precondition, S3, S3Options, Timeouts,
@@ -112,7 +113,7 @@ async fn failures_say_what_why_and_what_to_do() {
         .await
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSuchBucket);
-    assert!(error.to_string().contains("hint: check the bucket's name"));
+    assert!(error.hint().unwrap().contains("check the bucket's name"));
     let stranger = S3::new(S3Options {
         access: Access::Key {
             id: "stranger".to_owned(),
@@ -142,7 +143,7 @@ async fn a_server_that_is_not_there_is_unreachable() {
     .await;
     let error = s3.head(&uri("k")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable);
-    let text = error.to_string();
+    let text = explain(&error).to_string();
     assert!(
         text.contains("after 3 tries over") && text.contains("AWS_ENDPOINT_URL"),
         "{text}"
@@ -437,7 +438,7 @@ async fn an_upload_that_fails_or_is_given_up_leaves_nothing() {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LocalFile);
-        assert!(error.to_string().contains("the disk is gone"));
+        assert!(explain(&error).to_string().contains("the disk is gone"));
         assert_eq!(server.open_uploads(), 0);
     }
     server.set_faults(Faults::always(Fault::Slow(Duration::from_millis(100))));
