@@ -18,7 +18,8 @@ use std::path::PathBuf;
 
 use crds_core::bestrefs::{LookupPath, Types};
 use crds_core::header::Header;
-use crds_core::rules::{Checksums, Context, MappingDirectory, MappingName, Scope};
+use crds_core::names::MappingName;
+use crds_core::rules::{Checksums, Context, MappingDirectory, Scope};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 struct Data {

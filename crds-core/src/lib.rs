@@ -4,7 +4,7 @@
 //! header against tables kept by the observatories. This crate loads those rules, answers lookups,
 //! keeps the cache of rules and references, and writes the answers into dataset headers.
 //!
-//! [`Client`] is the door: it knows where rules and references come from. Load the rules in use, ask
+//! Most of it is used through [`Client`], which knows where rules and references come from. Load the rules in use, ask
 //! them for a header's references, fetch those into the cache:
 //!
 //! ```
@@ -64,6 +64,7 @@ pub mod dataset;
 mod expression;
 pub mod header;
 pub mod literal;
+pub mod names;
 pub mod observatory;
 pub mod rules;
 mod selector;

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::failure::Failure;
 use crate::{json, options};
-use crds_core::cache::context::ContextName;
 use crds_core::cache::inventory::{self, CachedFile};
 use crds_core::config::{CacheMode, Config};
+use crds_core::names::ContextName;
 use crds_core::{Client, VERSION_TEXT};
 
 /// Prints what the cache has, what rules consist of, and which rules are in use
@@ -245,9 +245,9 @@ async fn of_contexts(args: &Args, client: &Client, lists: &mut Lists) -> Result<
         lists.add("mappings", shown(args, &client.layout().mappings, mappings));
     }
     if args.references {
-        let places = client.references()?;
+        let folders = client.references()?;
         let path = |name: &String| match name.parse() {
-            Ok(name) if args.full_path => places.path(&name).ok(),
+            Ok(name) if args.full_path => folders.path(&name).ok(),
             _ => None,
         };
         let lines = references.iter();

@@ -8,8 +8,8 @@ use crate::failure::Failure;
 use crate::{json, log, options};
 use crds_core::Config;
 use crds_core::Observatory;
-use crds_core::cache::context::ContextName;
 use crds_core::literal::Literal;
+use crds_core::names::ContextName;
 use crds_core::rules::RuleRow;
 
 /// Prints the rows of the rules that choose references: context, file, and what the row asks for

@@ -6,8 +6,8 @@ use clap::Args;
 
 use crate::failure::Failure;
 use crds_core::Observatory;
-use crds_core::cache::context::ContextName;
 use crds_core::config::{Config, ConfigError};
+use crds_core::names::ContextName;
 use crds_core::{Client, Reuse};
 use storage::bounded;
 

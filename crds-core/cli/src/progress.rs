@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crds_core::Progress;
-use crds_core::cache::FileName;
+use crds_core::names::FileName;
 
 /// The bar that is being shown, so that log lines are written above it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);

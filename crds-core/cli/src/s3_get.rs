@@ -7,9 +7,9 @@ use storage::store::ErrorKind;
 
 use crate::failure::Failure;
 use crate::{log, options};
-use crds_core::cache::FileName;
 use crds_core::cache::verified_file::{Expected, VerifyError};
 use crds_core::config::{Config, FileUri};
+use crds_core::names::FileName;
 use crds_core::source::SourceError;
 use crds_core::{Client, Reuse};
 

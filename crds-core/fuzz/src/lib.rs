@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use crds_core::bestrefs::{LookupPath, Types};
 use crds_core::header::Header;
-use crds_core::rules::{Checksums, Context, LoadError, MappingName, Scope};
+use crds_core::rules::{Checksums, Context, LoadError, Scope};
+use crds_core::names::{MappingName};
 
 /// A text as a Python literal.
 pub fn quoted(text: &str) -> String {

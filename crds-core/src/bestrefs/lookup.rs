@@ -4,37 +4,39 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::filled::{DatesOf, Filled};
-use super::plan::{Entry, Plan, Plans};
+use super::memo::{ABSENT, CachedAnswer, Combination, TableMemo, ValueId, ValueInterner};
+use super::plan::{Plan, PlanEntry, Plans};
 use super::question::{LookupError, LookupPath, Types};
-use super::remember::{ABSENT, Combination, Known, Numbers, TableMemory, ValueId};
-use super::table::{Steps, unknown_type};
-use super::{BestReferences, Outcome, ReferenceType};
-use crate::header::{Fields, Header, condition};
+use super::slotted_header::{DatesOf, SlottedHeader};
+use super::table::{Evaluation, unknown_type};
+use super::{BestReferences, Outcome};
+use crate::header::{Fields, Header, INSTRUMENT_KEYS, condition};
+use crate::names::MappingName;
+use crate::names::ReferenceType;
 use crate::observatory::hst_rules::Hook;
-use crate::rules::{Context, Found, Instrument, MappingName, Root, Table, TypeRule};
+use crate::rules::{Context, Found, Instrument, Root, Table, TypeRule};
 use crate::selector::slots::Values;
 use crate::selector::{Dates, Miss, Node, Timeline};
 
 /// Many lookups in the same rules.
 ///
 /// Answers are worked out from what was learned about earlier headers: which rows fit a combination
-/// of values is worked out once, dates are looked up every time. What is remembered is bounded.
+/// of values is worked out once, dates are looked up every time. What is kept is bounded.
 #[derive(Debug)]
 pub struct Lookups<'c> {
     context: &'c Context,
-    numbers: Numbers,
-    /// By the place of the instrument.
-    memories: Vec<Memory>,
+    interner: ValueInterner,
+    /// By the index of the instrument.
+    memos: Vec<InstrumentMemo>,
     ids: Ids,
 }
 
-/// What is remembered about one instrument.
+/// What is kept about one instrument.
 #[derive(Debug, Default)]
-struct Memory {
+struct InstrumentMemo {
     plans: Plans,
-    /// By the place of the type.
-    tables: Vec<TableMemory>,
+    /// By the index of the type.
+    tables: Vec<TableMemo>,
 }
 
 /// The numbers of one header's values that decide about tables. Kept to use their space again.
@@ -49,8 +51,8 @@ impl<'c> Lookups<'c> {
     pub(super) fn new(context: &'c Context) -> Self {
         Self {
             context,
-            numbers: Numbers::default(),
-            memories: Vec::new(),
+            interner: ValueInterner::default(),
+            memos: Vec::new(),
             ids: Ids::default(),
         }
     }
@@ -84,21 +86,21 @@ impl<'c> Lookups<'c> {
         {
             refuse_other_types(self.context.name(), instrument, asked)?;
         }
-        self.make_room(index, instrument);
-        let filled = Filled::new(instrument, header, path);
-        let ids = self.ids.fill(&mut self.numbers, &filled);
-        let Some(memory) = self.memories.get_mut(index) else {
+        self.prepare(index, instrument);
+        let filled = SlottedHeader::new(instrument, header, path);
+        let ids = self.ids.fill(&mut self.interner, &filled);
+        let Some(memo) = self.memos.get_mut(index) else {
             return Ok(());
         };
         match types {
-            Types::All => memory.look_all_up(&filled, ids, tell),
+            Types::All => memo.look_all_up(&filled, ids, tell),
             Types::Only(asked) => {
                 for name in asked {
                     let lower = name.to_lowercase();
                     let mut all = instrument.types.iter().enumerate();
                     let known = all.find(|(_, (name, _))| name.as_str() == lower);
-                    if let Some((place, (name, _))) = known {
-                        memory.look_up(place, &filled, ids, &mut |outcome| tell(name, outcome));
+                    if let Some((index, (name, _))) = known {
+                        memo.look_up(index, &filled, ids, &mut |outcome| tell(name, outcome));
                     } else {
                         let (name, outcome) = unknown_type(instrument, &lower);
                         tell(&name, &outcome);
@@ -109,17 +111,17 @@ impl<'c> Lookups<'c> {
         Ok(())
     }
 
-    fn make_room(&mut self, index: usize, instrument: &Instrument) {
-        if self.numbers.is_full() {
-            self.numbers.clear();
-            self.memories.clear();
+    fn prepare(&mut self, index: usize, instrument: &Instrument) {
+        if self.interner.is_full() {
+            self.interner.clear();
+            self.memos.clear();
         }
-        if self.memories.len() <= index {
-            self.memories.resize_with(index + 1, Memory::default);
+        if self.memos.len() <= index {
+            self.memos.resize_with(index + 1, InstrumentMemo::default);
         }
-        if let Some(memory) = self.memories.get_mut(index) {
+        if let Some(memo) = self.memos.get_mut(index) {
             let types = instrument.types.len();
-            memory.tables.resize_with(types, TableMemory::default);
+            memo.tables.resize_with(types, TableMemo::default);
         }
     }
 
@@ -153,17 +155,17 @@ impl<'c> Lookups<'c> {
 }
 
 impl Ids {
-    /// Numbers the values that decide about tables; nothing if one is too long.
-    fn fill(&mut self, numbers: &mut Numbers, filled: &Filled<'_>) -> Option<&Self> {
+    /// Interns the values that decide about tables; nothing if one is too long.
+    fn fill(&mut self, interner: &mut ValueInterner, filled: &SlottedHeader<'_>) -> Option<&Self> {
         self.by_slot.clear();
         self.by_slot.resize(filled.instrument.slots.len(), ABSENT);
         self.in_order.clear();
         for &slot in &filled.instrument.decisive {
             let id = match (filled.raw(slot), filled.path) {
-                (Some(text), LookupPath::Conditioned) => numbers.conditioned(text)?,
-                (Some(text), LookupPath::AsGiven) => numbers.exact(text)?,
+                (Some(text), LookupPath::Conditioned) => interner.conditioned(text)?,
+                (Some(text), LookupPath::AsGiven) => interner.exact(text)?,
                 (None, LookupPath::Conditioned) if filled.is_needed(slot) => {
-                    numbers.exact("UNDEFINED")?
+                    interner.exact("UNDEFINED")?
                 }
                 (None, _) => ABSENT,
             };
@@ -174,7 +176,7 @@ impl Ids {
     }
 
     /// What decides about a table; nothing if there is more to it than values.
-    fn combination(&self, table: &Table, filled: &Filled<'_>) -> Option<Combination> {
+    fn combination(&self, table: &Table, filled: &SlottedHeader<'_>) -> Option<Combination> {
         let decisive = table.decisive.as_ref()?;
         let mut stretch = 0;
         if table.has_hooks() {
@@ -190,80 +192,82 @@ impl Ids {
     }
 }
 
-impl Memory {
+impl InstrumentMemo {
     /// The answers for all types that are not omitted.
     fn look_all_up(
         &mut self,
-        filled: &Filled<'_>,
+        filled: &SlottedHeader<'_>,
         ids: Option<&Ids>,
         tell: &mut impl FnMut(&ReferenceType, &Outcome),
     ) {
-        let places = 0..filled.instrument.types.len();
+        let indices = 0..filled.instrument.types.len();
         let plan: Plan = match ids {
-            None => places.map(|_| Entry::Ask).collect(),
+            None => indices.map(|_| PlanEntry::Ask).collect(),
             Some(ids) => self.plans.find(&ids.in_order).unwrap_or_else(|| {
-                let plan = places.map(|place| self.entry(place, filled, ids)).collect();
+                let plan = indices
+                    .map(|index| self.entry(index, filled, ids))
+                    .collect();
                 self.plans.insert(&ids.in_order, &plan);
                 plan
             }),
         };
         let all = plan.iter().zip(&filled.instrument.types).enumerate();
-        for (place, (entry, (name, rule))) in all {
+        for (index, (entry, (name, rule))) in all {
             let mut tell = |outcome: &Outcome| tell(name, outcome);
             match (entry, rule) {
-                (Entry::Settled(outcome), _) => outcome.iter().for_each(tell),
-                (Entry::Dated(steps), TypeRule::Table(table)) => {
-                    by_date(filled, table, steps, &mut tell);
+                (PlanEntry::Settled(outcome), _) => outcome.iter().for_each(tell),
+                (PlanEntry::Dated(evaluation), TypeRule::Table(table)) => {
+                    by_date(filled, table, evaluation, &mut tell);
                 }
-                _ => self.look_up(place, filled, ids, &mut tell),
+                _ => self.look_up(index, filled, ids, &mut tell),
             }
         }
     }
 
     /// What is left to do for a type once the numbers of the values are known.
-    fn entry(&mut self, place: usize, filled: &Filled<'_>, ids: &Ids) -> Entry {
-        match filled.instrument.types.get(place) {
-            Some((_, TypeRule::NotApplicable)) => Entry::Settled(Some(Outcome::NotApplicable)),
+    fn entry(&mut self, index: usize, filled: &SlottedHeader<'_>, ids: &Ids) -> PlanEntry {
+        match filled.instrument.types.get(index) {
+            Some((_, TypeRule::NotApplicable)) => PlanEntry::Settled(Some(Outcome::NotApplicable)),
             Some((_, TypeRule::Table(table))) if !table.has_hooks() => {
-                let memory = self.tables.get_mut(place);
-                match (memory, ids.combination(table, filled)) {
-                    (Some(memory), Some(combination)) => {
-                        let steps = remembered(filled, table, memory, combination);
-                        if steps.is_dated() {
-                            Entry::Dated(steps)
+                let memo = self.tables.get_mut(index);
+                match (memo, ids.combination(table, filled)) {
+                    (Some(memo), Some(combination)) => {
+                        let evaluation = memoized(filled, table, memo, combination);
+                        if evaluation.is_dated() {
+                            PlanEntry::Dated(evaluation)
                         } else {
                             let mut settled = None;
-                            by_date(filled, table, &steps, &mut |outcome| {
+                            by_date(filled, table, &evaluation, &mut |outcome| {
                                 settled = Some(outcome.clone());
                             });
-                            Entry::Settled(settled)
+                            PlanEntry::Settled(settled)
                         }
                     }
-                    _ => Entry::Ask,
+                    _ => PlanEntry::Ask,
                 }
             }
-            Some((_, TypeRule::Table(_))) => Entry::Ask,
-            Some((_, TypeRule::Omitted)) | None => Entry::Settled(None),
+            Some((_, TypeRule::Table(_))) => PlanEntry::Ask,
+            Some((_, TypeRule::Omitted)) | None => PlanEntry::Settled(None),
         }
     }
 
-    /// Tells the answer for the type at a place of the instrument, unless it is omitted.
+    /// Tells the answer for one type of the instrument, unless it is omitted.
     fn look_up(
         &mut self,
-        place: usize,
-        filled: &Filled<'_>,
+        index: usize,
+        filled: &SlottedHeader<'_>,
         ids: Option<&Ids>,
         tell: &mut impl FnMut(&Outcome),
     ) {
-        match filled.instrument.types.get(place) {
+        match filled.instrument.types.get(index) {
             Some((_, TypeRule::NotApplicable)) => tell(&Outcome::NotApplicable),
             Some((_, TypeRule::Omitted)) | None => {}
             Some((_, TypeRule::Table(table))) => {
                 let known = ids.and_then(|ids| ids.combination(table, filled));
-                match (self.tables.get_mut(place), known) {
-                    (Some(memory), Some(combination)) => {
-                        let steps = remembered(filled, table, memory, combination);
-                        by_date(filled, table, &steps, tell);
+                match (self.tables.get_mut(index), known) {
+                    (Some(memo), Some(combination)) => {
+                        let evaluation = memoized(filled, table, memo, combination);
+                        by_date(filled, table, &evaluation, tell);
                     }
                     _ => afresh(filled, table).iter().for_each(tell),
                 }
@@ -289,17 +293,6 @@ fn refuse_other_types(
         asked: asked.join(", ").into(),
     })
 }
-
-/// The keys that may name the instrument besides the rules' own.
-const INSTRUMENT_KEYS: [&str; 7] = [
-    "INSTRUME",
-    "META.INSTRUMENT.NAME",
-    "META_INSTRUMENT_NAME",
-    "INSTRUMENT",
-    "ROMAN.META.INSTRUMENT.NAME",
-    "META.INSTRUMENT.TYPE",
-    "META_INSTRUMENT_TYPE",
-];
 
 /// The header's instrument, lower-case.
 fn instrument_name(
@@ -355,47 +348,47 @@ fn is_upper_of(upper: &str, key: &str) -> bool {
 }
 
 /// What a table says about the values, from memory if it was asked before.
-fn remembered(
-    filled: &Filled<'_>,
+fn memoized(
+    filled: &SlottedHeader<'_>,
     table: &Table,
-    memory: &mut TableMemory,
+    memo: &mut TableMemo,
     combination: Combination,
-) -> Arc<Steps<Known>> {
-    if let Some(steps) = memory.find(&combination) {
-        return Arc::clone(steps);
+) -> Arc<Evaluation<CachedAnswer>> {
+    if let Some(evaluation) = memo.find(&combination) {
+        return Arc::clone(evaluation);
     }
-    let steps = table.steps(filled.instrument, filled.values(), |values| {
+    let evaluation = table.evaluate(filled.instrument, filled.values(), |values| {
         let Node::Match(rows) = &table.root else {
-            return Ok(Known::Dates);
+            return Ok(CachedAnswer::Dates);
         };
         let candidates = rows.candidates(values)?;
         let make = || Timeline::new(rows, &candidates, &table.terminals);
         // Only tables of which a timeline can be made have combinations.
-        let timeline = memory.timeline(&candidates, make);
-        timeline.map(Known::Rows).ok_or(Miss::NoMatch)
+        let timeline = memo.timeline(&candidates, make);
+        timeline.map(CachedAnswer::Rows).ok_or(Miss::NoMatch)
     });
-    let steps = Arc::new(steps);
-    memory.insert(combination, Arc::clone(&steps));
-    steps
+    let evaluation = Arc::new(evaluation);
+    memo.insert(combination, Arc::clone(&evaluation));
+    evaluation
 }
 
 /// Does what is left to do once the rows that fit are known.
 fn by_date(
-    filled: &Filled<'_>,
+    filled: &SlottedHeader<'_>,
     table: &Table,
-    steps: &Steps<Known>,
+    evaluation: &Evaluation<CachedAnswer>,
     tell: &mut impl FnMut(&Outcome),
 ) {
-    if let Steps::Asked(Ok(Known::Rows(timeline)), _) = steps
+    if let Evaluation::Asked(Ok(CachedAnswer::Rows(timeline)), _) = evaluation
         && let Some(terminal) = timeline.terminal(filled)
     {
         // Told where it is: to share it would cost as much as to find it.
         let outcome = table.outcomes.get(terminal as usize);
         return outcome.into_iter().flatten().for_each(tell);
     }
-    let outcome = table.outcome(steps, |known| match known {
-        Known::Rows(timeline) => timeline.choose(filled),
-        Known::Dates => {
+    let outcome = table.outcome(evaluation, |known| match known {
+        CachedAnswer::Rows(timeline) => timeline.choose(filled),
+        CachedAnswer::Dates => {
             let none = Values::new(Vec::new());
             table.root.choose(&none, filled, &table.terminals)
         }
@@ -403,12 +396,12 @@ fn by_date(
     outcome.iter().for_each(tell);
 }
 
-/// Looks a type up without remembering anything.
-fn afresh(filled: &Filled<'_>, table: &Table) -> Option<Outcome> {
+/// Looks a type up without the memo.
+fn afresh(filled: &SlottedHeader<'_>, table: &Table) -> Option<Outcome> {
     let instrument = filled.instrument;
-    let steps = table.steps(instrument, filled.values(), |values| {
+    let evaluation = table.evaluate(instrument, filled.values(), |values| {
         let dates = DatesOf { instrument, values };
         table.root.choose(values, &dates, &table.terminals)
     });
-    table.outcome(&steps, |chosen| Ok(chosen.clone()))
+    table.outcome(&evaluation, |chosen| Ok(chosen.clone()))
 }

@@ -2,19 +2,19 @@
 //!
 //! The answers are those of Python CRDS for every header, its oddities included where they change
 //! which file a dataset gets. [`Context::best_references`] answers one header; [`Lookups`] answers
-//! many, remembering what it worked out about parts of earlier ones.
+//! many, and keeps what it worked out about parts of earlier ones.
 
 mod answer;
-mod filled;
 mod lookup;
+mod memo;
 mod plan;
 mod question;
-mod remember;
+mod slotted_header;
 mod table;
 
-pub use answer::{
-    BestReferences, ListedValues, LookupFailure, Outcome, ReferenceName, ReferenceType,
-};
+pub use crate::rules::Outcome;
+pub use crate::selector::{ListedValues, LookupFailure};
+pub use answer::BestReferences;
 pub use lookup::Lookups;
 pub use question::{LookupError, LookupPath, Types};
 

@@ -8,22 +8,22 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::Outcome;
-use super::remember::{Known, ValueId};
-use super::table::{Rescue, Steps};
+use super::memo::{CachedAnswer, ValueId};
+use super::table::{Evaluation, Fallback};
 
-/// How many plans are kept for an instrument before all are forgotten.
+/// How many plans are kept for an instrument before all are dropped.
 const MAX_PLANS: usize = 1 << 13;
 
 /// What is left to do, for each type of an instrument in the order of its rules.
-pub(super) type Plan = Arc<[Entry]>;
+pub(super) type Plan = Arc<[PlanEntry]>;
 
 /// What is left to do for one type.
 #[derive(Debug)]
-pub(super) enum Entry {
+pub(super) enum PlanEntry {
     /// The answer; nothing if the type is omitted.
     Settled(Option<Outcome>),
     /// The date decides.
-    Dated(Arc<Steps<Known>>),
+    Dated(Arc<Evaluation<CachedAnswer>>),
     /// More than values and the date decides.
     Ask,
 }
@@ -45,19 +45,19 @@ impl Plans {
     }
 }
 
-impl Steps<Known> {
+impl Evaluation<CachedAnswer> {
     /// Whether the answer depends on the date.
     pub(super) fn is_dated(&self) -> bool {
-        let asks = |known: &Known| match known {
-            Known::Rows(timeline) => timeline.is_dated(),
-            Known::Dates => true,
+        let asks = |known: &CachedAnswer| match known {
+            CachedAnswer::Rows(timeline) => timeline.is_dated(),
+            CachedAnswer::Dates => true,
         };
         match self {
             Self::Settled(_) => false,
-            Self::Asked(first, rescue) => {
-                let second = match rescue {
-                    Rescue::Again(second) => second.as_ref().ok(),
-                    Rescue::None | Rescue::NotApplicable | Rescue::Failed(_) => None,
+            Self::Asked(first, fallback) => {
+                let second = match fallback {
+                    Fallback::Again(second) => second.as_ref().ok(),
+                    Fallback::None | Fallback::NotApplicable | Fallback::Failed(_) => None,
                 };
                 first.as_ref().ok().into_iter().chain(second).any(asks)
             }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::rules::{LoadError, MappingName};
+use crate::rules::LoadError;
+
+use crate::names::MappingName;
 
 /// In what form the header is put to the rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

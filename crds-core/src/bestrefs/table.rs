@@ -1,11 +1,13 @@
-//! One reference type, step by step: does it apply, what do its special rules change, what does
+//! One reference type, in order: does it apply, what do its special rules change, what does
 //! its table choose, and what follows from a failure.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Outcome, ReferenceType};
+use super::Outcome;
+
 use crate::expression::{Expression, Names};
+use crate::names::ReferenceType;
 use crate::observatory::hst_rules;
 use crate::rules::{Instrument, Table};
 use crate::selector::slots::Values;
@@ -13,16 +15,16 @@ use crate::selector::{Chosen, LookupFailure, Miss};
 
 /// How far a type's lookup gets without asking its table.
 #[derive(Debug)]
-pub(super) enum Steps<R> {
+pub(super) enum Evaluation<R> {
     /// The answer; nothing if the type is omitted.
     Settled(Option<Outcome>),
     /// What the table says, and what follows if that is a failure.
-    Asked(Result<R, Miss>, Rescue<R>),
+    Asked(Result<R, Miss>, Fallback<R>),
 }
 
 /// What follows when a table gives nothing.
 #[derive(Debug)]
-pub(super) enum Rescue<R> {
+pub(super) enum Fallback<R> {
     None,
     /// The dataset is not to be reprocessed.
     NotApplicable,
@@ -33,13 +35,13 @@ pub(super) enum Rescue<R> {
 }
 
 impl Table {
-    /// Goes through the steps; `ask` puts a header to the table.
-    pub(super) fn steps<R>(
+    /// Evaluates the type; `ask` puts a header to the table.
+    pub(super) fn evaluate<R>(
         &self,
         instrument: &Instrument,
         header: &Values<'_>,
         mut ask: impl FnMut(&Values<'_>) -> Result<R, Miss>,
-    ) -> Steps<R> {
+    ) -> Evaluation<R> {
         let names = HeaderNames {
             instrument,
             values: header,
@@ -48,14 +50,14 @@ impl Table {
         // An expression that fails counts as harmless: Python CRDS warns and goes on.
         let holds = |e: &Option<Expression>| e.as_ref().map(|e| e.holds(&names));
         if let Some(Ok(true)) = holds(&self.omit) {
-            return Steps::Settled(None);
+            return Evaluation::Settled(None);
         }
         if let Some(Ok(false)) = holds(&self.relevance) {
-            return Steps::Settled(Some(Outcome::NotApplicable));
+            return Evaluation::Settled(Some(Outcome::NotApplicable));
         }
         let changed = match self.prepared(instrument, header) {
             Ok(changed) => changed,
-            Err(failure) => return Steps::Settled(Some(Outcome::Error(failure.into()))),
+            Err(failure) => return Evaluation::Settled(Some(Outcome::Error(failure.into()))),
         };
         let values = changed.as_ref().unwrap_or(header);
         let first = ask(values);
@@ -65,12 +67,12 @@ impl Table {
             .is_some_and(|[detector, gain]| {
                 hst_rules::is_not_reprocessed(get(detector), get(gain))
             });
-        let rescue = if is_final {
-            Rescue::NotApplicable
+        let fallback = if is_final {
+            Fallback::NotApplicable
         } else {
             self.second_look(instrument, header, ask)
         };
-        Steps::Asked(first, rescue)
+        Evaluation::Asked(first, fallback)
     }
 
     /// The header that is put to the table, if it is not the one given.
@@ -133,35 +135,35 @@ impl Table {
         instrument: &Instrument,
         header: &Values<'_>,
         mut ask: impl FnMut(&Values<'_>) -> Result<R, Miss>,
-    ) -> Rescue<R> {
+    ) -> Fallback<R> {
         let Some(hook) = &self.fallback else {
-            return Rescue::None;
+            return Fallback::None;
         };
         let mut values = header.borrowed();
         if let Err(problem) = hook.apply(&mut values) {
             let rule = hook.name();
-            return Rescue::Failed(LookupFailure::Rule { rule, problem }.into());
+            return Fallback::Failed(LookupFailure::Rule { rule, problem }.into());
         }
         let mut reduced = values.clone();
         for &[own, lower, upper] in &self.needed {
             let value = values.get(lower).or_else(|| values.get(upper));
             reduced.set(own, value.unwrap_or("UNDEFINED").to_owned());
         }
-        Rescue::Again(match self.clear_irrelevant(instrument, &mut reduced) {
+        Fallback::Again(match self.clear_irrelevant(instrument, &mut reduced) {
             Ok(()) => ask(&reduced),
             Err(failure) => Err(Miss::Final(failure.into())),
         })
     }
 
-    /// The outcome of the steps; `answer` gives what the table chose.
+    /// The outcome of an evaluation; `answer` gives what the table chose.
     pub(super) fn outcome<R>(
         &self,
-        steps: &Steps<R>,
+        evaluation: &Evaluation<R>,
         answer: impl Fn(&R) -> Result<Chosen, Miss>,
     ) -> Option<Outcome> {
-        let (first, rescue) = match steps {
-            Steps::Settled(outcome) => return outcome.clone(),
-            Steps::Asked(first, rescue) => (first, rescue),
+        let (first, fallback) = match evaluation {
+            Evaluation::Settled(outcome) => return outcome.clone(),
+            Evaluation::Asked(first, fallback) => (first, fallback),
         };
         let answer = |asked: &Result<R, Miss>| match asked {
             Ok(asked) => answer(asked),
@@ -171,11 +173,11 @@ impl Table {
             Ok(chosen) => return self.chosen(chosen),
             Err(miss) => miss,
         };
-        let miss = match rescue {
-            Rescue::None => miss,
-            Rescue::NotApplicable => return Some(Outcome::NotApplicable),
-            Rescue::Failed(failure) => return Some(Outcome::Error(failure.clone())),
-            Rescue::Again(second) => match answer(second) {
+        let miss = match fallback {
+            Fallback::None => miss,
+            Fallback::NotApplicable => return Some(Outcome::NotApplicable),
+            Fallback::Failed(failure) => return Some(Outcome::Error(failure.clone())),
+            Fallback::Again(second) => match answer(second) {
                 Ok(chosen) => return self.chosen(chosen),
                 Err(miss) => miss,
             },

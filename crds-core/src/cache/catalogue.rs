@@ -4,18 +4,12 @@
 //! longer to read than a lookup does, so it stays encoded until a file is asked for.
 
 use std::collections::HashMap;
-use std::io::Read as _;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
 use serde::Deserialize;
 
+use super::payload;
 use super::verified_file::Expected;
 use crate::literal::Literal;
-
-/// The largest real catalogue takes 6 MB.
-const MAX_BYTES: u64 = 256 << 20;
 
 /// What is known about files.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +21,7 @@ pub(super) struct Encoded(Option<Box<str>>);
 
 /// One file of the catalogue.
 #[derive(Deserialize)]
-struct Entry {
+struct CatalogueEntry {
     size: Size,
     #[serde(default)]
     sha1sum: String,
@@ -54,19 +48,10 @@ impl Encoded {
     }
 
     pub(super) fn decode(&self) -> Result<Catalogue, String> {
-        let Some(payload) = &self.0 else {
+        let Some(packed) = &self.0 else {
             return Ok(Catalogue::default());
         };
-        let packed = STANDARD
-            .decode(&**payload)
-            .map_err(|error| error.to_string())?;
-        let mut json = Vec::new();
-        GzDecoder::new(packed.as_slice())
-            .take(MAX_BYTES)
-            .read_to_end(&mut json)
-            .map_err(|error| error.to_string())?;
-        let entries: HashMap<Box<str>, Entry> =
-            serde_json::from_slice(&json).map_err(|error| error.to_string())?;
+        let entries: HashMap<Box<str>, CatalogueEntry> = payload::unpack(packed)?;
         entries
             .into_iter()
             .map(|(name, entry)| {

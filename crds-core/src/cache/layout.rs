@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use storage::atomic;
 
-use super::name::{FileName, FileNameError};
 use crate::config::{Config, Locations, Part, SubdirMode};
+use crate::names::{FileName, FileNameError};
 use crate::observatory::{Observatory, hst};
 use storage::bounded;
 

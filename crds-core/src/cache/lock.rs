@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use storage::lock::FileLock;
 
-use super::FileName;
 use super::layout::Layout;
 use crate::config::Config;
+use crate::names::FileName;
 
 /// How long to sleep between tries, growing from the first to the second.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(250));

@@ -3,13 +3,10 @@
 //! should be where, and puts files there complete and checked.
 
 pub mod catalogue;
-pub mod context;
 pub mod inventory;
 pub mod layout;
 pub mod lock;
-mod name;
 pub mod organize;
+pub(crate) mod payload;
 pub mod server_config;
 pub mod verified_file;
-
-pub use name::{FileName, FileNameError};

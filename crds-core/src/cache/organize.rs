@@ -10,10 +10,10 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::FileName;
 use super::inventory::{self, CachedFile};
 use super::layout::{self, Layout, References};
 use crate::config::{Config, SubdirMode};
+use crate::names::FileName;
 
 /// What was done.
 #[derive(Debug, Default)]

@@ -9,14 +9,13 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use storage::atomic;
+use storage::{atomic, bounded};
 
 use super::catalogue::{Catalogue, Encoded};
-use super::context::{ContextName, ContextTag};
 use super::layout::Layout;
 use crate::literal::{self, Literal};
+use crate::names::{ContextName, ContextTag};
 use crate::observatory::Observatory;
-use storage::bounded;
 
 /// What the server said.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +48,7 @@ pub struct HistoryEntry {
 
 /// A context, found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Context {
+pub struct ResolvedContext {
     /// Its rules file: a name in the cache, or a path.
     pub file: String,
     /// Only the rules of this instrument are meant.
@@ -189,8 +188,11 @@ impl ServerConfig {
     }
 
     /// What a context's name stands for. `None` asks for the one in use.
-    pub fn resolve(&self, name: Option<&ContextName>) -> Result<Context, ServerConfigError> {
-        let whole = |file: String| Context {
+    pub fn resolve(
+        &self,
+        name: Option<&ContextName>,
+    ) -> Result<ResolvedContext, ServerConfigError> {
+        let whole = |file: String| ResolvedContext {
             file,
             instrument: None,
         };
@@ -214,7 +216,7 @@ impl ServerConfig {
             }
             ContextName::Date {
                 instrument, date, ..
-            } => Ok(Context {
+            } => Ok(ResolvedContext {
                 file: self.at(name, date)?.to_owned(),
                 instrument: instrument.clone(),
             }),

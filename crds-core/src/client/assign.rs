@@ -10,9 +10,9 @@ use super::dataset::{DatasetHeader, UnreadableDataset};
 use super::problem::Problem;
 use super::{Client, ClientError, VERSION_TEXT};
 use crate::bestrefs::{BestReferences, LookupPath, Outcome, Types};
-use crate::cache::context::ContextName;
 use crate::cache::server_config::ServerConfig;
 use crate::dataset::{NoMatch, ReferenceCards};
+use crate::names::ContextName;
 use crate::rules::Context;
 
 /// How files are to be evaluated. The default is what pipelines want.

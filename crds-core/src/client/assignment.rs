@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::ClientError;
 use super::problem::{AssignError, Problem};
-use crate::bestrefs::{Outcome, ReferenceType};
+use crate::bestrefs::Outcome;
+use crate::names::MappingName;
+use crate::names::ReferenceType;
 use crate::observatory::Observatory;
-use crate::rules::MappingName;
 use fits::{CardUpdate, FitsError, UpdateOutcome};
 
 /// What is done about withdrawn rules and references that the settings do not allow.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::ClientError;
 use super::assignment::{Assigned, FileAssignment};
 use super::problem::Problem;
-use crate::bestrefs::{LookupFailure, Outcome, ReferenceType};
+use crate::bestrefs::{LookupFailure, Outcome};
 use crate::dataset;
 use crate::dataset::NoMatch;
 use crate::header::Header;
+use crate::names::ReferenceType;
 
 /// What is read of one dataset before any rules are; what [`Client::assign_headers`](crate::Client::assign_headers) takes.
 ///

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::bestrefs::LookupError;
-use crate::cache::FileNameError;
 use crate::cache::layout::ReferenceError;
 use crate::cache::lock::LockTimeout;
 use crate::cache::server_config::ServerConfigError;
 use crate::cache::verified_file::VerifyError;
+use crate::names::FileNameError;
+use crate::names::{MappingName, MappingNameError};
 use crate::observatory::Observatory;
-use crate::rules::{LoadError, MappingName, MappingNameError};
+use crate::rules::LoadError;
 use crate::source::SourceError;
 use fits::FitsError;
 

@@ -1,5 +1,5 @@
-//! The one door of the library: a client that knows which rules apply, where they and the
-//! references come from, and what they say about datasets.
+//! A client: knows which rules apply, where they and the references come from, and what they say
+//! about datasets.
 //!
 //! [`Client::assign`] answers for files, [`Client::fetch_references`] brings the answers into the
 //! cache, [`Assignments::write`] puts them into headers. Each does one thing and reports it, so
@@ -49,14 +49,15 @@ pub use references::{FetchedReference, Progress, ReferenceLocation, ReferenceOri
 pub use rules::Storing;
 pub use version::VERSION_TEXT;
 
-use crate::cache::FileName;
-use crate::cache::context::ContextName;
 use crate::cache::layout::Layout;
 use crate::cache::server_config::ServerConfig;
 use crate::cache::verified_file::Expected;
 use crate::config::{CacheMode, Config, FileUri};
+use crate::names::ContextName;
+use crate::names::FileName;
+use crate::names::MappingName;
 use crate::observatory::Observatory;
-use crate::rules::{Context, MappingName};
+use crate::rules::Context;
 use crate::source::server::Server;
 use crate::source::{self, Connections, Source, SourceError};
 

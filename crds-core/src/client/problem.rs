@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ClientError;
-use crate::bestrefs::{LookupFailure, ReferenceType};
+use crate::bestrefs::LookupFailure;
 use crate::dataset::ReadError;
+use crate::names::ReferenceType;
 
 /// Something wrong with one file.
 #[derive(Debug, thiserror::Error)]

@@ -12,10 +12,10 @@ use storage::blocking;
 use storage::checksum::Sha1Sum;
 
 use super::{Client, ClientError, FileKind};
-use crate::cache::FileName;
 use crate::cache::layout::References;
 use crate::cache::lock::{Lock, Locks};
 use crate::cache::verified_file::{self, Expected};
+use crate::names::FileName;
 use crate::source::{Plugin, Source, SourceError};
 
 /// How many references are fetched at once. Each may use several connections.
@@ -173,11 +173,11 @@ impl Client {
         names: impl IntoIterator<Item = &'n str>,
         progress: &dyn Progress,
     ) -> Result<Vec<FetchedReference>, ClientError> {
-        let places = self.references()?;
-        let (present, missing) = self.sorted_out(&places, reuse, names).await?;
+        let folders = self.references()?;
+        let (present, missing) = self.sorted_out(&folders, reuse, names).await?;
         let mut references = present;
         if !missing.is_empty() {
-            references.extend(self.fetch_missing(&places, missing, progress).await?);
+            references.extend(self.fetch_missing(&folders, missing, progress).await?);
             references.sort_by(|a, b| a.name.cmp(&b.name));
         }
         Ok(references)
@@ -186,7 +186,7 @@ impl Client {
     /// Divides references into those that are in the cache and those that are not.
     async fn sorted_out<'n>(
         &self,
-        places: &References,
+        folders: &References,
         reuse: Reuse,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<(Vec<FetchedReference>, Vec<Wanted>), ClientError> {
@@ -200,7 +200,7 @@ impl Client {
             let name: FileName = name.parse()?;
             let known = catalogue.expected(name.as_str());
             let wanted = Wanted {
-                path: places.path(&name)?,
+                path: folders.path(&name)?,
                 expected: verified_file::as_configured(known.unwrap_or_default(), &self.config),
                 name,
                 known,
@@ -216,7 +216,7 @@ impl Client {
 
     async fn fetch_missing(
         &self,
-        places: &References,
+        folders: &References,
         missing: Vec<Wanted>,
         progress: &dyn Progress,
     ) -> Result<Vec<FetchedReference>, ClientError> {
@@ -236,7 +236,7 @@ impl Client {
         let bytes = missing.iter().filter_map(|wanted| wanted.known?.size).sum();
         progress.begin(missing.len(), bytes);
         stream::iter(missing.into_iter().zip(1..))
-            .map(|(wanted, number)| self.fetch_one(places, &fetcher, wanted, number, progress))
+            .map(|(wanted, number)| self.fetch_one(folders, &fetcher, wanted, number, progress))
             .buffer_unordered(DOWNLOADS_AT_ONCE)
             .try_collect()
             .await
@@ -261,13 +261,13 @@ impl Client {
 
     async fn fetch_one(
         &self,
-        places: &References,
+        folders: &References,
         fetcher: &Fetcher,
         wanted: Wanted,
         number: usize,
         progress: &dyn Progress,
     ) -> Result<FetchedReference, ClientError> {
-        let path = places.prepare(&wanted.name)?;
+        let path = folders.prepare(&wanted.name)?;
         let _lock = self.lock(&wanted.name).await?;
         // Whoever had the lock before may have brought it.
         if let Some(reference) = wanted.cached()? {

@@ -12,9 +12,10 @@ use super::{Client, ClientError, FileKind, Reuse, file_name};
 use crate::cache::verified_file;
 use crate::config::CacheMode;
 use crate::literal;
+use crate::names::{MappingKind, MappingName};
 use crate::rules::{
-    Checksums, Context, LoadError, MAX_PICKLE, MappingDirectory, MappingKind, MappingName,
-    MappingSource, Scope, mappings_named_in,
+    Checksums, Context, LoadError, MAX_PICKLE, MappingDirectory, MappingSource, Scope,
+    mappings_named_in,
 };
 use crate::source::Source;
 use storage::bounded;

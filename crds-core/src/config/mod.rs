@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 // may use that crate's stores too.
 pub use file_uri::{FileUri, FileUriError};
 pub use storage::uri::S3Uri;
-pub use types::{CacheMode, Config, DownloadMode, Locations, Part, SubdirMode};
+pub use types::{CacheMode, Config, DownloadMode, Locations, Part, SubdirMode, SubdirModeError};
 use variables::{VARIABLES, Variable};
 
 /// Where the value of a setting comes from.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::{FileUri, Origin};
-use crate::cache::context::ContextName;
+use crate::names::ContextName;
 use crate::observatory::Observatory;
 
 /// All settings. The defaults are those of a process without any `CRDS_` variable.
@@ -196,14 +196,19 @@ impl SubdirMode {
     }
 }
 
-impl FromStr for SubdirMode {
-    type Err = String;
+/// A text names no way to sort references.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a way to sort references: there are flat, instrument and legacy")]
+pub struct SubdirModeError(String);
 
-    fn from_str(text: &str) -> Result<Self, String> {
+impl FromStr for SubdirMode {
+    type Err = SubdirModeError;
+
+    fn from_str(text: &str) -> Result<Self, SubdirModeError> {
         [Self::Flat, Self::Instrument, Self::Legacy]
             .into_iter()
             .find(|mode| mode.name() == text)
-            .ok_or_else(|| format!("{text:?} is not a way to sort references"))
+            .ok_or_else(|| SubdirModeError(text.to_owned()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::ConfigError;
 use super::types::{CacheMode, Config, DownloadMode};
-use crate::cache::context::{ContextName, ContextNameError};
+use crate::names::{ContextName, ContextNameError};
 
 /// One environment variable.
 pub(super) struct Variable {

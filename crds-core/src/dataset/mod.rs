@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::header::Header;
+use crate::header::{Header, INSTRUMENT_KEYS};
 use ::fits::FitsError;
 pub use asdf::AsdfError;
 pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
@@ -42,17 +42,6 @@ pub fn read(path: &Path) -> Result<Header, ReadError> {
     set_instrument(&mut header);
     Ok(header)
 }
-
-/// Where a header may name its instrument, in order of preference.
-const INSTRUMENT_KEYS: [&str; 7] = [
-    "INSTRUME",
-    "META.INSTRUMENT.NAME",
-    "META_INSTRUMENT_NAME",
-    "INSTRUMENT",
-    "ROMAN.META.INSTRUMENT.NAME",
-    "META.INSTRUMENT.TYPE",
-    "META_INSTRUMENT_TYPE",
-];
 
 /// Makes sure that the header of a file names its instrument where every rule looks for it:
 /// under `INSTRUME` and `META.INSTRUMENT.NAME`, trimmed and in upper case. Gives the name, or

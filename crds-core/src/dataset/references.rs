@@ -3,7 +3,9 @@
 
 use ::fits::CardUpdate;
 
-use crate::bestrefs::{BestReferences, Outcome, ReferenceType};
+use crate::bestrefs::{BestReferences, Outcome};
+
+use crate::names::ReferenceType;
 use crate::observatory::hst;
 
 /// What to do with a type for which the rules have no match.

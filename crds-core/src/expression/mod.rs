@@ -8,7 +8,7 @@ mod parse;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use self::parse::Parser;
+use self::parse::ExpressionParser;
 use crate::literal::LiteralError;
 use crate::literal::scan::Scan;
 
@@ -55,12 +55,12 @@ pub(crate) enum Comparator {
 
 /// What an expression is worth.
 #[derive(Debug, Clone)]
-pub(crate) enum Value<'v> {
+pub(crate) enum Operand<'v> {
     None,
     Bool(bool),
     Number(f64),
     Text(Cow<'v, str>),
-    Sequence(Sequence, Vec<Value<'v>>),
+    Sequence(Sequence, Vec<Operand<'v>>),
 }
 
 /// What the names of an expression stand for.
@@ -76,7 +76,7 @@ impl Expression {
         text: &str,
         number: &mut dyn FnMut(&str) -> usize,
     ) -> Result<Self, LiteralError> {
-        let mut parser = Parser {
+        let mut parser = ExpressionParser {
             scan: Scan::new(file, text)?,
             depth: 0,
             number,
@@ -119,23 +119,23 @@ impl Expression {
         }
     }
 
-    fn value<'v>(&'v self, names: &'v dyn Names) -> Result<Value<'v>, String> {
+    fn value<'v>(&'v self, names: &'v dyn Names) -> Result<Operand<'v>, String> {
         match self {
             Self::Constant(constant) => Ok(match constant {
-                Constant::None => Value::None,
-                Constant::Bool(value) => Value::Bool(*value),
-                Constant::Number(value) => Value::Number(*value),
-                Constant::Text(text) => Value::Text(Cow::Borrowed(text)),
+                Constant::None => Operand::None,
+                Constant::Bool(value) => Operand::Bool(*value),
+                Constant::Number(value) => Operand::Number(*value),
+                Constant::Text(text) => Operand::Text(Cow::Borrowed(text)),
             }),
-            Self::Name(number) => names.value(*number).map(Value::Text),
+            Self::Name(number) => names.value(*number).map(Operand::Text),
             Self::Sequence(sequence, parts) => {
                 let values = parts.iter().map(|part| part.value(names));
-                Ok(Value::Sequence(
+                Ok(Operand::Sequence(
                     *sequence,
                     values.collect::<Result<_, _>>()?,
                 ))
             }
-            Self::Not(inner) => Ok(Value::Bool(!inner.holds(names)?)),
+            Self::Not(inner) => Ok(Operand::Bool(!inner.holds(names)?)),
             Self::And(parts) => last_needed(parts, names, false),
             Self::Or(parts) => last_needed(parts, names, true),
             Self::Comparison(first, rest) => {
@@ -143,11 +143,11 @@ impl Expression {
                 for (comparator, right) in rest {
                     let right = right.value(names)?;
                     if !comparator.holds(&left, &right)? {
-                        return Ok(Value::Bool(false));
+                        return Ok(Operand::Bool(false));
                     }
                     left = right;
                 }
-                Ok(Value::Bool(true))
+                Ok(Operand::Bool(true))
             }
             Self::Conditional(parts) => {
                 let [then, condition, otherwise] = &**parts;
@@ -166,8 +166,8 @@ fn last_needed<'v>(
     parts: &'v [Expression],
     names: &'v dyn Names,
     decisive: bool,
-) -> Result<Value<'v>, String> {
-    let mut value = Value::None;
+) -> Result<Operand<'v>, String> {
+    let mut value = Operand::None;
     for part in parts {
         value = part.value(names)?;
         if value.is_true() == decisive {
@@ -177,7 +177,7 @@ fn last_needed<'v>(
     Ok(value)
 }
 
-impl Value<'_> {
+impl Operand<'_> {
     fn is_true(&self) -> bool {
         match self {
             Self::None => false,
@@ -242,7 +242,7 @@ impl Value<'_> {
 }
 
 impl Comparator {
-    fn holds(self, left: &Value<'_>, right: &Value<'_>) -> Result<bool, String> {
+    fn holds(self, left: &Operand<'_>, right: &Operand<'_>) -> Result<bool, String> {
         let order = |wanted: &[Ordering]| {
             left.order(right)
                 .map(|order| order.is_some_and(|order| wanted.contains(&order)))
@@ -256,8 +256,8 @@ impl Comparator {
             Self::GreaterOrEqual => order(&[Ordering::Greater, Ordering::Equal]),
             Self::NotIn => Self::In.holds(left, right).map(|found| !found),
             Self::In => match (left, right) {
-                (_, Value::Sequence(_, items)) => Ok(items.iter().any(|item| item.equals(left))),
-                (Value::Text(part), Value::Text(whole)) => Ok(whole.contains(&**part)),
+                (_, Operand::Sequence(_, items)) => Ok(items.iter().any(|item| item.equals(left))),
+                (Operand::Text(part), Operand::Text(whole)) => Ok(whole.contains(&**part)),
                 _ => Err(format!(
                     "'{}' cannot be in '{}'",
                     left.type_name(),

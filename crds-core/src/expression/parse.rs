@@ -7,13 +7,13 @@ use crate::literal::{Literal, LiteralError};
 /// How deep an expression may nest.
 const MAX_DEPTH: usize = 48;
 
-pub(super) struct Parser<'p> {
+pub(super) struct ExpressionParser<'p> {
     pub(super) scan: Scan<'p>,
     pub(super) depth: usize,
     pub(super) number: &'p mut dyn FnMut(&str) -> usize,
 }
 
-impl Parser<'_> {
+impl ExpressionParser<'_> {
     pub(super) fn conditional(&mut self) -> Result<Expression, LiteralError> {
         if self.depth == MAX_DEPTH {
             let problem = format!("the expression nests more than {MAX_DEPTH} deep");

@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::decimal::Decimal;
 use super::float_text;
 
 /// The form of a value that rules compare. Conditioning a second time changes nothing.
@@ -57,14 +58,14 @@ fn is_not_applicable(text: &str) -> bool {
 
 /// A text that starts like a number.
 fn condition_number(text: &str) -> Cow<'_, str> {
-    let Some(number) = NumberText::of(text) else {
+    let Some(number) = whole_number(text) else {
         return if is_blank_integer(text) {
             Cow::Borrowed("N/A")
         } else {
             Cow::Borrowed(text)
         };
     };
-    if number.is_as_printed() {
+    if is_as_printed(text, &number) {
         return special_number(Cow::Borrowed(text));
     }
     let Ok(value) = text.parse::<f64>() else {
@@ -91,76 +92,28 @@ fn is_blank_integer(text: &str) -> bool {
     })
 }
 
-/// The parts of a text that is a plain number.
-struct NumberText {
-    whole: usize,
-    leading_zero: bool,
-    fraction: Option<(usize, bool)>,
-    plus: bool,
-    exponent: bool,
+/// What Python CRDS calls a number: `[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?` or `[-+]?[0-9]+\.`.
+fn whole_number(text: &str) -> Option<Decimal> {
+    let number = Decimal::at_start_of(text);
+    let is_number = match number.fraction {
+        None => number.whole > 0,
+        // `1.` is a number, `1.e5` is not.
+        Some(0) => number.whole > 0 && !number.exponent,
+        Some(_) => true,
+    };
+    (is_number && number.end == text.len()).then_some(number)
 }
 
-impl NumberText {
-    /// Python CRDS calls a number `[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?` or `[-+]?[0-9]+\.`.
-    fn of(text: &str) -> Option<Self> {
-        let bytes = text.as_bytes();
-        let digits = |from: usize| {
-            bytes
-                .iter()
-                .skip(from)
-                .take_while(|b| b.is_ascii_digit())
-                .count()
-        };
-        let mut at = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
-        let plus = bytes.first() == Some(&b'+');
-        let whole = digits(at);
-        let leading_zero = bytes.get(at) == Some(&b'0');
-        at += whole;
-        let mut fraction = None;
-        if bytes.get(at) == Some(&b'.') {
-            let length = digits(at + 1);
-            let only_zero = length == 1 && bytes.get(at + 1) == Some(&b'0');
-            fraction = Some((length, only_zero));
-            at += 1 + length;
-            if length == 0 {
-                // `1.` is a number, `1.e5` is not.
-                return (whole > 0 && at == bytes.len()).then_some(Self {
-                    whole,
-                    leading_zero,
-                    fraction,
-                    plus,
-                    exponent: false,
-                });
-            }
-        } else if whole == 0 {
-            return None;
-        }
-        let exponent = matches!(bytes.get(at), Some(b'e' | b'E'));
-        if exponent {
-            at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
-            let length = digits(at);
-            if length == 0 {
-                return None;
-            }
-            at += length;
-        }
-        (at == bytes.len()).then_some(Self {
-            whole,
-            leading_zero,
-            fraction,
-            plus,
-            exponent,
-        })
-    }
-
-    /// Whether Python would print the number just like that; only the common case is recognised.
-    fn is_as_printed(&self) -> bool {
-        !self.plus
-            && !self.exponent
-            && (1..=15).contains(&self.whole)
-            && (!self.leading_zero || self.whole == 1)
-            && matches!(self.fraction, Some((1, true)))
-    }
+/// Whether Python would print the number just like that; only the common case is recognised.
+fn is_as_printed(text: &str, number: &Decimal) -> bool {
+    let bytes = text.as_bytes();
+    let leading_zero = bytes.get(number.sign) == Some(&b'0');
+    bytes.first() != Some(&b'+')
+        && !number.exponent
+        && (1..=15).contains(&number.whole)
+        && (!leading_zero || number.whole == 1)
+        && number.fraction == Some(1)
+        && bytes.last() == Some(&b'0')
 }
 
 /// Trims what Python's `str.strip()` trims.

@@ -5,11 +5,23 @@
 //! rest of this module's work.
 
 mod condition;
+pub(crate) mod decimal;
 
 use std::borrow::Cow;
 
 pub use condition::condition;
 pub(crate) use condition::{is_space, python_float, trim};
+
+/// Where a header may name its instrument, in order of preference.
+pub(crate) const INSTRUMENT_KEYS: [&str; 7] = [
+    "INSTRUME",
+    "META.INSTRUMENT.NAME",
+    "META_INSTRUMENT_NAME",
+    "INSTRUMENT",
+    "ROMAN.META.INSTRUMENT.NAME",
+    "META.INSTRUMENT.TYPE",
+    "META_INSTRUMENT_TYPE",
+];
 
 /// Keyword and value pairs in the order in which they were read.
 ///

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Literal, LiteralError, MAX_BYTES};
+use crate::header::decimal::Decimal;
 
 /// A place in the text, moving forward.
 pub(crate) struct Scan<'a> {
@@ -117,29 +118,14 @@ impl<'a> Scan<'a> {
     pub(crate) fn number(&mut self) -> Result<Literal<'static>, LiteralError> {
         let start = self.at;
         let rest = self.rest();
-        let bytes = rest.as_bytes();
-        let digits = |from: usize| {
-            bytes
-                .iter()
-                .skip(from)
-                .take_while(|b| b.is_ascii_digit())
-                .count()
-        };
-        let whole = digits(0);
-        let mut len = whole;
-        let mut is_float = false;
-        if bytes.get(len) == Some(&b'.') {
-            is_float = true;
-            len += 1 + digits(len + 1);
-        }
-        if matches!(bytes.get(len), Some(b'e' | b'E')) {
-            let sign = usize::from(matches!(bytes.get(len + 1), Some(b'+' | b'-')));
-            let exponent = digits(len + 1 + sign);
-            if exponent > 0 {
-                is_float = true;
-                len += 1 + sign + exponent;
-            }
-        }
+        let Decimal {
+            whole,
+            fraction,
+            exponent,
+            end: len,
+            ..
+        } = Decimal::at_start_of(rest);
+        let is_float = fraction.is_some() || exponent;
         let text = &rest[..len];
         self.at += len;
         if matches!(self.peek(), Some(b) if b.is_ascii_alphanumeric() || b == b'_') {

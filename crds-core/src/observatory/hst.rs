@@ -2,7 +2,7 @@
 //! which its calibration programs find references.
 
 /// One instrument.
-struct Instrument {
+struct HstInstrument {
     name: &'static str,
     /// The last letter of the root of its references' names.
     letter: char,
@@ -10,15 +10,15 @@ struct Instrument {
     variable: &'static str,
 }
 
-const fn instrument(name: &'static str, letter: char, variable: &'static str) -> Instrument {
-    Instrument {
+const fn instrument(name: &'static str, letter: char, variable: &'static str) -> HstInstrument {
+    HstInstrument {
         name,
         letter,
         variable,
     }
 }
 
-const INSTRUMENTS: [Instrument; 7] = [
+const INSTRUMENTS: [HstInstrument; 7] = [
     instrument("acs", 'j', "jref"),
     instrument("cos", 'l', "lref"),
     instrument("nicmos", 'n', "nref"),

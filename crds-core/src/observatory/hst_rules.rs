@@ -28,20 +28,20 @@ pub(crate) struct Hook {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    AcsBias(Version),
-    AcsBiasFallback(Version),
+    AcsBias(AcsBiasVersion),
+    AcsBiasFallback(AcsBiasVersion),
     Wfc3Bias,
     Wfpc2FlatFallback,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Version {
+enum AcsBiasVersion {
     One,
     Two,
     Three,
 }
 
-impl Version {
+impl AcsBiasVersion {
     /// The keys that count columns and rows.
     fn size_keys(self) -> [&'static str; 2] {
         match self {
@@ -59,7 +59,7 @@ impl Version {
 }
 
 /// A failure inside a special rule, in Python's words where it has some.
-type Problem = Box<str>;
+type RuleFailure = Box<str>;
 
 impl Hook {
     /// The special rule with this name, if the instrument has it.
@@ -69,11 +69,15 @@ impl Hook {
         slots: &mut Slots,
     ) -> Result<Option<Self>, String> {
         let kind = match (instrument, name) {
-            ("acs", "precondition_header_acs_biasfile_v1") => Kind::AcsBias(Version::One),
-            ("acs", "precondition_header_acs_biasfile_v2") => Kind::AcsBias(Version::Two),
-            ("acs", "precondition_header_acs_biasfile_v3") => Kind::AcsBias(Version::Three),
-            ("acs", "fallback_header_acs_biasfile_v2") => Kind::AcsBiasFallback(Version::Two),
-            ("acs", "fallback_header_acs_biasfile_v3") => Kind::AcsBiasFallback(Version::Three),
+            ("acs", "precondition_header_acs_biasfile_v1") => Kind::AcsBias(AcsBiasVersion::One),
+            ("acs", "precondition_header_acs_biasfile_v2") => Kind::AcsBias(AcsBiasVersion::Two),
+            ("acs", "precondition_header_acs_biasfile_v3") => Kind::AcsBias(AcsBiasVersion::Three),
+            ("acs", "fallback_header_acs_biasfile_v2") => {
+                Kind::AcsBiasFallback(AcsBiasVersion::Two)
+            }
+            ("acs", "fallback_header_acs_biasfile_v3") => {
+                Kind::AcsBiasFallback(AcsBiasVersion::Three)
+            }
             ("wfc3", "precondition_header_wfc3_biasfile_v1") => Kind::Wfc3Bias,
             ("wfpc2", "fallback_header_wfpc2_flatfile_v1") => Kind::Wfpc2FlatFallback,
             _ => return Ok(None),
@@ -117,10 +121,10 @@ impl Hook {
 
     pub(crate) fn name(&self) -> &'static str {
         match self.kind {
-            Kind::AcsBias(Version::One) => "precondition_header_acs_biasfile_v1",
-            Kind::AcsBias(Version::Two) => "precondition_header_acs_biasfile_v2",
-            Kind::AcsBias(Version::Three) => "precondition_header_acs_biasfile_v3",
-            Kind::AcsBiasFallback(Version::Three) => "fallback_header_acs_biasfile_v3",
+            Kind::AcsBias(AcsBiasVersion::One) => "precondition_header_acs_biasfile_v1",
+            Kind::AcsBias(AcsBiasVersion::Two) => "precondition_header_acs_biasfile_v2",
+            Kind::AcsBias(AcsBiasVersion::Three) => "precondition_header_acs_biasfile_v3",
+            Kind::AcsBiasFallback(AcsBiasVersion::Three) => "fallback_header_acs_biasfile_v3",
             Kind::AcsBiasFallback(_) => "fallback_header_acs_biasfile_v2",
             Kind::Wfc3Bias => "precondition_header_wfc3_biasfile_v1",
             Kind::Wfpc2FlatFallback => "fallback_header_wfpc2_flatfile_v1",
@@ -128,7 +132,7 @@ impl Hook {
     }
 
     /// Changes the header as the rule says.
-    pub(crate) fn apply(&self, values: &mut Values<'_>) -> Result<(), Problem> {
+    pub(crate) fn apply(&self, values: &mut Values<'_>) -> Result<(), RuleFailure> {
         match self.kind {
             Kind::AcsBias(version) => self.acs_bias(version, values),
             Kind::AcsBiasFallback(version) => self.acs_bias_fallback(version, values),
@@ -147,7 +151,7 @@ impl Hook {
     }
 
     /// A value that has to be there; Python's complaint is the key in quotes.
-    fn need<'v>(&self, values: &'v Values<'_>, key: &str) -> Result<&'v str, Problem> {
+    fn need<'v>(&self, values: &'v Values<'_>, key: &str) -> Result<&'v str, RuleFailure> {
         self.get(values, key)
             .ok_or_else(|| format!("'{key}'").into())
     }
@@ -158,10 +162,14 @@ impl Hook {
         }
     }
 
-    fn acs_bias(&self, version: Version, values: &mut Values<'_>) -> Result<(), Problem> {
+    fn acs_bias(
+        &self,
+        version: AcsBiasVersion,
+        values: &mut Values<'_>,
+    ) -> Result<(), RuleFailure> {
         let day = self.need(values, "DATE-OBS")?;
         let date = date::parse(&format!("{day} {}", self.need(values, "TIME-OBS")?))?;
-        if version == Version::Three && !self.acs_needs_change(date, values)? {
+        if version == AcsBiasVersion::Three && !self.acs_needs_change(date, values)? {
             return Ok(());
         }
         if date < SM4 {
@@ -192,7 +200,7 @@ impl Hook {
     }
 
     /// Version 3 only changes headers for which this holds.
-    fn acs_needs_change(&self, date: Moment, values: &Values<'_>) -> Result<bool, Problem> {
+    fn acs_needs_change(&self, date: Moment, values: &Values<'_>) -> Result<bool, RuleFailure> {
         if self.need(values, "DETECTOR")? != "WFC"
             || date < PRE_SM4_SUBARRAYS
             || matches!(self.get(values, "APERTURE"), None | Some("UNDEFINED"))
@@ -207,7 +215,11 @@ impl Hook {
         Ok(high_gain || matches!(self.need(values, "CCDAMP")?, "AD" | "BC"))
     }
 
-    fn acs_bias_fallback(&self, version: Version, values: &mut Values<'_>) -> Result<(), Problem> {
+    fn acs_bias_fallback(
+        &self,
+        version: AcsBiasVersion,
+        values: &mut Values<'_>,
+    ) -> Result<(), RuleFailure> {
         self.acs_bias(version, values)?;
         let [columns_key, rows_key] = version.size_keys();
         let [offset_key, row_offset_key] = version.offset_keys();
@@ -228,7 +240,7 @@ impl Hook {
         Ok(())
     }
 
-    fn wfc3_bias(&self, values: &mut Values<'_>) -> Result<(), Problem> {
+    fn wfc3_bias(&self, values: &mut Values<'_>) -> Result<(), RuleFailure> {
         if self.need(values, "SUBARRAY")? == "T" && !self.need(values, "APERTURE")?.contains("SUB")
         {
             self.set(values, "APERTURE", "N/A");
@@ -236,7 +248,7 @@ impl Hook {
         Ok(())
     }
 
-    fn wfpc2_flat_fallback(&self, values: &mut Values<'_>) -> Result<(), Problem> {
+    fn wfpc2_flat_fallback(&self, values: &mut Values<'_>) -> Result<(), RuleFailure> {
         let first = self.need(values, "FILTER1")?.to_owned();
         let second = self.need(values, "FILTER2")?.to_owned();
         self.set(values, "FILTER1", second);
@@ -246,7 +258,7 @@ impl Hook {
 }
 
 /// The truncated number of a text, never negative zero; nothing if it is not a number, an error if it is infinite.
-fn whole(text: &str) -> Result<Option<f64>, Problem> {
+fn whole(text: &str) -> Result<Option<f64>, RuleFailure> {
     match python_float(text) {
         Some(number) if number.is_infinite() => {
             Err("cannot convert float infinity to integer".into())

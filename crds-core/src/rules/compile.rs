@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::LoadError;
 use super::compiled::{ExpressionName, Instrument, Table, TypeRule};
 use super::mapping::{Body, Mapping, Target};
-use super::{LoadError, MappingName};
-use crate::bestrefs::{Outcome, ReferenceName, ReferenceType};
+use crate::bestrefs::Outcome;
 use crate::expression::Expression;
 use crate::literal::Literal;
+use crate::names::MappingName;
+use crate::names::{ReferenceName, ReferenceType};
 use crate::observatory::Observatory;
 use crate::observatory::hst_rules::Hook;
 use crate::selector::slots::{Slot, Slots};
@@ -364,15 +366,15 @@ fn constant(expression: Expression, harmless: bool) -> Option<Expression> {
     }
 }
 
-fn outcome(terminal: &tree::Choice) -> Option<Outcome> {
+fn outcome(terminal: &tree::RawChoice) -> Option<Outcome> {
     match terminal {
-        tree::Choice::File(name) => match super::mapping::special(name) {
+        tree::RawChoice::File(name) => match super::mapping::special(name) {
             Some(Target::NotApplicable) => Some(Outcome::NotApplicable),
             Some(_) => None,
             None => Some(Outcome::File(ReferenceName::new(Arc::clone(name)))),
         },
-        tree::Choice::Several(names) => Some(Outcome::Ambiguous(names.as_slice().into())),
-        tree::Choice::Nested(_) => Some(Outcome::NoMatch),
+        tree::RawChoice::Several(names) => Some(Outcome::Ambiguous(names.as_slice().into())),
+        tree::RawChoice::Nested(_) => Some(Outcome::NoMatch),
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::mapping::Mapping;
-use crate::bestrefs::{Outcome, ReferenceType};
+use crate::bestrefs::Outcome;
 use crate::expression::Expression;
+use crate::names::ReferenceType;
 use crate::observatory::hst_rules::Hook;
 use crate::selector::slots::{Slot, Slots};
 use crate::selector::{Node, tree};
@@ -57,7 +58,7 @@ pub(crate) enum TypeRule {
 pub(crate) struct Table {
     pub(crate) mapping: Mapping,
     pub(crate) root: Node,
-    pub(crate) terminals: Vec<tree::Choice>,
+    pub(crate) terminals: Vec<tree::RawChoice>,
     /// What each terminal means; nothing for "leave the type out".
     pub(crate) outcomes: Vec<Option<Outcome>>,
     pub(crate) omit: Option<Expression>,

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::compiled::{Instrument, TypeRule};
 use super::mapping::{Checksums, Mapping, Target};
-use super::{LoadError, MappingKind, MappingName, MappingSource};
+use super::{LoadError, MappingSource};
+use crate::names::{MappingKind, MappingName};
 use crate::observatory::Observatory;
 
 /// How much of a pipeline's rules to load.
@@ -30,7 +31,8 @@ impl Scope<'_> {
 /// use bytes::Bytes;
 /// use crds_core::bestrefs::{LookupPath, Outcome, Types};
 /// use crds_core::header::Header;
-/// use crds_core::rules::{Checksums, Context, MappingName, Scope};
+/// use crds_core::names::MappingName;
+/// use crds_core::rules::{Checksums, Context, Scope};
 /// use std::collections::HashMap;
 ///
 /// let common = "'derived_from': 'example', 'observatory': 'hst'";
@@ -41,7 +43,7 @@ impl Scope<'_> {
 /// ]
 /// .into_iter()
 /// .map(|(name, text)| Ok((name.parse()?, Bytes::from(text))))
-/// .collect::<Result<_, crds_core::rules::MappingNameError>>()?;
+/// .collect::<Result<_, crds_core::names::MappingNameError>>()?;
 ///
 /// let context = Context::load(&rules, &"hst_1.pmap".parse()?, Scope::All, Checksums::Ignore)?;
 /// let header: Header = [("INSTRUME", "ACS"), ("DETECTOR", "wfc"), ("DATE-OBS", "2017-03-05"), ("TIME-OBS", "12:00:00")]
@@ -253,7 +255,7 @@ impl Instrument {
     /// The compiled tables with their types.
     pub(crate) fn tables(
         &self,
-    ) -> impl Iterator<Item = (&crate::bestrefs::ReferenceType, &super::Table)> {
+    ) -> impl Iterator<Item = (&crate::names::ReferenceType, &super::Table)> {
         self.types.iter().filter_map(|(name, rule)| match rule {
             TypeRule::Table(table) => Some((name, &**table)),
             _ => None,

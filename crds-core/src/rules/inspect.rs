@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::compiled::{Instrument, Table};
 use super::context::{Root, State};
 use super::mapping::{Body, Target, special};
-use super::{Context, LoadError, MappingName};
-use crate::bestrefs::ReferenceType;
+use super::{Context, LoadError};
 use crate::literal::Literal;
+use crate::names::MappingName;
+use crate::names::ReferenceType;
 use crate::selector::or_list;
-use crate::selector::tree::{Choice, Selector};
+use crate::selector::tree::{RawChoice, Selector};
 
 /// One way through a table to a file: the raw cells, as the rule file has them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,7 +124,7 @@ impl Context {
                     &levels,
                     &mut Vec::new(),
                     &mut |parameters, choice| {
-                        if matches!(choice, Choice::File(own) if **own == *file) {
+                        if matches!(choice, RawChoice::File(own) if **own == *file) {
                             rows.push(RuleRow {
                                 instrument: &instrument.name,
                                 reference_type: name.as_str(),
@@ -189,7 +190,7 @@ fn names_of_level<'l>(level: &'l Literal<'static>) -> Option<Vec<&'l str>> {
 }
 
 /// Takes the cells on the way to a terminal, and the terminal.
-type Visit<'v, 'c> = &'v mut dyn FnMut(&[(&'c str, String)], &'c Choice);
+type Visit<'v, 'c> = &'v mut dyn FnMut(&[(&'c str, String)], &'c RawChoice);
 
 /// Visits every way through a selector to a terminal.
 fn paths<'c>(
@@ -201,11 +202,11 @@ fn paths<'c>(
     let Some((names, below)) = levels.split_first() else {
         return;
     };
-    let mut follow = |cells: Vec<String>, choice: &'c Choice| {
+    let mut follow = |cells: Vec<String>, choice: &'c RawChoice| {
         let length = above.len();
         above.extend(names.iter().copied().zip(cells));
         match choice {
-            Choice::Nested(selector) => paths(selector, below, above, visit),
+            RawChoice::Nested(selector) => paths(selector, below, above, visit),
             terminal => visit(above, terminal),
         }
         above.truncate(length);

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 
+use super::LoadError;
 use super::compile::Builder;
 use super::compiled::{Instrument, TypeRule};
 use super::mapping::{Mapping, Target};
-use super::{LoadError, MappingName};
-use crate::bestrefs::ReferenceType;
+use crate::names::MappingName;
+use crate::names::ReferenceType;
 
 impl Instrument {
     /// Compiles an instrument map and its tables, given in the order of the map's types.

@@ -1,7 +1,9 @@
 //! One rule file, checked and typed, not yet compiled.
 
-use super::{LoadError, MappingKind, MappingName, RuleHeader, checksum};
+use super::{LoadError, RuleHeader, checksum};
+
 use crate::literal::{self, Literal};
+use crate::names::{MappingKind, MappingName};
 use crate::selector::tree::Selector;
 
 /// Whether the checksum inside a rule file has to be right.
@@ -149,7 +151,7 @@ pub(crate) fn targets(selector: &Literal<'_>) -> Result<Vec<(Box<str>, Target)>,
             Some(special) => special,
             None => Target::Mapping(
                 text.parse()
-                    .map_err(|error: super::MappingNameError| error.to_string())?,
+                    .map_err(|error: crate::names::MappingNameError| error.to_string())?,
             ),
         };
         let key = key.to_lowercase().into_boxed_str();

@@ -12,7 +12,7 @@ mod header;
 mod inspect;
 mod instrument;
 mod mapping;
-mod name;
+mod outcome;
 mod pickle;
 mod source;
 
@@ -20,12 +20,14 @@ pub use context::{Context, Scope, mappings_named_in};
 pub use header::RuleHeader;
 pub use inspect::RuleRow;
 pub use mapping::Checksums;
-pub use name::{MappingKind, MappingName, MappingNameError};
+pub use outcome::Outcome;
 pub use source::{MappingDirectory, MappingSource};
 
 pub(crate) use compiled::{Instrument, Table, TypeRule};
 pub(crate) use context::{Found, Root};
 pub(crate) use pickle::MAX_BYTES as MAX_PICKLE;
+
+use crate::names::MappingName;
 
 /// Rules cannot be loaded.
 #[derive(Debug, thiserror::Error)]

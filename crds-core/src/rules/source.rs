@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::MappingName;
+use crate::names::MappingName;
 use storage::bounded;
 
 /// Gives the bytes of rule files by name.

@@ -3,6 +3,7 @@
 use regex::Regex;
 
 use super::glob::Glob;
+use crate::header::decimal::Decimal;
 use crate::header::python_float;
 
 /// What a cell says to a value.
@@ -280,29 +281,13 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
 
 /// The longest start of the text that is `[-+]?[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?`.
 fn leading_number(text: &str) -> Option<f64> {
-    let bytes = text.as_bytes();
-    let digits = |from: usize| {
-        bytes
-            .iter()
-            .skip(from)
-            .take_while(|b| b.is_ascii_digit())
-            .count()
+    let number = Decimal::at_start_of(text);
+    let end = match number.fraction {
+        None | Some(0) if number.whole == 0 => return None,
+        // The point does not belong to it, nor what follows.
+        Some(0) => number.sign + number.whole,
+        _ => number.end,
     };
-    let sign = usize::from(matches!(bytes.first(), Some(b'+' | b'-')));
-    let whole = digits(sign);
-    let mut end = sign + whole;
-    if bytes.get(end) == Some(&b'.') && digits(end + 1) > 0 {
-        end += 1 + digits(end + 1);
-    } else if whole == 0 {
-        return None;
-    }
-    if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        let exponent_sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
-        let exponent = digits(end + 1 + exponent_sign);
-        if exponent > 0 {
-            end += 1 + exponent_sign + exponent;
-        }
-    }
     text.get(..end)?.parse().ok()
 }
 

@@ -34,7 +34,7 @@ impl Node {
         &self,
         values: &Values<'_>,
         dates: &dyn Dates,
-        terminals: &[tree::Choice],
+        terminals: &[tree::RawChoice],
     ) -> Result<Chosen, Miss> {
         match self {
             Self::Match(table) => table.choose(values, dates, terminals),
@@ -79,7 +79,7 @@ impl Choice {
         &self,
         values: &Values<'_>,
         dates: &dyn Dates,
-        terminals: &[tree::Choice],
+        terminals: &[tree::RawChoice],
     ) -> Result<Chosen, Miss> {
         match self {
             Self::Terminal(id) => Ok(Chosen::Terminal(*id)),
@@ -99,7 +99,7 @@ impl MatchTable {
         &self,
         values: &Values<'_>,
         dates: &dyn Dates,
-        terminals: &[tree::Choice],
+        terminals: &[tree::RawChoice],
     ) -> Result<Chosen, Miss> {
         for rows in self.candidates(values)? {
             match self.merged(&rows, terminals) {
@@ -121,7 +121,7 @@ impl MatchTable {
     pub(super) fn merged(
         &self,
         rows: &[u32],
-        terminals: &[tree::Choice],
+        terminals: &[tree::RawChoice],
     ) -> Result<Merged, LookupFailure> {
         let choices = self.choices();
         let mut chosen = rows.iter().filter_map(|row| choices.get(*row as usize));
@@ -155,7 +155,7 @@ impl MatchTable {
 }
 
 impl Node {
-    fn merge(&self, other: &Self, terminals: &[tree::Choice]) -> Result<Self, LookupFailure> {
+    fn merge(&self, other: &Self, terminals: &[tree::RawChoice]) -> Result<Self, LookupFailure> {
         match (self, other) {
             (Self::UseAfter(a), Self::UseAfter(b)) => a.merge(b, terminals).map(Self::UseAfter),
             (Self::VersionAfter(a), Self::VersionAfter(b)) => {
@@ -167,12 +167,12 @@ impl Node {
 }
 
 /// How one of several equally good choices is shown.
-fn shown(choice: &Choice, terminals: &[tree::Choice]) -> Box<str> {
+fn shown(choice: &Choice, terminals: &[tree::RawChoice]) -> Box<str> {
     match choice {
         Choice::Node(_) => "<selector>".into(),
         Choice::Terminal(id) => match terminals.get(*id as usize) {
-            Some(tree::Choice::File(name)) => Box::from(&**name),
-            Some(tree::Choice::Several(names)) => names.join(" ").into(),
+            Some(tree::RawChoice::File(name)) => Box::from(&**name),
+            Some(tree::RawChoice::Several(names)) => names.join(" ").into(),
             _ => "<selector>".into(),
         },
     }

@@ -3,13 +3,13 @@
 /// A compiled pattern that must match a whole text.
 #[derive(Debug, Clone)]
 pub(crate) struct Glob {
-    parts: Box<[Part]>,
+    parts: Box<[GlobPart]>,
     /// The pattern itself, when nothing in it is special.
     plain: Option<Box<str>>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Part {
+enum GlobPart {
     Char(char),
     Any,
     Many,
@@ -27,20 +27,20 @@ impl Glob {
         while let Some(&c) = chars.get(at) {
             at += 1;
             parts.push(match c {
-                '*' if parts.last() == Some(&Part::Many) => continue,
-                '*' => Part::Many,
-                '?' => Part::Any,
+                '*' if parts.last() == Some(&GlobPart::Many) => continue,
+                '*' => GlobPart::Many,
+                '?' => GlobPart::Any,
                 '[' => match set(&chars, at) {
                     Some((part, end)) => {
                         at = end;
                         part
                     }
-                    None => Part::Char('['),
+                    None => GlobPart::Char('['),
                 },
-                c => Part::Char(c),
+                c => GlobPart::Char(c),
             });
         }
-        let is_plain = parts.iter().all(|part| matches!(part, Part::Char(_)));
+        let is_plain = parts.iter().all(|part| matches!(part, GlobPart::Char(_)));
         Self {
             parts: parts.into(),
             plain: is_plain.then(|| pattern.into()),
@@ -56,7 +56,7 @@ impl Glob {
         let (mut at, mut rest) = (0, text);
         loop {
             let part = self.parts.get(at);
-            if part == Some(&Part::Many) {
+            if part == Some(&GlobPart::Many) {
                 at += 1;
                 retry = Some((at, rest));
                 continue;
@@ -84,7 +84,7 @@ impl Glob {
     }
 }
 
-impl Part {
+impl GlobPart {
     fn accepts(&self, c: char) -> bool {
         match self {
             Self::Char(own) => *own == c,
@@ -98,7 +98,7 @@ impl Part {
 
 /// The set whose content starts at `start`, and where the pattern goes on; nothing if the bracket
 /// is never closed.
-fn set(chars: &[char], start: usize) -> Option<(Part, usize)> {
+fn set(chars: &[char], start: usize) -> Option<(GlobPart, usize)> {
     let inverted = chars.get(start) == Some(&'!');
     let first = start + usize::from(inverted);
     // A bracket in the first place is a member, not the end.
@@ -120,7 +120,7 @@ fn set(chars: &[char], start: usize) -> Option<(Part, usize)> {
             at += 1;
         }
     }
-    let part = Part::Set {
+    let part = GlobPart::Set {
         inverted,
         ranges: ranges.into(),
     };

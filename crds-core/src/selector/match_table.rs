@@ -48,7 +48,7 @@ impl MatchTable {
         compiler: &mut Compiler<'_>,
         names: &[Box<str>],
         slots: &[Slot],
-        rows: &[(Literal<'static>, tree::Choice)],
+        rows: &[(Literal<'static>, tree::RawChoice)],
         level: usize,
     ) -> Result<Self, String> {
         let substitutions: Vec<_> = names
@@ -275,12 +275,12 @@ fn substitutions_of(compiler: &Compiler<'_>, name: &str) -> Substitutions {
     }
 }
 
-type Row<'r> = (Cow<'r, Literal<'static>>, &'r tree::Choice);
+type Row<'r> = (Cow<'r, Literal<'static>>, &'r tree::RawChoice);
 
 /// The rows with cells replaced, parameter by parameter. A row that becomes equal to another one
 /// takes its place.
 fn substituted<'r>(
-    rows: &'r [(Literal<'static>, tree::Choice)],
+    rows: &'r [(Literal<'static>, tree::RawChoice)],
     substitutions: &[Substitutions],
 ) -> Result<Vec<Row<'r>>, String> {
     let mut current: Vec<Row<'r>> = rows

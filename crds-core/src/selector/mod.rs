@@ -61,7 +61,7 @@ pub(crate) struct Compiler<'c> {
     pub(crate) merges: bool,
     /// The combinations of keys that make up a date, shared by the instrument's tables.
     pub(crate) date_keys: &'c mut Vec<Arc<[Slot]>>,
-    pub(crate) terminals: Vec<tree::Choice>,
+    pub(crate) terminals: Vec<tree::RawChoice>,
 }
 
 impl Compiler<'_> {
@@ -89,9 +89,9 @@ impl Compiler<'_> {
         })
     }
 
-    fn choice(&mut self, choice: &tree::Choice, level: usize) -> Result<Choice, String> {
+    fn choice(&mut self, choice: &tree::RawChoice, level: usize) -> Result<Choice, String> {
         match choice {
-            tree::Choice::Nested(selector) => self
+            tree::RawChoice::Nested(selector) => self
                 .node(selector, level + 1)
                 .map(|node| Choice::Node(Arc::new(node))),
             terminal => {

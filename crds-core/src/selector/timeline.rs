@@ -34,7 +34,7 @@ impl Timeline {
     pub(crate) fn new(
         table: &MatchTable,
         candidates: &[Vec<u32>],
-        terminals: &[tree::Choice],
+        terminals: &[tree::RawChoice],
     ) -> Option<Self> {
         let mut merged = Vec::with_capacity(candidates.len());
         for rows in candidates {

@@ -8,16 +8,16 @@ use crate::literal::Literal;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Selector {
     /// Rows of parameter values; a row's key is a tuple, or a bare value meaning a tuple of one.
-    Match(Vec<(Literal<'static>, Choice)>),
+    Match(Vec<(Literal<'static>, RawChoice)>),
     /// Dates, verbatim.
-    UseAfter(Vec<(Box<str>, Choice)>),
+    UseAfter(Vec<(Box<str>, RawChoice)>),
     /// Versions, verbatim.
-    VersionAfter(Vec<(Box<str>, Choice)>),
+    VersionAfter(Vec<(Box<str>, RawChoice)>),
 }
 
 /// What a selector gives.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Choice {
+pub(crate) enum RawChoice {
     /// A file name or a special value; answers share its text.
     File(Arc<str>),
     /// Several names in one value. No real rule has any.
@@ -39,7 +39,7 @@ impl Selector {
         match *name {
             "Match" => pairs
                 .iter()
-                .map(|(key, value)| Ok((key.to_static(), Choice::new(value)?)))
+                .map(|(key, value)| Ok((key.to_static(), RawChoice::new(value)?)))
                 .collect::<Result<_, String>>()
                 .map(Self::Match),
             "UseAfter" => keyed(pairs, name).map(Self::UseAfter),
@@ -64,7 +64,7 @@ impl Selector {
     }
 }
 
-impl Choice {
+impl RawChoice {
     pub(crate) fn new(literal: &Literal<'_>) -> Result<Self, String> {
         let wrong = || {
             let kind = literal.kind();
@@ -100,14 +100,14 @@ impl Choice {
 fn keyed(
     pairs: &[(Literal<'_>, Literal<'_>)],
     selector: &str,
-) -> Result<Vec<(Box<str>, Choice)>, String> {
+) -> Result<Vec<(Box<str>, RawChoice)>, String> {
     pairs
         .iter()
         .map(|(key, value)| {
             let text = key
                 .as_str()
                 .ok_or_else(|| format!("the {selector} key {key} is not a string"))?;
-            Ok((Box::from(text), Choice::new(value)?))
+            Ok((Box::from(text), RawChoice::new(value)?))
         })
         .collect()
 }

@@ -57,7 +57,7 @@ impl UseAfter {
     pub(super) fn new(
         compiler: &mut Compiler<'_>,
         slots: &[Slot],
-        entries: &[(Box<str>, tree::Choice)],
+        entries: &[(Box<str>, tree::RawChoice)],
         level: usize,
     ) -> Result<Self, String> {
         let known = compiler.date_keys.iter().position(|keys| **keys == *slots);
@@ -106,7 +106,7 @@ impl UseAfter {
     pub(super) fn merge(
         &self,
         other: &Self,
-        terminals: &[tree::Choice],
+        terminals: &[tree::RawChoice],
     ) -> Result<Self, LookupFailure> {
         let merged = merge(&self.keyed(), &other.keyed(), DateKey::compare, terminals)?;
         Ok(Self::of_sorted(self.date_keys, merged.into_iter()))
@@ -145,7 +145,7 @@ impl VersionAfter {
     pub(super) fn new(
         compiler: &mut Compiler<'_>,
         slots: &[Slot],
-        entries: &[(Box<str>, tree::Choice)],
+        entries: &[(Box<str>, tree::RawChoice)],
         level: usize,
     ) -> Result<Self, String> {
         let mut versions = Vec::with_capacity(entries.len());
@@ -180,7 +180,7 @@ impl VersionAfter {
     pub(super) fn merge(
         &self,
         other: &Self,
-        terminals: &[tree::Choice],
+        terminals: &[tree::RawChoice],
     ) -> Result<Self, LookupFailure> {
         Ok(Self {
             slots: Arc::clone(&self.slots),
@@ -195,7 +195,7 @@ fn merge<K: Clone>(
     mut own: &[(K, Choice)],
     mut other: &[(K, Choice)],
     compare: impl Fn(&K, &K) -> Ordering,
-    terminals: &[tree::Choice],
+    terminals: &[tree::RawChoice],
 ) -> Result<Vec<(K, Choice)>, LookupFailure> {
     let mut merged = Vec::with_capacity(own.len() + other.len());
     while let ([first, rest @ ..], [other_first, other_rest @ ..]) = (own, other) {
@@ -222,12 +222,12 @@ fn merge<K: Clone>(
     Ok(merged)
 }
 
-fn name<'t>(choice: &Choice, terminals: &'t [tree::Choice]) -> Option<&'t str> {
+fn name<'t>(choice: &Choice, terminals: &'t [tree::RawChoice]) -> Option<&'t str> {
     let Choice::Terminal(id) = choice else {
         return None;
     };
     match terminals.get(*id as usize)? {
-        tree::Choice::File(name) => Some(name),
+        tree::RawChoice::File(name) => Some(name),
         _ => None,
     }
 }

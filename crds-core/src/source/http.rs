@@ -10,8 +10,8 @@ use storage::atomic::CheckedWriter;
 use storage::retry::{Failure, RetryStats};
 
 use super::{Connections, MAX_IN_MEMORY, OnBytes, Source, SourceError};
-use crate::cache::FileName;
 use crate::cache::verified_file::{Expected, VerifyError};
+use crate::names::FileName;
 
 /// A folder on a web server; the URL ends with a slash.
 #[derive(Debug)]

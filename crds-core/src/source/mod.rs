@@ -23,9 +23,9 @@ pub(crate) use connections::Connections;
 pub use error::{RetryStats, SourceError, StoreError};
 pub(crate) use plugin::Plugin;
 
-use crate::cache::FileName;
 use crate::cache::verified_file::Expected;
 use crate::config::FileUri;
+use crate::names::FileName;
 
 /// The most that is read into memory: `server_config`, rules, pickles. The largest real one has
 /// 6 MB.

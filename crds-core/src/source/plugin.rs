@@ -11,9 +11,9 @@ use storage::retry::RetryStats;
 use tokio::io::AsyncReadExt as _;
 
 use super::{OnBytes, SourceError};
-use crate::cache::FileName;
 use crate::cache::inventory::PLUGIN_FOLDER;
 use crate::cache::verified_file::{self, Expected};
+use crate::names::FileName;
 
 /// How much of a failing program's stderr is repeated.
 const SAID: u64 = 4096;

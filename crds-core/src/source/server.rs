@@ -10,6 +10,7 @@ use storage::retry::{Failure, RetryStats};
 
 use super::http::{bounded, transfer, usable};
 use super::{Connections, SourceError};
+use crate::cache::payload;
 
 /// A CRDS server that can be asked.
 #[derive(Debug)]
@@ -88,22 +89,12 @@ impl Server {
     }
 }
 
-/// Replaces `{"crds_encoded": ..., "crds_payload": base64(gzip(JSON))}` by what is inside.
+/// Replaces what is packed by what is inside.
 fn unpack(value: Value) -> Result<Value, String> {
-    use base64::Engine as _;
-    use std::io::Read as _;
-    let Some(payload) = value.get("crds_payload").and_then(Value::as_str) else {
-        return Ok(value);
-    };
-    let packed = base64::engine::general_purpose::STANDARD
-        .decode(payload)
-        .map_err(|error| error.to_string())?;
-    let mut text = Vec::new();
-    flate2::read::GzDecoder::new(packed.as_slice())
-        .take(super::MAX_IN_MEMORY)
-        .read_to_end(&mut text)
-        .map_err(|error| error.to_string())?;
-    serde_json::from_slice(&text).map_err(|error| error.to_string())
+    match value.get("crds_payload").and_then(Value::as_str) {
+        Some(packed) => payload::unpack(packed),
+        None => Ok(value),
+    }
 }
 
 /// The server escapes its messages for HTML.

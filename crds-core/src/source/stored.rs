@@ -12,8 +12,8 @@ use storage::uri::S3Uri;
 use tokio::sync::OnceCell;
 
 use super::{Connections, MAX_IN_MEMORY, OnBytes, Source, SourceError};
-use crate::cache::FileName;
 use crate::cache::verified_file::{Expected, VerifyError};
+use crate::names::FileName;
 
 /// Everyone may read it, and requests with someone's signature may be refused.
 const PUBLIC_BUCKET: &str = "stpubdata";

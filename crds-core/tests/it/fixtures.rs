@@ -7,9 +7,9 @@ use crate::answers::{self, class, fixtures, headers_from_rules};
 use bytes::Bytes;
 use crds_core::bestrefs::{LookupError, LookupPath, Outcome, Types};
 use crds_core::header::Header;
+use crds_core::names::{MappingKind, MappingName};
 use crds_core::rules::{
-    Checksums, Context, LoadError, MappingDirectory, MappingKind, MappingName, MappingSource,
-    Scope, mappings_named_in,
+    Checksums, Context, LoadError, MappingDirectory, MappingSource, Scope, mappings_named_in,
 };
 
 const CONTEXTS: [&str; 3] = ["hst_9000.pmap", "hst_9001.pmap", "hst_9002.pmap"];

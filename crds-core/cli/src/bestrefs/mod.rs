@@ -14,8 +14,8 @@ use crate::progress::Downloads;
 use crate::{json, log, options};
 use compare::{Old, Update};
 use crds_core::Config;
-use crds_core::cache::context::ContextName;
 use crds_core::dataset::NoMatch;
+use crds_core::names::ContextName;
 use crds_core::{AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice};
 
 /// Chooses the best references of datasets; updates their headers if asked to

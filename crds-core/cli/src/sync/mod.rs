@@ -14,8 +14,8 @@ use which::{Wanted, wanted};
 use crate::failure::Failure;
 use crate::progress::{Downloads, readable};
 use crate::{json, log, options};
-use crds_core::cache::context::ContextName;
 use crds_core::config::{Config, SubdirMode};
+use crds_core::names::ContextName;
 use crds_core::{Client, ClientError, Reuse};
 
 /// Brings rules and references into the cache; checks, repairs, sorts and clears it
@@ -162,12 +162,12 @@ async fn fetch(
     if args.dry_run {
         let catalogue = client.server_config().await?.catalogue();
         let catalogue = catalogue.map_err(ClientError::from)?;
-        let places = client.references()?;
+        let folders = client.references()?;
         let mut bytes = 0;
         for name in wanted.mappings.iter().chain(&wanted.references) {
             let there = match name.parse() {
                 Ok(plain) if wanted.references.contains(name) => {
-                    places.path(&plain).is_ok_and(|path| path.exists())
+                    folders.path(&plain).is_ok_and(|path| path.exists())
                 }
                 _ => client.layout().mapping(name).exists(),
             };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::AsdfProblem;
-use super::tree::{Kind, Map, Node, Scalar};
+use super::tree::{Map, Scalar, YamlKind, YamlNode};
 use crate::header::{Header, float_text};
 use crate::literal::Literal;
 
@@ -12,9 +12,9 @@ const MAX_KEYWORDS: usize = 1 << 18;
 const MAX_TEXT: usize = 64 << 20;
 
 /// The header of a tree.
-pub(super) fn header(tree: &Node) -> Result<Header, AsdfProblem> {
+pub(super) fn header(tree: &YamlNode) -> Result<Header, AsdfProblem> {
     let mut flat = Flat::default();
-    if let Node::Map(map) = tree {
+    if let YamlNode::Map(map) = tree {
         flat.add_map("", map)?;
         flat.set("HISTORY".into(), history(map))?;
     }
@@ -36,7 +36,7 @@ impl Flat {
             let keyword = format!("{prefix}{}", key.to_uppercase());
             match &**node {
                 // The depth is bounded since the tree was read.
-                Node::Map(map) => self.add_map(&format!("{keyword}."), map)?,
+                YamlNode::Map(map) => self.add_map(&format!("{keyword}."), map)?,
                 node => self.set(keyword, value(node)?)?,
             }
         }
@@ -61,7 +61,7 @@ impl Flat {
 }
 
 /// What Python's `str()` would give, after CRDS made simple types of everything.
-fn value(node: &Node) -> Result<String, AsdfProblem> {
+fn value(node: &YamlNode) -> Result<String, AsdfProblem> {
     let mut budget = MAX_KEYWORDS;
     Ok(match simple(node, &mut budget)? {
         Literal::Str(text) => text.into_owned(),
@@ -70,20 +70,20 @@ fn value(node: &Node) -> Result<String, AsdfProblem> {
 }
 
 /// A text, or a tuple of such.
-fn simple(node: &Node, budget: &mut usize) -> Result<Literal<'static>, AsdfProblem> {
+fn simple(node: &YamlNode, budget: &mut usize) -> Result<Literal<'static>, AsdfProblem> {
     *budget = budget.checked_sub(1).ok_or(AsdfProblem::TooLarge(
         "a quarter of a million items in a list",
     ))?;
     Ok(match node {
-        Node::Scalar(scalar) => Literal::Str(scalar.python_text().into()),
-        Node::List(items) => Literal::Tuple(
+        YamlNode::Scalar(scalar) => Literal::Str(scalar.python_text().into()),
+        YamlNode::List(items) => Literal::Tuple(
             items
                 .iter()
                 .map(|item| simple(item, budget))
                 .collect::<Result<_, _>>()?,
         ),
-        Node::Map(map) => Literal::Str(suppressed(map.python.unwrap_or("dict")).into()),
-        Node::Object(name) => Literal::Str(suppressed(name).into()),
+        YamlNode::Map(map) => Literal::Str(suppressed(map.python.unwrap_or("dict")).into()),
+        YamlNode::Object(name) => Literal::Str(suppressed(name).into()),
     })
 }
 
@@ -95,16 +95,18 @@ fn suppressed(name: &str) -> String {
 /// The entries of the history: time and description, one on each line.
 fn history(tree: &Map) -> String {
     let entries = match tree.get("history").map(|history| &**history) {
-        Some(Node::Map(history)) => history.get("entries").map(|entries| &**entries),
+        Some(YamlNode::Map(history)) => history.get("entries").map(|entries| &**entries),
         other => other,
     };
-    let Some(Node::List(entries)) = entries else {
+    let Some(YamlNode::List(entries)) = entries else {
         return "UNDEFINED".into();
     };
-    let line = |entry: &Node| {
-        let Node::Map(entry) = entry else { return None };
+    let line = |entry: &YamlNode| {
+        let YamlNode::Map(entry) = entry else {
+            return None;
+        };
         let text = |key| match entry.get(key).map(|value| &**value) {
-            Some(Node::Scalar(scalar)) => Some(scalar.text.as_str()),
+            Some(YamlNode::Scalar(scalar)) => Some(scalar.text.as_str()),
             _ => None,
         };
         let time = text("time")?.replacen('T', " ", 1);
@@ -123,20 +125,20 @@ impl Scalar {
     /// Whether Python would see a text here.
     pub(super) fn is_text(&self) -> bool {
         match self.kind {
-            Kind::Text => true,
-            Kind::Plain => matches!(resolve(&self.text), Resolved::Text),
-            Kind::Time | Kind::Complex => false,
+            YamlKind::Text => true,
+            YamlKind::Plain => matches!(resolve(&self.text), Resolved::Text),
+            YamlKind::Time | YamlKind::Complex => false,
         }
     }
 
     fn python_text(&self) -> String {
         let text = || self.text.clone();
         match self.kind {
-            Kind::Text | Kind::Complex => text(),
-            Kind::Time => moment(&self.text)
+            YamlKind::Text | YamlKind::Complex => text(),
+            YamlKind::Time => moment(&self.text)
                 .and_then(|moment| moment.get(..19).map(str::to_owned))
                 .unwrap_or_else(text),
-            Kind::Plain => match resolve(&self.text) {
+            YamlKind::Plain => match resolve(&self.text) {
                 Resolved::Text => text(),
                 Resolved::Printed(printed) => printed,
                 Resolved::Object(name) => suppressed(name),

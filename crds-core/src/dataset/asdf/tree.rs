@@ -17,9 +17,9 @@ const MAX_NODES: usize = 1 << 20;
 
 /// A node.
 #[derive(Debug, Clone)]
-pub(super) enum Node {
+pub(super) enum YamlNode {
     Scalar(Scalar),
-    List(Vec<Rc<Node>>),
+    List(Vec<Rc<YamlNode>>),
     Map(Map),
     /// An object that has no text, by the name of its Python type.
     Object(&'static str),
@@ -29,13 +29,13 @@ pub(super) enum Node {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Map {
     /// A key that is no text is `None`.
-    pub(super) pairs: Vec<(Option<String>, Rc<Node>)>,
+    pub(super) pairs: Vec<(Option<String>, Rc<YamlNode>)>,
     /// The name of its Python type, if it is not a plain dictionary.
     pub(super) python: Option<&'static str>,
 }
 
 impl Map {
-    pub(super) fn get(&self, wanted: &str) -> Option<&Rc<Node>> {
+    pub(super) fn get(&self, wanted: &str) -> Option<&Rc<YamlNode>> {
         let mut found = self.pairs.iter();
         let pair = found.find(|(key, _)| key.as_deref() == Some(wanted))?;
         Some(&pair.1)
@@ -46,12 +46,12 @@ impl Map {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Scalar {
     pub(super) text: String,
-    pub(super) kind: Kind,
+    pub(super) kind: YamlKind,
 }
 
 /// What a scalar's tag or quotes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum YamlKind {
     /// Its form decides.
     Plain,
     /// A text, whatever it looks like.
@@ -64,7 +64,7 @@ pub(super) enum Kind {
 
 /// An open collection.
 struct Open {
-    node: Node,
+    node: YamlNode,
     anchor: usize,
     tag: String,
     /// The key that waits for its value.
@@ -79,8 +79,8 @@ enum Key {
 }
 
 /// Reads one document.
-pub(super) fn parse(text: &str) -> Result<Rc<Node>, AsdfProblem> {
-    let mut builder = Builder::default();
+pub(super) fn parse(text: &str) -> Result<Rc<YamlNode>, AsdfProblem> {
+    let mut builder = TreeBuilder::default();
     for (nodes, event) in Parser::new_from_str(text).enumerate() {
         let (event, _) = event.map_err(|error| AsdfProblem::Yaml(error.to_string()))?;
         if nodes > MAX_NODES {
@@ -90,23 +90,23 @@ pub(super) fn parse(text: &str) -> Result<Rc<Node>, AsdfProblem> {
             return Ok(root);
         }
     }
-    Ok(Rc::new(Node::Map(Map::default())))
+    Ok(Rc::new(YamlNode::Map(Map::default())))
 }
 
 #[derive(Default)]
-struct Builder {
+struct TreeBuilder {
     open: Vec<Open>,
-    anchors: HashMap<usize, Rc<Node>>,
+    anchors: HashMap<usize, Rc<YamlNode>>,
 }
 
-impl Builder {
+impl TreeBuilder {
     /// Takes the next event; the root, once it is complete.
-    fn event(&mut self, event: Event<'_>) -> Result<Option<Rc<Node>>, AsdfProblem> {
+    fn event(&mut self, event: Event<'_>) -> Result<Option<Rc<YamlNode>>, AsdfProblem> {
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let kind = kind(style, tag.as_deref());
                 let text = text.into_owned();
-                (Rc::new(Node::Scalar(Scalar { text, kind })), anchor)
+                (Rc::new(YamlNode::Scalar(Scalar { text, kind })), anchor)
             }
             Event::Alias(anchor) => {
                 let known = self.anchors.get(&anchor).cloned();
@@ -114,10 +114,10 @@ impl Builder {
                 (known.ok_or_else(missing)?, 0)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                return self.begin(Node::List(Vec::new()), anchor, tag.as_deref());
+                return self.begin(YamlNode::List(Vec::new()), anchor, tag.as_deref());
             }
             Event::MappingStart(_, anchor, tag) => {
-                return self.begin(Node::Map(Map::default()), anchor, tag.as_deref());
+                return self.begin(YamlNode::Map(Map::default()), anchor, tag.as_deref());
             }
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(closed) => (Rc::new(finish(closed.node, &closed.tag)), closed.anchor),
@@ -139,10 +139,10 @@ impl Builder {
 
     fn begin(
         &mut self,
-        node: Node,
+        node: YamlNode,
         anchor: usize,
         tag: Option<&Tag>,
-    ) -> Result<Option<Rc<Node>>, AsdfProblem> {
+    ) -> Result<Option<Rc<YamlNode>>, AsdfProblem> {
         if self.open.len() >= MAX_DEPTH {
             return Err(AsdfProblem::TooLarge("64 levels"));
         }
@@ -157,40 +157,42 @@ impl Builder {
 }
 
 impl Open {
-    fn add(&mut self, node: Rc<Node>) {
+    fn add(&mut self, node: Rc<YamlNode>) {
         match &mut self.node {
-            Node::List(items) => items.push(node),
-            Node::Map(map) => match std::mem::replace(&mut self.key, Key::Wanted) {
+            YamlNode::List(items) => items.push(node),
+            YamlNode::Map(map) => match std::mem::replace(&mut self.key, Key::Wanted) {
                 Key::Text(key) => map.pairs.push((Some(key), node)),
                 Key::Other => map.pairs.push((None, node)),
                 Key::Wanted => {
                     self.key = match &*node {
-                        Node::Scalar(scalar) if scalar.is_text() => Key::Text(scalar.text.clone()),
+                        YamlNode::Scalar(scalar) if scalar.is_text() => {
+                            Key::Text(scalar.text.clone())
+                        }
                         _ => Key::Other,
                     };
                 }
             },
-            Node::Scalar(_) | Node::Object(_) => {}
+            YamlNode::Scalar(_) | YamlNode::Object(_) => {}
         }
     }
 }
 
 /// A complete collection as its tag says Python has it.
-fn finish(node: Node, tag: &str) -> Node {
+fn finish(node: YamlNode, tag: &str) -> YamlNode {
     let called = |name: &str| tag.contains(&format!("/{name}-"));
-    let Node::Map(mut map) = node else {
+    let YamlNode::Map(mut map) = node else {
         return node;
     };
     if called("core/ndarray") {
-        return Node::Object("NDArrayType");
+        return YamlNode::Object("NDArrayType");
     }
     if called("time/time") {
         return match map.get("value").map(|value| &**value) {
-            Some(Node::Scalar(scalar)) => Node::Scalar(Scalar {
+            Some(YamlNode::Scalar(scalar)) => YamlNode::Scalar(Scalar {
                 text: scalar.text.clone(),
-                kind: Kind::Time,
+                kind: YamlKind::Time,
             }),
-            _ => Node::Object("Time"),
+            _ => YamlNode::Object("Time"),
         };
     }
     map.python = [
@@ -200,7 +202,7 @@ fn finish(node: Node, tag: &str) -> Node {
     ]
     .into_iter()
     .find_map(|(name, python)| called(name).then_some(python));
-    Node::Map(map)
+    YamlNode::Map(map)
 }
 
 /// The whole tag: `tag:stsci.edu:asdf/core/ndarray-1.1.0`.
@@ -208,15 +210,15 @@ fn name(tag: &Tag) -> String {
     format!("{}{}", tag.handle(), tag.suffix())
 }
 
-fn kind(style: ScalarStyle, tag: Option<&Tag>) -> Kind {
+fn kind(style: ScalarStyle, tag: Option<&Tag>) -> YamlKind {
     let name = tag.map(name).unwrap_or_default();
     if name.contains("time/time-") {
-        Kind::Time
+        YamlKind::Time
     } else if name.contains("core/complex-") {
-        Kind::Complex
+        YamlKind::Complex
     } else if name == "!" || name.ends_with(":str") || style != ScalarStyle::Plain {
-        Kind::Text
+        YamlKind::Text
     } else {
-        Kind::Plain
+        YamlKind::Plain
     }
 }

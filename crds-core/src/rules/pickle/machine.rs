@@ -1,20 +1,20 @@
 //! The stack machine: opcodes in, a graph of values out.
 
 use super::PickleError;
-use super::values::{Class, EMPTY, Id, Link, NOTHING, Object, Pickled, Value};
+use super::values::{Class, EMPTY, Id, Link, NOTHING, Object, Value, ValueGraph};
 
 /// How many values a pickle may make. That of a whole HST context makes 0.7 million.
 const MAX_VALUES: usize = 4_000_000;
 
 /// Runs a pickle.
-pub(super) fn read(bytes: &[u8]) -> Result<Pickled<'_>, PickleError> {
+pub(super) fn read(bytes: &[u8]) -> Result<ValueGraph<'_>, PickleError> {
     let mut machine = Machine {
         bytes,
         at: 0,
         stack: Vec::new(),
         marks: Vec::new(),
         memo: Vec::with_capacity(bytes.len() / 8),
-        made: Pickled {
+        made: ValueGraph {
             values: Vec::with_capacity(bytes.len() / 6),
             items: Vec::new(),
             links: Vec::new(),
@@ -33,7 +33,7 @@ struct Machine<'p> {
     /// Where on the stack the open groups begin.
     marks: Vec<usize>,
     memo: Vec<Id>,
-    made: Pickled<'p>,
+    made: ValueGraph<'p>,
 }
 
 type Step<T> = Result<T, PickleError>;

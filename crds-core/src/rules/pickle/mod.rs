@@ -11,9 +11,10 @@ mod values;
 
 use std::collections::HashMap;
 
+use super::LoadError;
 use super::compiled::Instrument;
 use super::context::{Context, Scope};
-use super::{LoadError, MappingKind, MappingName};
+use crate::names::{MappingKind, MappingName};
 
 /// The longest pickle that is read, in bytes. That of a whole HST context has 4 MB.
 pub(crate) const MAX_BYTES: usize = 32 << 20;
@@ -60,7 +61,7 @@ impl Context {
                 problem: format!("it holds the rules {}", root.mapping.name),
             }));
         }
-        let instrument = |imap: objects::Pickled| {
+        let instrument = |imap: objects::PickledMapping| {
             let mut tables = HashMap::new();
             for (_, child) in &imap.children {
                 let table = reader.mapping(*child).map_err(broken)?;
@@ -72,7 +73,7 @@ impl Context {
             let children = root.children.clone();
             let mapping = root.mapping.clone();
             return Self::assemble(mapping, |_, _| {
-                Some(instrument(objects::Pickled {
+                Some(instrument(objects::PickledMapping {
                     mapping: root.mapping.clone(),
                     children: children.clone(),
                 }))

@@ -6,22 +6,23 @@ use std::cell::Cell;
 use super::PickleError;
 use super::values::{self, Class, Id, NOTHING, Object, Value};
 use crate::literal::{Literal, MAX_DEPTH};
+use crate::names::{MappingKind, MappingName};
+use crate::rules::RuleHeader;
 use crate::rules::mapping::{Body, Mapping, targets};
-use crate::rules::{MappingKind, MappingName, RuleHeader};
-use crate::selector::tree::{Choice, Selector};
+use crate::selector::tree::{RawChoice, Selector};
 
 /// How many values may be copied out of a pickle, which may refer to one value many times.
 const MAX_COPIED: usize = 4_000_000;
 
 /// A rule file in a pickle, and the numbers of the ones below it.
 #[derive(Clone)]
-pub(super) struct Pickled {
+pub(super) struct PickledMapping {
     pub(super) mapping: Mapping,
     pub(super) children: Vec<(Box<str>, Id)>,
 }
 
 pub(super) struct Reader<'r, 'p> {
-    made: &'r values::Pickled<'p>,
+    made: &'r values::ValueGraph<'p>,
     copied: Cell<usize>,
 }
 
@@ -36,8 +37,8 @@ fn error<T>(problem: impl Into<String>) -> Read<T> {
 
 /// Rows whose keys are texts.
 fn keyed(
-    rows: impl Iterator<Item = Read<(Literal<'static>, Choice)>>,
-) -> Read<Vec<(Box<str>, Choice)>> {
+    rows: impl Iterator<Item = Read<(Literal<'static>, RawChoice)>>,
+) -> Read<Vec<(Box<str>, RawChoice)>> {
     rows.map(|row| match row? {
         (Literal::Str(key), choice) => Ok((key.into_owned().into_boxed_str(), choice)),
         (key, _) => error(format!("the key {key} is not a text")),
@@ -46,7 +47,7 @@ fn keyed(
 }
 
 impl<'r, 'p> Reader<'r, 'p> {
-    pub(super) fn new(made: &'r values::Pickled<'p>) -> Self {
+    pub(super) fn new(made: &'r values::ValueGraph<'p>) -> Self {
         Self {
             made,
             copied: Cell::new(0),
@@ -54,7 +55,7 @@ impl<'r, 'p> Reader<'r, 'p> {
     }
 
     /// The rule file that an object is.
-    pub(super) fn mapping(&self, id: Id) -> Read<Pickled> {
+    pub(super) fn mapping(&self, id: Id) -> Read<PickledMapping> {
         let Some(object) = self.made.object(id) else {
             return error("a set of rules is not an object");
         };
@@ -91,7 +92,7 @@ impl<'r, 'p> Reader<'r, 'p> {
             (body, self.children(object)?)
         };
         match Mapping::new(name, header, body) {
-            Ok(mapping) => Ok(Pickled { mapping, children }),
+            Ok(mapping) => Ok(PickledMapping { mapping, children }),
             Err(problem) => error(problem.to_string()),
         }
     }
@@ -140,7 +141,7 @@ impl<'r, 'p> Reader<'r, 'p> {
         }
     }
 
-    fn row(&self, id: Id, depth: usize) -> Read<(Literal<'static>, Choice)> {
+    fn row(&self, id: Id, depth: usize) -> Read<(Literal<'static>, RawChoice)> {
         let wrong = || error("a row is not a pair");
         let pair = match self.made.object(id) {
             Some(object) if object.class == Class::Selection => {
@@ -162,9 +163,9 @@ impl<'r, 'p> Reader<'r, 'p> {
         };
         let key = self.literal(*key, 0)?;
         let choice = match self.made.value(*choice) {
-            Value::Object(_) => Choice::Nested(self.selector(*choice, depth + 1)?),
-            Value::Text(name) => Choice::File(name.into()),
-            _ => match Choice::new(&self.literal(*choice, 0)?) {
+            Value::Object(_) => RawChoice::Nested(self.selector(*choice, depth + 1)?),
+            Value::Text(name) => RawChoice::File(name.into()),
+            _ => match RawChoice::new(&self.literal(*choice, 0)?) {
                 Ok(choice) => choice,
                 Err(problem) => return error(problem),
             },

@@ -14,12 +14,12 @@ pub(super) enum Value<'p> {
     Int(i64),
     Float(f64),
     Text(&'p str),
-    /// A stretch of `Pickled::items`.
+    /// A stretch of `ValueGraph::items`.
     Tuple {
         start: u32,
         len: u32,
     },
-    /// A chain of `Pickled::links`; the keys are `NOTHING`.
+    /// A chain of `ValueGraph::links`; the keys are `NOTHING`.
     List(Chain),
     Dict(Chain),
     Class(Class),
@@ -105,7 +105,7 @@ impl Class {
 
 /// Everything a pickle made.
 #[derive(Debug)]
-pub(super) struct Pickled<'p> {
+pub(super) struct ValueGraph<'p> {
     pub(super) values: Vec<Value<'p>>,
     pub(super) items: Vec<Id>,
     pub(super) links: Vec<Link>,
@@ -114,7 +114,7 @@ pub(super) struct Pickled<'p> {
     pub(super) root: Id,
 }
 
-impl<'p> Pickled<'p> {
+impl<'p> ValueGraph<'p> {
     pub(super) fn value(&self, id: Id) -> Value<'p> {
         self.values.get(id as usize).copied().unwrap_or(Value::None)
     }

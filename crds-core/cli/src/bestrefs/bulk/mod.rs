@@ -1,7 +1,7 @@
 //! `crds bestrefs --headers`: many headers in, their references out, one JSON line each, in order.
 //!
 //! Lines are read, answered and written in batches, so memory is bounded by the batch and by the
-//! longest line; lookups in the same rules remember what they learned from one header to the next.
+//! longest line; lookups in the same rules keep what they worked out from one header to the next.
 
 mod line;
 mod output;
@@ -20,8 +20,8 @@ use super::Args;
 use crate::failure::Failure;
 use crds_core::Client;
 use crds_core::bestrefs::{Lookups, Types};
-use crds_core::cache::context::{ContextName, ContextNameError};
 use crds_core::header::Field;
+use crds_core::names::{ContextName, ContextNameError};
 use crds_core::rules::Context;
 
 /// The longest line that is read, in bytes.
@@ -35,7 +35,7 @@ const BUFFER: usize = 1 << 18;
 
 /// Contexts that lines name, loaded once each.
 struct Contexts<'c> {
-    places: &'c [OnceCell<Arc<Context>>],
+    cells: &'c [OnceCell<Arc<Context>>],
     /// By the name on the line; what could not be loaded, by its error.
     known: FxHashMap<String, Result<Lookups<'c>, String>>,
 }
@@ -57,8 +57,8 @@ impl<'c> Contexts<'c> {
     }
 
     async fn load(&self, client: &Client, name: &str) -> Result<Lookups<'c>, String> {
-        let place = self.places.iter().find(|place| place.get().is_none());
-        let Some(place) = place else {
+        let cell = self.cells.iter().find(|cell| cell.get().is_none());
+        let Some(cell) = cell else {
             return Err(format!("the input names more than {MAX_CONTEXTS} contexts"));
         };
         let asked: Option<ContextName> = match name {
@@ -70,7 +70,7 @@ impl<'c> Contexts<'c> {
             client.rules(&file, None).await
         };
         let rules = rules.await.map_err(|error| error.to_string())?;
-        Ok(place.get_or_init(|| rules).lookups())
+        Ok(cell.get_or_init(|| rules).lookups())
     }
 }
 
@@ -84,12 +84,12 @@ pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, 
         Box::new(opened.map_err(|error| Failure::fatal(format!("{file}: {error}")))?)
     };
     let mut input = BufReader::with_capacity(BUFFER, input);
-    let places: Vec<OnceCell<Arc<Context>>> = (0..MAX_CONTEXTS).map(|_| OnceCell::new()).collect();
+    let cells: Vec<OnceCell<Arc<Context>>> = (0..MAX_CONTEXTS).map(|_| OnceCell::new()).collect();
     let types: Vec<&str> = args.types.iter().map(String::as_str).collect();
-    let mut desk = Desk {
+    let mut run = BulkRun {
         client,
         contexts: Contexts {
-            places: &places,
+            cells: &cells,
             known: FxHashMap::default(),
         },
         default: args
@@ -115,28 +115,28 @@ pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, 
         if taken.map_err(|error| Failure::fatal(format!("{file}: {error}")))? == 0 {
             break;
         }
-        desk.number += 1;
+        run.number += 1;
         if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
             skip_line(&mut input).map_err(|error| Failure::fatal(format!("{file}: {error}")))?;
-            desk.cannot_use(None, &format!("it has more than {MAX_LINE} bytes"));
+            run.cannot_use(None, &format!("it has more than {MAX_LINE} bytes"));
         } else if !line.iter().all(u8::is_ascii_whitespace) {
-            fields = emptied(desk.take(&line, emptied(fields)).await);
+            fields = emptied(run.take(&line, emptied(fields)).await);
         }
-        if desk.out.len() >= BUFFER {
-            stdout.write_all(&desk.out)?;
-            desk.out.clear();
+        if run.out.len() >= BUFFER {
+            stdout.write_all(&run.out)?;
+            run.out.clear();
         }
     }
-    stdout.write_all(&desk.out)?;
+    stdout.write_all(&run.out)?;
     stdout.flush()?;
-    if desk.malformed > 0 {
-        tracing::error!("{} of {} lines cannot be used", desk.malformed, desk.number);
+    if run.malformed > 0 {
+        tracing::error!("{} of {} lines cannot be used", run.malformed, run.number);
     }
-    Ok(u8::from(desk.malformed > 0))
+    Ok(u8::from(run.malformed > 0))
 }
 
 /// What it takes to answer lines.
-struct Desk<'c> {
+struct BulkRun<'c> {
     client: &'c Client,
     contexts: Contexts<'c>,
     /// The context of lines that name none.
@@ -150,7 +150,7 @@ struct Desk<'c> {
     malformed: u64,
 }
 
-impl Desk<'_> {
+impl BulkRun<'_> {
     /// Answers one line. Its fields are given back for their space.
     async fn take<'l>(&mut self, line: &'l [u8], mut fields: Vec<Field<'l>>) -> Vec<Field<'l>> {
         let line = match Line::read(line, &mut fields) {

@@ -1,6 +1,8 @@
 //! One line of output: an id, and the answers or what is wrong.
 
-use crds_core::bestrefs::{Outcome, ReferenceType};
+use crds_core::bestrefs::Outcome;
+
+use crds_core::names::ReferenceType;
 
 /// A line of answers that is being written.
 pub(super) struct Answers<'o> {

@@ -1,11 +1,11 @@
-//! What bulk lookups remember: the numbers of values they met, and what each combination of values
-//! means to a table. Dates are never part of it. All of it is bounded, and forgotten when full.
+//! The memo of bulk lookups: the numbers of values they met, and what each combination of values
+//! means to a table. Dates are never part of it. All of it is bounded, and emptied when full.
 
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::table::Steps;
+use super::table::Evaluation;
 use crate::header::condition;
 use crate::selector::Timeline;
 use crate::selector::slots::Slot;
@@ -17,25 +17,25 @@ pub(super) type ValueId = u16;
 /// The number that stands for no value.
 pub(super) const ABSENT: ValueId = 0;
 
-/// How many values are kept apart before all are forgotten. One header adds fewer than there are
+/// How many values are kept apart before all are dropped. One header adds fewer than there are
 /// numbers left.
 const MAX_VALUES: usize = 1 << 15;
 
-/// The longest value that is remembered, in bytes.
+/// The longest value that is kept, in bytes.
 const MAX_VALUE: usize = 256;
 
-/// How many combinations of values are remembered for a table.
+/// How many combinations of values are kept for a table.
 const MAX_COMBINATIONS: usize = 1 << 14;
 
 /// Numbers for header values.
 #[derive(Debug, Default)]
-pub(super) struct Numbers {
+pub(super) struct ValueInterner {
     exact: TextMap<ValueId>,
     /// By unconditioned text, the number of the conditioned one.
     conditioned: TextMap<ValueId>,
 }
 
-impl Numbers {
+impl ValueInterner {
     pub(super) fn is_full(&self) -> bool {
         self.exact.len() > MAX_VALUES || self.conditioned.len() > 2 * MAX_VALUES
     }
@@ -45,7 +45,7 @@ impl Numbers {
         self.conditioned.clear();
     }
 
-    /// The number of a value; nothing if it is too long to be remembered.
+    /// The number of a value; nothing if it is too long to be kept.
     pub(super) fn exact(&mut self, text: &str) -> Option<ValueId> {
         if let Some(id) = self.exact.get(text) {
             return Some(id);
@@ -73,7 +73,7 @@ impl Numbers {
 
 /// What a table was found to say, dates aside.
 #[derive(Debug)]
-pub(super) enum Known {
+pub(super) enum CachedAnswer {
     Rows(Arc<Timeline>),
     /// The table has nothing but dates.
     Dates,
@@ -110,49 +110,53 @@ fn packed<const N: usize>(
             *word = *word << 16 | u64::from(id(slot));
         }
     }
-    // Fewer slots than places: the last place is free.
+    // Fewer slots than words have room for: the last quarter is free.
     if let Some(word) = words.last_mut() {
         *word |= u64::from(last) << 48;
     }
     words
 }
 
-/// What is remembered about one table.
+/// What is kept about one table.
 #[derive(Debug, Default)]
-pub(super) struct TableMemory {
-    /// Where in `steps` a combination's are. A table has combinations of one kind only.
+pub(super) struct TableMemo {
+    /// Where in `evaluations` a combination's are. A table has combinations of one kind only.
     narrow: FxHashMap<[u64; 2], u32>,
     wide: FxHashMap<[u64; 6], u32>,
     any: FxHashMap<Box<[ValueId]>, u32>,
-    steps: Vec<Arc<Steps<Known>>>,
+    evaluations: Vec<Arc<Evaluation<CachedAnswer>>>,
     /// The same rows fit for many combinations.
     timelines: FxHashMap<Box<[u32]>, Arc<Timeline>>,
 }
 
-impl TableMemory {
-    pub(super) fn find(&self, combination: &Combination) -> Option<&Arc<Steps<Known>>> {
-        let place = match combination {
+impl TableMemo {
+    pub(super) fn find(&self, combination: &Combination) -> Option<&Arc<Evaluation<CachedAnswer>>> {
+        let index = match combination {
             Combination::Narrow(words) => self.narrow.get(words),
             Combination::Wide(words) => self.wide.get(words),
             Combination::Any(ids) => self.any.get(ids),
         };
-        self.steps.get(*place? as usize)
+        self.evaluations.get(*index? as usize)
     }
 
-    pub(super) fn insert(&mut self, combination: Combination, steps: Arc<Steps<Known>>) {
-        let Some(place) = u32::try_from(self.steps.len())
+    pub(super) fn insert(
+        &mut self,
+        combination: Combination,
+        evaluation: Arc<Evaluation<CachedAnswer>>,
+    ) {
+        let Some(index) = u32::try_from(self.evaluations.len())
             .ok()
-            .filter(|_| self.steps.len() < MAX_COMBINATIONS)
+            .filter(|_| self.evaluations.len() < MAX_COMBINATIONS)
         else {
             *self = Self::default();
             return;
         };
         match combination {
-            Combination::Narrow(words) => self.narrow.insert(words, place),
-            Combination::Wide(words) => self.wide.insert(words, place),
-            Combination::Any(ids) => self.any.insert(ids, place),
+            Combination::Narrow(words) => self.narrow.insert(words, index),
+            Combination::Wide(words) => self.wide.insert(words, index),
+            Combination::Any(ids) => self.any.insert(ids, index),
         };
-        self.steps.push(steps);
+        self.evaluations.push(evaluation);
     }
 
     /// The timeline of these candidates, made by `make` if it is new.

@@ -12,7 +12,7 @@ use crate::selector::slots::{Slot, Values};
 use crate::selector::{Dates, LookupFailure};
 
 /// A header's values in the slots of an instrument's rules.
-pub(super) struct Filled<'h> {
+pub(super) struct SlottedHeader<'h> {
     pub(super) instrument: &'h Instrument,
     pub(super) path: LookupPath,
     /// Unconditioned; on the conditioned path only needed keys are there.
@@ -21,7 +21,7 @@ pub(super) struct Filled<'h> {
     dates: Vec<OnceCell<Result<Moment, Arc<LookupFailure>>>>,
 }
 
-impl<'h> Filled<'h> {
+impl<'h> SlottedHeader<'h> {
     pub(super) fn new(
         instrument: &'h Instrument,
         header: &'h (impl Fields + ?Sized),
@@ -33,8 +33,8 @@ impl<'h> Filled<'h> {
                 LookupPath::AsGiven => instrument.slots.find(key),
                 LookupPath::Conditioned => instrument.reduced(key),
             };
-            if let Some(place) = slot.and_then(|slot| raw.get_mut(usize::from(slot))) {
-                *place = Some(value);
+            if let Some(held) = slot.and_then(|slot| raw.get_mut(usize::from(slot))) {
+                *held = Some(value);
             }
         }
         if path == LookupPath::Conditioned {
@@ -81,7 +81,7 @@ impl<'h> Filled<'h> {
     }
 }
 
-impl Dates for Filled<'_> {
+impl Dates for SlottedHeader<'_> {
     fn date(&self, date_keys: usize) -> Result<Moment, Arc<LookupFailure>> {
         let read = || {
             let date = read_date(self.instrument, date_keys, &|slot| self.value(slot));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cache::FileName;
+use super::FileName;
 
 /// The three kinds of rule files, by extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
