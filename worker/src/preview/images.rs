@@ -103,9 +103,13 @@ async fn here(subject: &Subject, targets: &Targets, job: &Job<'_>, previews: &mu
     let drawn = tokio::task::spawn_blocking(move || picture::draw(&of, &to, &cancel)).await;
     let drawn = drawn.unwrap_or_else(|error| Err(PictureError::Write(io::Error::other(error))));
     match drawn {
-        Ok(()) => previews
-            .made
-            .extend([&targets.thumbnail, &targets.full].map(PathBuf::clone)),
+        Ok(()) => {
+            let full = targets.full.file_name().unwrap_or_default();
+            tracing::info!("drew {} and its thumbnail of {subject}", full.display());
+            previews
+                .made
+                .extend([&targets.thumbnail, &targets.full].map(PathBuf::clone));
+        }
         // Said once, of all previews.
         Err(PictureError::Stopped) => {}
         Err(PictureError::Fits(error)) => previews.warnings.push(error.into()),

@@ -8,6 +8,7 @@ use super::pixels::{Pixels, Rows};
 use super::reduced::Reduced;
 use super::stretch::{Grey, Histogram, Stretch, colours};
 use fits::FitsError;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,23 @@ impl Subject {
         let (Self::Grey(file) | Self::Colour { red: file, .. }) = self;
         let name = file.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
+    }
+}
+
+/// Which file gives which colour, for the log.
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_os_string();
+        match self {
+            Self::Grey(file) => write!(f, "{}", name(file).display()),
+            Self::Colour { red, green, blue } => {
+                write!(f, "red={}", name(red).display())?;
+                if let Some(green) = green {
+                    write!(f, " green={}", name(green).display())?;
+                }
+                write!(f, " blue={}", name(blue).display())
+            }
+        }
     }
 }
 

@@ -153,13 +153,15 @@ impl Mosaic {
         assert_eq!(dimensions(&delivered[&full]), IMAGE);
         assert_eq!(colours(&delivered[&thumbnail]), 3);
 
-        let metrics = world.log(self.dataset, "preview_metrics.txt");
-        let metrics = String::from_utf8(metrics).unwrap();
+        // The worker says what it drew of what; where the institute's fitscut did, its command tells.
+        let told = ["preview.txt", "preview_metrics.txt"].map(|log| world.log(self.dataset, log));
+        let told = String::from_utf8(told.concat()).unwrap();
         for (channel, filter) in ["red", "green", "blue"].iter().zip(self.colour.1) {
-            let argument = metrics
-                .split_whitespace()
-                .find(|word| word.starts_with(&format!("--{channel}=")));
-            assert!(argument.is_some_and(|a| a.contains(filter)), "{metrics}");
+            let argument = told.split_whitespace().find(|word| {
+                word.trim_start_matches('-')
+                    .starts_with(&format!("{channel}="))
+            });
+            assert!(argument.is_some_and(|a| a.contains(filter)), "{told}");
         }
     }
 }
