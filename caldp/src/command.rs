@@ -25,10 +25,10 @@ pub(crate) struct Caldp {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Calibrate one dataset
-    #[command(after_help = Process::HELP)]
+    #[command(after_help = Process::help())]
     Process(Process),
     /// Calibrate one dataset on AWS Batch: inputs from MAST, references from S3
-    #[command(after_help = ProcessAws::HELP)]
+    #[command(after_help = ProcessAws::help())]
     ProcessAws(ProcessAws),
     /// Check programs, cache, access and machine: what a run needs and what is missing
     #[command(after_help = Doctor::HELP)]

@@ -2,12 +2,10 @@
 //! `s3://<bucket>/crds_env_vars/<context>.pmap`, which the deployment scripts put there. What a run's own
 //! environment says is not for this module: that is asked first.
 
+use crate::config::variables::CONTEXT;
 use crate::config::{Origin, Settings};
 use storage::s3::{Delimiter, S3, StoreError};
 use storage::uri::S3Uri;
-
-/// The variable that names the context.
-pub const CONTEXT: &str = "CRDS_CONTEXT";
 
 /// Where the object is.
 const FOLDER: &str = "crds_env_vars/";

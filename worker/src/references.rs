@@ -6,7 +6,7 @@
 
 use crate::calibrate::environment::reference_variables;
 use crate::calibrate::recipe::{RawFiles, Recipe};
-use crate::config::Settings;
+use crate::config::{Settings, variables};
 use crate::error::disk_hint;
 use crate::operators;
 use crate::process::program::Environment;
@@ -29,7 +29,11 @@ use storage::s3::{S3, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Keywords that say what processed a file, from the variables of the same names.
-const VERSION_KEYWORDS: [&str; 3] = ["CSYS_VER", "AWSDPVER", "AWSYSVER"];
+const VERSION_KEYWORDS: [&str; 3] = [
+    variables::CSYS_VERSION,
+    variables::DATA_PROCESSING_VERSION,
+    variables::SYSTEM_VERSION,
+];
 /// Their value where the environment has none.
 const UNDEFINED: &str = "UNDEFINED";
 

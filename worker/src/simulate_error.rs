@@ -1,13 +1,11 @@
 //! Simulated errors: `CALDP_SIMULATE_ERROR=<exit code>` makes the matching step of a run fail as if it had
 //! failed by itself, so that operators can see what follows from every exit code.
 
+use crate::config::variables::SIMULATE_ERROR as VARIABLE;
 use crate::error::{Reason, RunError, Step};
 use caldp_core::exit_code::ExitCode;
 use std::borrow::Cow;
 use storage::hint::Hint;
-
-/// The variable that asks for a simulated error.
-pub const VARIABLE: &str = "CALDP_SIMULATE_ERROR";
 
 /// The failure a run is to simulate, if any.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

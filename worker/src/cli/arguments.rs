@@ -1,6 +1,6 @@
 //! What can be said on the command line, and what it means where something is left out.
 
-use crate::config::ConfigName;
+use crate::config::{ConfigName, variables};
 use crate::input::archive::Limits;
 use crate::input::source::Source;
 use crate::run::Request;
@@ -46,7 +46,7 @@ pub struct ProcessAws {
     /// Where inputs come from
     #[arg(
         long,
-        env = "CALDP_INPUT_URI",
+        env = variables::INPUT_URI,
         default_value = "astroquery:",
         value_parser = parsed::<Source>,
         hide_env_values = true
@@ -58,21 +58,28 @@ pub struct ProcessAws {
 
 impl Process {
     /// What follows its options in its help.
-    pub const HELP: &str = "\
+    pub fn help() -> String {
+        format!("{}\n\n{}", Self::EXAMPLES, variables::help())
+    }
+
+    const EXAMPLES: &str = "\
 Examples:
   caldp-process j8cb010b0
   caldp-process j8cb010b0 file:inputs file:outputs
   caldp-process j8cb010b0 s3://my-bucket/inputs s3://my-bucket/batch-22 caldp-config-aws
 
 The working directory is made below CALDP_HOME (default: the current directory).
-CALDP_SIMULATE_ERROR=<exit status> makes the matching step fail, for drills.
 Exit status: 0 all products stored; 2 command line; 21 input archive; 22 MAST; 23, 24 calibration;
 25 S3 upload; 26 S3 download; 27 references; 28 previews; 31-34 memory; 35 terminated.";
 }
 
 impl ProcessAws {
     /// What follows its options in its help.
-    pub const HELP: &str = "\
+    pub fn help() -> String {
+        format!("{}\n\n{}", Self::EXAMPLES, variables::help())
+    }
+
+    const EXAMPLES: &str = "\
 Reads CRDSBUCKET (s3://<bucket> with config/hst, references/hst and pickles/hst), and
 CALDP_INPUT_URI where inputs are to come from elsewhere than MAST.
 
@@ -89,15 +96,15 @@ the list that AWS_BATCH_JOB_ARRAY_INDEX says, counted from 0:
 struct Options {
     /// How results are laid out: tree or calcloud; by default tree, or calcloud where the output is a
     /// dataset's own folder, `outputs/<dataset>`
-    #[arg(long, env = "CALDP_LAYOUT", hide_env_values = true)]
+    #[arg(long, env = variables::LAYOUT, hide_env_values = true)]
     layout: Option<Layout>,
     /// Below this directory the working directory is made
-    #[arg(long, env = "CALDP_HOME", default_value = ".", hide_env_values = true)]
+    #[arg(long, env = variables::HOME_DIRECTORY, default_value = ".", hide_env_values = true)]
     home: PathBuf,
     /// The longest that one calibration program may run, in seconds [default: no limit]
     #[arg(
         long,
-        env = "CALDP_PROGRAM_TIMEOUT",
+        env = variables::PROGRAM_TIMEOUT,
         value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(1..),
         hide_env_values = true
@@ -106,7 +113,7 @@ struct Options {
     /// The most that an archive of inputs may hold unpacked, in GiB
     #[arg(
         long,
-        env = "CALDP_ARCHIVE_LIMIT",
+        env = variables::ARCHIVE_LIMIT,
         value_name = "GIB",
         default_value_t = Limits::DEFAULT_GIB,
         value_parser = clap::value_parser!(u64).range(1..=1 << 20),

@@ -1,7 +1,7 @@
 //! `caldp doctor`: from the command line to the report, and from its verdict to the exit status.
 
 use super::arguments::parsed;
-use crate::config::{ConfigName, Settings};
+use crate::config::{ConfigName, Settings, variables};
 use crate::doctor::{self, Request};
 use crate::input::source::Source;
 use caldp_core::dataset::Dataset;
@@ -28,7 +28,7 @@ pub struct Doctor {
     #[arg(long, default_value = "caldp-config-onsite", value_parser = |text: &str| Ok::<_, String>(ConfigName::parse(text)))]
     config: ConfigName,
     /// Below this directory the working directory is made
-    #[arg(long, env = "CALDP_HOME", default_value = ".", hide_env_values = true)]
+    #[arg(long, env = variables::HOME_DIRECTORY, default_value = ".", hide_env_values = true)]
     home: PathBuf,
     /// Print the report as JSON
     #[arg(long)]

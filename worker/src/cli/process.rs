@@ -3,12 +3,11 @@
 use super::arguments::Run;
 use super::child::dataset_of_child;
 use super::logging;
-use crate::config::Settings;
+use crate::config::{Settings, variables};
 use crate::error::RunError;
 use crate::report::masked;
 use crate::run::run as run_dataset;
 use crate::run_log::RunLog;
-use crate::simulate_error;
 use caldp_core::array::INDEX_VARIABLE;
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::job_command::JobInput;
@@ -78,7 +77,7 @@ async fn run_share(asked: &Run, settings: &Settings, log: &RunLog) -> Result<End
             })?
         }
     };
-    let request = asked.request(dataset, settings.get(simulate_error::VARIABLE));
+    let request = asked.request(dataset, settings.get(variables::SIMULATE_ERROR));
     let request = request.map_err(|error| refuse(&error))?;
     let cancel = CancellationToken::new();
     tokio::spawn(cancel_on_signal(cancel.clone()));

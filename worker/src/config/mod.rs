@@ -5,6 +5,7 @@
 //! programs; here they only get their values, and each value remembers where it came from.
 
 mod syntax;
+pub mod variables;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -164,14 +165,14 @@ impl Settings {
         };
         match name {
             ConfigName::File(path) => settings.apply_file(path)?,
-            ConfigName::Aws if settings.get("CRDSBUCKET").is_none() => {
+            ConfigName::Aws if settings.get(variables::CRDS_BUCKET).is_none() => {
                 let have_all = ["CRDS_CONFIG_URI", "CRDS_REFERENCE_URI", "CRDS_PICKLE_URI"]
                     .iter()
                     .all(|key| settings.get(key).is_some());
                 if !have_all {
                     return Err(ConfigError::Missing {
                         config: name.clone(),
-                        variable: "CRDSBUCKET",
+                        variable: variables::CRDS_BUCKET,
                         hint: "set CRDSBUCKET=s3://<bucket> to the bucket with config/hst, references/hst and pickles/hst",
                     });
                 }
@@ -216,10 +217,10 @@ impl Settings {
     }
 
     fn apply(&mut self, name: &ConfigName) {
-        let home = self.get("HOME").unwrap_or(".").to_owned();
-        let in_image = self.get("CALDP_DOCKER").is_some_and(|v| v != "0");
+        let home = self.get(variables::USER_HOME).unwrap_or(".").to_owned();
+        let in_image = self.get(variables::IN_IMAGE).is_some_and(|v| v != "0");
         let bucket = self
-            .get("CRDSBUCKET")
+            .get(variables::CRDS_BUCKET)
             .map(|b| b.trim_end_matches('/').to_owned());
         let own_cache = format!("{home}/crds_cache");
         let default = |settings: &mut Self, key: &str, value: &str| {
@@ -274,8 +275,8 @@ impl Settings {
             ConfigName::File(_) => {}
         }
         // The job definitions of the original system spell the context without an underscore.
-        if let Some(context) = self.get("CRDSCONTEXT").map(str::to_owned) {
-            default(self, "CRDS_CONTEXT", &context);
+        if let Some(context) = self.get(variables::CONTEXT_OF_JOB).map(str::to_owned) {
+            default(self, variables::CONTEXT, &context);
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::finding::{Area, Finding, Level};
 use super::{PATIENCE, Situation, network};
+use crate::config::variables;
 use crate::input::source::Source;
 use crate::input::{mast, public_bucket};
 use bytes::Bytes;
@@ -231,14 +232,14 @@ fn credentials_source(
     variable: impl Fn(&str) -> Option<String>,
     exists: impl Fn(&Path) -> bool,
 ) -> Option<String> {
-    if variable("AWS_ACCESS_KEY_ID").is_some() && variable("AWS_SECRET_ACCESS_KEY").is_some() {
+    if variable(variables::AWS_KEY).is_some() && variable(variables::AWS_SECRET).is_some() {
         return Some("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned());
     }
-    let profile = variable("AWS_PROFILE").unwrap_or_else(|| "default".to_owned());
-    let home = variable("HOME").unwrap_or_default();
+    let profile = variable(variables::AWS_PROFILE).unwrap_or_else(|| "default".to_owned());
+    let home = variable(variables::USER_HOME).unwrap_or_default();
     let files = [
-        ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials"),
-        ("AWS_CONFIG_FILE", ".aws/config"),
+        (variables::AWS_CREDENTIALS_FILE, ".aws/credentials"),
+        (variables::AWS_CONFIG_FILE, ".aws/config"),
     ];
     for (name, usual) in files {
         let path = variable(name).map_or_else(|| Path::new(&home).join(usual), PathBuf::from);
@@ -247,12 +248,12 @@ fn credentials_source(
             return Some(format!("profile {profile} in {}", path.display()));
         }
     }
-    if variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() {
-        return Some("AWS_WEB_IDENTITY_TOKEN_FILE".to_owned());
+    if variable(variables::AWS_WEB_IDENTITY).is_some() {
+        return Some(variables::AWS_WEB_IDENTITY.to_owned());
     }
     [
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        variables::AWS_CONTAINER_RELATIVE,
+        variables::AWS_CONTAINER_FULL,
     ]
     .into_iter()
     .find(|name| variable(name).is_some())

@@ -1,6 +1,6 @@
 //! `caldp doctor`: could a run work here, and if not, what is missing and how to get it.
 //!
-//! Every room of a run has a check here that looks at what that room will need, changes nothing
+//! Every step of a run has a check here that looks at what that step will need, changes nothing
 //! that lasts, and ends in bounded time. The checks go on at the same time; each gives findings,
 //! and the report puts them in order. How a run itself fails is for the rooms to say.
 

@@ -65,7 +65,7 @@ async fn from_mast(
     folder: &Path,
     context: &InputContext<'_>,
 ) -> Result<Vec<String>, InputError> {
-    let client = MastClient::new(context.mast.clone())?;
+    let client = MastClient::new(context.mast.clone())?.with_progress(mast::progress_log());
     let poller = match (dataset.kind(), pollers) {
         (Kind::Ipppssoot, _) | (_, None) => None,
         (_, Some(Location::Dir(directory))) => Some(Poller::read(dataset, directory)?),

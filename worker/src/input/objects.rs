@@ -86,7 +86,7 @@ impl Objects<'_> {
         }
     }
 
-    /// Fetches objects that must be there into the folder, and tells of each.
+    /// Fetches objects that must be there into the folder, and sends an event for each.
     async fn fetch_all(&self, names: impl Iterator<Item = &str>) -> Result<(), InputError> {
         stream::iter(names)
             .map(async |name| {

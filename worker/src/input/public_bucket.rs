@@ -65,7 +65,7 @@ pub async fn client() -> S3 {
     .await
 }
 
-/// Brings what the bucket has of a dataset's inputs into `folder`, and tells of each.
+/// Brings what the bucket has of a dataset's inputs into `folder`, and sends an event for each.
 pub async fn bring(s3: &S3, dataset: &Dataset, folder: &Path, events: &InputEvents) -> Found {
     match bring_all(s3, dataset, folder, events).await {
         Ok(found) => found,

@@ -1,10 +1,10 @@
-//! A watchman for one process group: a process of its own that ends the group when this one is gone,
+//! The leader of one process group: a process of its own that ends the group when this one is gone,
 //! however it went. A killed run would otherwise leave its program at work, for hours and for no
 //! one. (The kernel can be asked to kill a child with its parent, but not the child's children, nor
 //! does it mean the parent: it means the thread that started the child.)
 //!
-//! The watchman is the group's leader and there before the program, which is born into the group: at
-//! no moment does it run unwatched. While the watchman is not reaped the group's number cannot be given
+//! It is there before the program, which is born into the group: at
+//! no moment does it run unwatched. While it is not reaped the group's number cannot be given
 //! to another, so no signal can hit a stranger.
 
 use rustix::process::Pid;
@@ -16,7 +16,7 @@ use std::process::{Child, Command, Stdio};
 /// ever does. What tells the program to end is not meant for it.
 const SCRIPT: &str = "trap '' TERM INT HUP; read -r _; kill -s KILL 0";
 
-/// A watchman and its process group. Dropped, it is ended and reaped; the rest of the group stays as
+/// A leader and its process group. Dropped, it is ended and reaped; the rest of the group stays as
 /// it is.
 #[derive(Debug)]
 pub(super) struct GroupLeader {
@@ -26,7 +26,7 @@ pub(super) struct GroupLeader {
 }
 
 impl GroupLeader {
-    /// A watchman of a new group. Where there can be none, programs run unwatched.
+    /// The leader of a new group. Where there can be none, programs run unwatched.
     pub(super) fn start() -> Option<Self> {
         let mut command = Command::new("/bin/sh");
         command

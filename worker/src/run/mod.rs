@@ -1,13 +1,13 @@
 //! One dataset, start to end: the table of contents of the worker.
 //!
 //! Inputs, references, calibration, previews ([`steps`]), delivery, report ([`ending`]): every step is a
-//! function that takes what the step before returned and leaves the work to its own room. Whatever
+//! function that takes what the step before returned and leaves the work to its own module. Whatever
 //! happens, the run ends in a state on the output and a record of how it came to be.
 
 mod ending;
 mod steps;
 
-use crate::config::{ConfigName, Settings};
+use crate::config::{ConfigName, Settings, variables};
 use crate::deliver::Delivery;
 use crate::error::{LocalError, Reason, RunError, Step};
 use crate::input::archive::Limits;
@@ -100,8 +100,8 @@ impl<'a> Run<'a> {
         let record = Provenance {
             worker: Worker {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                image: settings.get("CALDP_IMAGE").map(str::to_owned),
-                job_id: settings.get("AWS_BATCH_JOB_ID").map(str::to_owned),
+                image: settings.get(variables::IMAGE).map(str::to_owned),
+                job_id: settings.get(variables::JOB_ID).map(str::to_owned),
                 peak_memory_kib: None,
             },
             input: request.input.to_string(),
@@ -159,8 +159,8 @@ impl<'a> Run<'a> {
         delivery: &Delivery<'_>,
     ) -> Result<(), RunError> {
         self.request.simulated.check(Step::Setup)?;
-        let (inputs, library) = Box::pin(self.inputs(workspace)).await?;
-        let references = self.references(workspace, &inputs, library).await?;
+        let (inputs, preparation) = Box::pin(self.inputs(workspace)).await?;
+        let references = self.references(workspace, &inputs, preparation).await?;
         self.calibration(workspace, &references).await?;
         self.previews(workspace).await?;
         Box::pin(self.delivery(workspace, delivery)).await

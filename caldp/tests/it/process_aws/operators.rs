@@ -1,5 +1,5 @@
 //! What operators decide beside the command line: the context of a bucket, lists of array jobs,
-//! a dataset's environment file, drills.
+//! a dataset's environment file, simulated errors.
 
 use super::{DATASET, System, assert_failed};
 use std::process::Command;
@@ -108,7 +108,7 @@ fn loose_objects_bring_their_environment_file() {
 }
 
 #[test]
-fn drills_end_in_the_code_and_state_of_the_real_thing() {
+fn simulated_errors_end_in_the_code_and_state_of_real_ones() {
     let system = System::start();
     for code in [1, 21, 22, 23, 24, 26, 27, 31, 32, 33, 34, 35, 40, 41] {
         let output = system
@@ -124,7 +124,7 @@ fn drills_end_in_the_code_and_state_of_the_real_thing() {
 }
 
 #[test]
-fn a_drill_there_is_not_is_refused_before_anything_is_written() {
+fn an_unknown_simulated_error_is_refused_before_anything_is_written() {
     let system = System::start();
     for (value, code) in [("3", 2), ("stage1", 2)] {
         let mut command = system.command(DATASET);

@@ -10,6 +10,7 @@ mod client;
 mod download;
 mod error;
 mod part;
+mod progress;
 mod protocol;
 mod select;
 mod settings;
@@ -23,6 +24,7 @@ use crate::membership::association::Association;
 
 pub use client::{MastClient, Progress};
 pub use error::{AttemptError, MastError};
+pub(super) use progress::log as progress_log;
 pub use select::{Product, SelectError, Warning};
 pub(super) use select::{is_exposure, suffixes};
 pub(crate) use settings::is_loopback;
@@ -85,7 +87,7 @@ impl Fetched {
     }
 }
 
-/// Brings the inputs of a dataset into the directory `into`, which exists, and tells of each. Files that are there
+/// Brings the inputs of a dataset into the directory `into`, which exists, and sends an event for each. Files that are there
 /// already with the right size stay as they are, so that fetching again completes what an
 /// interruption or another source left out.
 ///

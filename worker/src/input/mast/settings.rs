@@ -9,13 +9,14 @@ use reqwest::header::HeaderValue;
 use storage::retry::RetryPolicy;
 
 use super::error::MastError;
+use crate::config::variables;
 
 /// The archive, unless `CALDP_MAST_URL` names another.
 pub const DEFAULT_URL: &str = "https://mast.stsci.edu";
 /// Names the server.
-pub const URL_VARIABLE: &str = "CALDP_MAST_URL";
+pub const URL_VARIABLE: &str = variables::MAST_URL;
 /// Holds the token of an account that may see exclusive data.
-pub const TOKEN_VARIABLE: &str = "MAST_API_TOKEN";
+pub const TOKEN_VARIABLE: &str = variables::MAST_TOKEN;
 
 /// For the next bytes to arrive; the archive can think long about a question.
 const READ_TIMEOUT: Duration = Duration::from_mins(2);
