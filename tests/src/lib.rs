@@ -3,7 +3,8 @@
 //! [`S3Server`] is an S3 service, [`BatchServer`] an AWS Batch, [`CrdsServer`] a server of CRDS,
 //! [`MastServer`] a MAST, each on a free local port; [`Moto`] is AWS as somebody else wrote it, in a
 //! process of its own; [`LambdaFunction`] runs a function as AWS Lambda does; [`Programs`] are the
-//! calibration programs, real or stood in for; [`fixtures`] finds the bundled data. This crate
+//! calibration programs, real or stood in for; [`fixtures`] finds the bundled data; a
+//! [`Transcript`] is what people see of commands. This crate
 //! depends on none of the others, so all of them can use it in their tests.
 
 #![allow(
@@ -23,6 +24,7 @@ mod mast_server;
 mod moto;
 mod programs;
 mod s3_server;
+mod transcript;
 
 pub use batch_server::{BatchFault, BatchServer, SubmittedJob};
 pub use crds_server::{CrdsFault, CrdsServer};
@@ -34,3 +36,4 @@ pub use mast_server::{Asked, MastServer, Seen, Trick};
 pub use moto::Moto;
 pub use programs::Programs;
 pub use s3_server::{Fault, Faults, S3Server};
+pub use transcript::Transcript;

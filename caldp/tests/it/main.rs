@@ -12,4 +12,5 @@ mod operators;
 mod process;
 mod process_aws;
 mod resources;
+mod transcripts;
 mod whole;

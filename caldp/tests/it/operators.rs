@@ -10,7 +10,7 @@ use serde_json::Value;
 const BUCKET: &str = "hst-out";
 const OUTPUT: &str = "s3://hst-out/o";
 
-struct World {
+pub(crate) struct World {
     s3: S3Server,
     batch: BatchServer,
 }
@@ -33,14 +33,21 @@ impl Said {
     }
 }
 
-/// Runs a line of words as `caldp`, with something on standard input.
-fn caldp(environment: &[(&str, String)], line: &str, input: &str) -> Said {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_caldp"))
+/// A line of words for `caldp`.
+fn command(environment: &[(&str, String)], line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+    command
         .args(line.split_whitespace())
         .env_clear()
         .env("JOBQUEUES", "q2,q8,q16,q64")
         .env("JOBDEFINITIONS", "d2,d8,d16,d64")
-        .envs(environment.iter().map(|(name, value)| (name, value)))
+        .envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
+/// Runs a line of words as `caldp`, with something on standard input.
+fn caldp(environment: &[(&str, String)], line: &str, input: &str) -> Said {
+    let mut child = command(environment, line)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -57,7 +64,7 @@ fn caldp(environment: &[(&str, String)], line: &str, input: &str) -> Said {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             s3: S3Server::start(&[BUCKET]),
             batch: BatchServer::start(),
@@ -69,9 +76,21 @@ impl World {
     }
 
     fn caldp_reading(&self, line: &str, input: &str) -> Said {
+        caldp(
+            &self.environment(),
+            &format!("{line} --output {OUTPUT}"),
+            input,
+        )
+    }
+
+    pub(crate) fn command(&self, line: &str) -> Command {
+        command(&self.environment(), &format!("{line} --output {OUTPUT}"))
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
         let mut environment = self.s3.environment();
         environment.push(("AWS_ENDPOINT_URL_BATCH", self.batch.endpoint()));
-        caldp(&environment, &format!("{line} --output {OUTPUT}"), input)
+        environment
     }
 
     fn keys(&self) -> Vec<String> {

@@ -9,29 +9,29 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 /// A directory to start in, with programs and with a MAST that answers.
-pub(super) struct Bench {
+pub(crate) struct Bench {
     home: TempDir,
-    pub(super) mast: MastServer,
+    pub(crate) mast: MastServer,
 }
 
 impl Bench {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
             mast: MastServer::start(),
         }
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.home.path()
     }
 
-    pub(super) fn programs(&self) -> PathBuf {
+    pub(crate) fn programs(&self) -> PathBuf {
         self.path().join("stand-ins")
     }
 
     /// A program that answers as `answers`, the body of a `case` over its first argument.
-    pub(super) fn stand_in(&self, name: &str, answers: &str) {
+    pub(crate) fn stand_in(&self, name: &str, answers: &str) {
         fs::create_dir_all(self.programs()).unwrap();
         let file = self.programs().join(name);
         fs::write(&file, format!("#!/bin/sh\ncase $1 in {answers} esac\n")).unwrap();
@@ -39,14 +39,14 @@ impl Bench {
     }
 
     /// HSTCAL, in the versions of its release 3.2.
-    pub(super) fn hstcal(&self) {
+    pub(crate) fn hstcal(&self) {
         self.stand_in("calacs.e", "--version) echo '10.5.0 (16-Mar-2026)';;");
         self.stand_in("calwf3.e", "--version) echo 3.7.3;;");
         self.stand_in("cs0.e", "--version) echo '3.5.0 (02-Feb-2026)';;");
     }
 
     /// A script of drizzlepac, with a Python that knows the package's version.
-    pub(super) fn drizzlepac(&self) {
+    pub(crate) fn drizzlepac(&self) {
         self.stand_in("python3", "-c) printf '3.11.0\\n3.11.9\\n';;");
         let python = self.programs().join("python3");
         for name in ["runastrodriz", "runsinglehap", "runmultihap"] {
@@ -57,7 +57,7 @@ impl Bench {
     }
 
     /// The doctor in this directory, with only the stand-ins and the cache of the fixtures.
-    pub(super) fn doctor(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn doctor(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
         command
             .arg("doctor")
@@ -75,14 +75,14 @@ impl Bench {
     }
 }
 
-pub(super) struct Examined {
-    pub(super) output: Output,
-    pub(super) report: Value,
+pub(crate) struct Examined {
+    pub(crate) output: Output,
+    pub(crate) report: Value,
 }
 
 impl Examined {
     /// Runs the command with `--json`.
-    pub(super) fn of(command: &mut Command) -> Self {
+    pub(crate) fn of(command: &mut Command) -> Self {
         let output = command.arg("--json").output().unwrap();
         let shown = String::from_utf8_lossy(&output.stdout);
         let report = serde_json::from_str(&shown)
@@ -90,27 +90,27 @@ impl Examined {
         Self { output, report }
     }
 
-    pub(super) fn code(&self) -> Option<i32> {
+    pub(crate) fn code(&self) -> Option<i32> {
         self.output.status.code()
     }
 
     /// The finding about a subject that starts with `subject`.
-    pub(super) fn about(&self, subject: &str) -> &Value {
+    pub(crate) fn about(&self, subject: &str) -> &Value {
         let findings = self.report["findings"].as_array().unwrap();
         let about = |f: &&Value| f["subject"].as_str().unwrap().starts_with(subject);
         let found = findings.iter().find(about);
         found.unwrap_or_else(|| panic!("nothing about {subject} in {:#}", self.report))
     }
 
-    pub(super) fn level(&self, subject: &str) -> &str {
+    pub(crate) fn level(&self, subject: &str) -> &str {
         self.about(subject)["level"].as_str().unwrap()
     }
 
-    pub(super) fn hint(&self, subject: &str) -> &str {
+    pub(crate) fn hint(&self, subject: &str) -> &str {
         self.about(subject)["hint"].as_str().unwrap_or_default()
     }
 
-    pub(super) fn text(&self, subject: &str) -> &str {
+    pub(crate) fn text(&self, subject: &str) -> &str {
         self.about(subject)["text"].as_str().unwrap()
     }
 }

@@ -4,7 +4,8 @@
 mod bench;
 mod servers;
 
-use bench::{Bench, Examined};
+pub(crate) use bench::Bench;
+use bench::Examined;
 use caldp_tests::{fixtures, registry_programs, unpack_fixture};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -11,3 +11,5 @@ mod manifest;
 mod mosaics;
 mod observed;
 mod world;
+
+pub(crate) use world::{Origin, World};

@@ -10,3 +10,4 @@ mod hostile;
 mod jwst;
 mod program;
 mod sync;
+mod transcripts;

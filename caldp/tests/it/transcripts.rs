@@ -1,0 +1,113 @@
+//! What somebody at a terminal sees of every `caldp` command, word for word: help, the account of a
+//! run, errors, what operators are told.
+
+use std::process::Command;
+
+use caldp_tests::{Transcript, fixtures};
+use insta::assert_snapshot;
+
+use crate::doctor::Bench;
+use crate::operators;
+use crate::whole::{Origin, World};
+
+const CALDP: &str = env!("CARGO_BIN_EXE_caldp");
+
+fn transcript() -> Transcript {
+    Transcript::new().hiding(env!("CARGO_PKG_VERSION"), "[VERSION]")
+}
+
+/// The transcript of runs in a world.
+fn transcript_of(world: &World) -> Transcript {
+    transcript()
+        .hiding_path(world.home.path(), "[HOME]")
+        .hiding_path(world.temporary.path(), "[TMP]")
+        .hiding_path(world.programs.directory(), "[PROGRAMS]")
+}
+
+fn caldp(line: &str) -> Command {
+    let mut command = Command::new(CALDP);
+    command.args(line.split_whitespace()).env_clear();
+    command
+}
+
+#[test]
+fn help() {
+    let mut seen = transcript();
+    seen.run(&mut caldp("--help"));
+    let names = caldp("names").output().unwrap().stdout;
+    let names = String::from_utf8(names).unwrap();
+    for name in names.lines().filter_map(|name| name.strip_prefix("caldp-")) {
+        seen.run(&mut caldp(&format!("{name} --help")));
+    }
+    assert_snapshot!(seen.text());
+}
+
+#[test]
+fn a_dataset_is_processed() {
+    let world = World::with("octka7040");
+    let mut seen = transcript_of(&world);
+    seen.run(&mut world.command("octka7040", Origin::S3));
+    assert_snapshot!(seen.text());
+}
+
+#[test]
+fn errors_of_a_run() {
+    let world = World::new();
+    let mut seen = transcript_of(&world).leaving_out(" INFO environment ");
+    seen.run(&mut caldp("process"));
+    seen.run(&mut caldp("process j8cb010b0x file:. file:."));
+    seen.run(&mut caldp("process j8cb010b0 ftp://there file:."));
+    seen.run(&mut caldp("process j8cb010b0 --no-such-option"));
+    for origin in [Origin::Directory, Origin::S3, Origin::Mast] {
+        seen.run(&mut world.command("j8cb010b0", origin));
+    }
+    world.put_archive("j8cb010b0", b"no archive".to_vec());
+    seen.run(&mut world.command("j8cb010b0", Origin::S3));
+    world.add("octka7040");
+    world.programs.replace("cs0.e", "echo broken >&2; exit 2");
+    seen.run(&mut world.command("octka7040", Origin::S3));
+    assert_snapshot!(seen.text());
+}
+
+#[test]
+fn the_doctor() {
+    let bench = Bench::new();
+    let mut seen = transcript()
+        .hiding_path(bench.path(), "[HOME]")
+        .hiding_path(&fixtures(), "[FIXTURES]");
+    bench.hstcal();
+    bench.stand_in(
+        "fitscut",
+        "--version) echo 'fitscut 1.4.4';; --help) echo --zoom;;",
+    );
+    seen.run(&mut bench.doctor(&["j8cb010b0"]));
+    assert_snapshot!(seen.text());
+}
+
+#[test]
+fn operators_are_told_what_was_done() {
+    let world = operators::World::new();
+    let mut seen = transcript();
+    for line in [
+        "submit j8cb010b0 lcyid1030 --dry-run --memory-bin 2",
+        "submit j8cb010b0 lcyid1030 --batch-name spring",
+        "submit j8cb010b0 --batch-name summer",
+        "submit lcyid1030 --batch-name spring --json",
+        "cancel j8cb010b0 --dry-run",
+        "cancel j8cb010b0",
+        "rescue all --memory-bin 3",
+        "clean j8cb010b0 --dry-run",
+        "clean j8cb010b0",
+        "submit",
+        "submit j8cb",
+        "submit @missing.ids",
+        "cancel j8cb --json",
+        "rescue j8ne53znq",
+        "submit j8cb010b0 --memory-bin 99",
+    ] {
+        // one after the other, for the order of the log
+        seen.run(world.command(line).env("CALDP_CONCURRENCY", "1"));
+    }
+    seen.run(world.command("submit j8cb010b0").env("JOBQUEUES", ""));
+    assert_snapshot!(seen.text());
+}
