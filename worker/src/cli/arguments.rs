@@ -1,4 +1,8 @@
 //! What can be said on the command line, and what it means where something is left out.
+#![allow(
+    rustdoc::invalid_html_tags,
+    reason = "the texts are shown by --help as they are"
+)]
 
 use crate::config::{ConfigName, variables};
 use crate::input::archive::Limits;

@@ -1,4 +1,8 @@
 //! `caldp doctor`: from the command line to the report, and from its verdict to the exit status.
+#![allow(
+    rustdoc::invalid_html_tags,
+    reason = "the texts are shown by --help as they are"
+)]
 
 use super::arguments::parsed;
 use crate::config::{ConfigName, Settings, variables};

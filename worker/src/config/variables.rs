@@ -1,6 +1,10 @@
 //! The table of the environment variables that the worker reads. It is the only place that spells
 //! their names; the help of the commands and `ENVIRONMENT.md` are made from it. The variables of
 //! CRDS that are only handed on are in the table of `crds-core`.
+#![allow(
+    rustdoc::invalid_html_tags,
+    reason = "the texts are shown by --help as they are"
+)]
 
 use std::fmt::Write as _;
 
