@@ -29,4 +29,3 @@ cat >corpus/mast_answers/observations <<'JSON'
 JSON
 echo '{"status": "EXECUTING"}' >corpus/mast_answers/executing
 echo '{"status": "ERROR", "msg": "Timeout"}' >corpus/mast_answers/error
-echo '{"mast:HST/product/j8cb010b0_asn.fits": {"path": "/hst/public/j8cb/j8cb010b0/j8cb010b0_asn.fits"}}' >corpus/mast_answers/lookup
