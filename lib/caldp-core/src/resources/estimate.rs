@@ -30,7 +30,10 @@ const TIME_MARGIN_THIN: f64 = 3.0;
 const PEAK_MARGIN: f64 = 1.0;
 
 /// The part of the peak's margin that shrinks with the number of proposals.
-const PEAK_MARGIN_THIN: f64 = 0.1;
+const PEAK_MARGIN_THIN: f64 = 0.05;
+
+/// Lines for memory hold up to this many times the largest inputs measured; margins grow from there.
+const SURE_BEYOND: f64 = 2.0;
 
 /// A limit is multiplied by this when the size of the inputs is not known.
 const UNKNOWN_SIZE: f64 = 3.0;
@@ -227,7 +230,11 @@ impl<'a> Opinion<'a> {
         match self.size {
             Some(size) => {
                 let largest = peak.at(size.most.0, size.most.1);
-                let margin = margin * size.beyond(self.group).sqrt().sqrt();
+                let margin = margin
+                    * (size.beyond(self.group) / SURE_BEYOND)
+                        .max(1.0)
+                        .sqrt()
+                        .sqrt();
                 peak.over_line.part_above(usable / (largest * margin))
             }
             None => peak.measured.part_above(usable / margin),

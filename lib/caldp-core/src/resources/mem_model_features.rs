@@ -6,7 +6,7 @@
 use crate::dataset::Dataset;
 
 use super::features::Features;
-use super::table::{believed_files, believed_mb, number, switch};
+use super::values::{believed_files, believed_mb, large_detector, number, switch};
 
 /// The features in such a file.
 pub fn parse(dataset: &Dataset, text: &str) -> Features {
@@ -27,15 +27,6 @@ pub fn parse(dataset: &Dataset, text: &str) -> Features {
         }
     }
     features
-}
-
-/// Whether a detector, by the name in its header, is one of the large ones.
-pub fn large_detector(name: &str) -> Option<bool> {
-    match name.trim().to_ascii_uppercase().as_str() {
-        "WFC" | "UVIS" => Some(true),
-        "HRC" | "SBC" | "IR" => Some(false),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

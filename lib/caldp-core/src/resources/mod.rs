@@ -21,6 +21,7 @@ mod quantiles;
 mod regression;
 mod run;
 pub mod table;
+mod values;
 
 pub use bin::{BINS, MemoryBin};
 pub use estimate::{Basis, Estimate, LONGEST, SHORTEST};

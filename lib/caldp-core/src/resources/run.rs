@@ -6,7 +6,7 @@ use crate::provenance::{Needs, Provenance};
 use crate::state::State;
 
 use super::features::Features;
-use super::mem_model_features::large_detector;
+use super::values::large_detector;
 
 /// The most memory a run is believed to have used, in GiB: sixteen times the last bin.
 const MOST_GIB: f64 = 1024.0;

@@ -141,6 +141,10 @@ fn fits_hold_on_runs_of_proposals_they_have_not_seen() {
     assert!(climbed * 100 <= judged, "{climbed} of {judged} climb");
 
     let crossed = cross_validate(runs.all(), &Model::shipped().unwrap(), 5, PRICES).unwrap();
-    eprintln!("five parts: {crossed:?}");
+    let least = least_cost_ratio(runs.all());
+    eprintln!("five parts: {crossed:?}; no choice by these features costs less than {least:.4}");
     assert_eq!(crossed.killed, 0);
+    assert!(crossed.cost_ratio <= least + 0.005, "{crossed:?}");
+    assert!(crossed.climbed * 100 <= crossed.runs, "{crossed:?}");
+    assert!(crossed.median_limit_ratio <= 6.0, "{crossed:?}");
 }
