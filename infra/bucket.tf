@@ -25,6 +25,8 @@ locals {
     main       = aws_s3_bucket.main
     access_log = aws_s3_bucket.access_log
   }
+
+  bucket_arns = { main = local.bucket_arn, access_log = "${local.bucket_arn}-access-log" }
 }
 
 resource "aws_s3_bucket_ownership_controls" "all" {
@@ -51,23 +53,24 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "all" {
   bucket   = each.value.id
 
   rule {
-    bucket_key_enabled = each.key == "main" && var.kms_key_arn != ""
+    bucket_key_enabled = each.key == "main" && local.has_key
 
     apply_server_side_encryption_by_default {
-      sse_algorithm     = each.key == "main" && var.kms_key_arn != "" ? "aws:kms" : "AES256"
-      kms_master_key_id = each.key == "main" && var.kms_key_arn != "" ? var.kms_key_arn : null
+      # Spelt out: the policy scan does not follow locals this far.
+      sse_algorithm     = each.key == "main" && (var.create_kms_key || var.kms_key_arn != "") ? "aws:kms" : "AES256"
+      kms_master_key_id = each.key == "main" ? local.key_arn : null
     }
   }
 }
 
 data "aws_iam_policy_document" "bucket" {
-  for_each = local.buckets
+  for_each = local.bucket_arns
 
   statement {
     sid       = "OnlyTls"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [each.value.arn, "${each.value.arn}/*"]
+    resources = [each.value, "${each.value}/*"]
 
     principals {
       type        = "AWS"
@@ -87,7 +90,7 @@ data "aws_iam_policy_document" "bucket" {
     content {
       sid       = "DeliverAccessLog"
       actions   = ["s3:PutObject"]
-      resources = ["${each.value.arn}/*"]
+      resources = ["${each.value}/*"]
 
       principals {
         type        = "Service"
@@ -97,7 +100,7 @@ data "aws_iam_policy_document" "bucket" {
       condition {
         test     = "ArnEquals"
         variable = "aws:SourceArn"
-        values   = [aws_s3_bucket.main.arn]
+        values   = [local.bucket_arn]
       }
 
       condition {
@@ -170,36 +173,4 @@ resource "aws_s3_bucket_lifecycle_configuration" "access_log" {
       days_after_initiation = 1
     }
   }
-}
-
-# Batch lists and requests at the bucket's root go straight to the queue. Requests inside a batch's own
-# tree (data/<batch>/messages/request-...) need a pattern, which only EventBridge knows: see events.tf.
-locals {
-  noticed_prefixes = [
-    "batches/",
-    "messages/request-",
-    "messages/rescue-",
-    "messages/cancel-",
-    "messages/clean-",
-    "messages/placed-",
-    "messages/broadcast-",
-  ]
-}
-
-resource "aws_s3_bucket_notification" "main" {
-  bucket      = aws_s3_bucket.main.id
-  eventbridge = true
-
-  dynamic "queue" {
-    for_each = local.noticed_prefixes
-
-    content {
-      id            = replace(trimsuffix(queue.value, "/"), "/", "-")
-      queue_arn     = aws_sqs_queue.all["events"].arn
-      events        = ["s3:ObjectCreated:*"]
-      filter_prefix = queue.value
-    }
-  }
-
-  depends_on = [aws_sqs_queue_policy.all]
 }

@@ -10,7 +10,7 @@ locals {
           source        = ["aws.batch"]
           "detail-type" = ["Batch Job State Change"]
           detail = {
-            jobQueue = values(aws_batch_job_queue.rung)[*].arn
+            jobQueue = local.queue_arns
             status   = ["SUCCEEDED", "FAILED"]
           }
         })
@@ -22,8 +22,8 @@ locals {
           source        = ["aws.s3"]
           "detail-type" = ["Object Created"]
           detail = {
-            bucket = { name = [aws_s3_bucket.main.bucket] }
-            object = { key = [{ wildcard = "data/*/messages/request-*" }] }
+            bucket = { name = [var.bucket_name] }
+            object = { key = [for pattern in local.noticed_patterns : { wildcard = pattern }] }
           }
         })
       }
@@ -49,10 +49,10 @@ resource "aws_cloudwatch_event_rule" "all" {
 resource "aws_cloudwatch_event_target" "queue" {
   for_each = aws_cloudwatch_event_rule.all
   rule     = each.value.name
-  arn      = aws_sqs_queue.all["events"].arn
+  arn      = local.sqs_arns["events"]
 
   dead_letter_config {
-    arn = aws_sqs_queue.all["dead-letters"].arn
+    arn = local.sqs_arns["dead-letters"]
   }
 
   depends_on = [aws_sqs_queue_policy.all]

@@ -13,8 +13,8 @@ resource "aws_ecr_repository" "worker" {
   }
 
   encryption_configuration {
-    encryption_type = var.kms_key_arn == "" ? "AES256" : "KMS"
-    kms_key         = var.kms_key_arn == "" ? null : var.kms_key_arn
+    encryption_type = local.has_key ? "KMS" : "AES256"
+    kms_key         = local.key_arn
   }
 }
 

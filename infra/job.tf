@@ -1,4 +1,4 @@
-# What a job is: one run of the worker for one dataset, a definition for each rung, and what it may do.
+# What a job is: one run of the worker for one dataset, a definition for each memory bin, and what it may do.
 
 locals {
   job_environment = merge(
@@ -6,19 +6,16 @@ locals {
       CALDP_IMAGE  = local.image
       CALDP_LAYOUT = var.layout
       CRDSBUCKET   = "s3://${var.crds_bucket}"
+      # The instance's metadata, where programs would else look for both, is out of a job's reach.
+      AWS_REGION                = local.region
+      AWS_EC2_METADATA_DISABLED = "true"
     },
     var.crds_context == "" ? {} : { CRDS_CONTEXT = var.crds_context },
-    var.job_environment,
   )
-
-  # Every revision: the trigger names definitions without one and gets the newest.
-  job_definition_arns = [
-    for definition in aws_batch_job_definition.rung : "${definition.arn_prefix}:*"
-  ]
 }
 
-resource "aws_batch_job_definition" "rung" {
-  for_each = local.rungs
+resource "aws_batch_job_definition" "bin" {
+  for_each = local.memory_bins
   name     = each.key
   type     = "container"
   tags     = local.tags
@@ -28,14 +25,14 @@ resource "aws_batch_job_definition" "rung" {
 
   # Both are always given; a job submitted without them fails at once and says what is missing.
   parameters = {
-    s3_output_path = "s3://${aws_s3_bucket.main.bucket}/data/none"
+    s3_output_path = "s3://${var.bucket_name}/data/none"
     dataset        = "none"
   }
 
   container_properties = jsonencode({
     image      = local.image
     command    = ["caldp-process-aws", "Ref::s3_output_path", "Ref::dataset"]
-    jobRoleArn = aws_iam_role.all["job"].arn
+    jobRoleArn = local.role_arns["job"]
     user       = "developer"
     privileged = false
 
@@ -44,13 +41,17 @@ resource "aws_batch_job_definition" "rung" {
       { type = "VCPU", value = tostring(each.value.vcpus) },
     ]
 
-    environment = [for name, value in local.job_environment : { name = name, value = value }]
+    # OpenMP would start a thread for every processor of the instance, whatever the job's share.
+    environment = [
+      for name, value in merge(local.job_environment, { OMP_NUM_THREADS = tostring(each.value.vcpus) }, var.job_environment) :
+      { name = name, value = value }
+    ]
 
     linuxParameters = { initProcessEnabled = true }
 
     logConfiguration = {
       logDriver = "awslogs"
-      options   = { "awslogs-group" = aws_cloudwatch_log_group.all["jobs"].name }
+      options   = { "awslogs-group" = local.log_groups["jobs"] }
     }
 
     mountPoints = []
@@ -87,6 +88,8 @@ resource "aws_batch_job_definition" "rung" {
       on_reason = "*"
     }
   }
+
+  depends_on = [aws_iam_role.all, aws_cloudwatch_log_group.all]
 }
 
 data "aws_iam_policy_document" "job" {
@@ -96,20 +99,28 @@ data "aws_iam_policy_document" "job" {
   statement {
     sid       = "Results"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
-    resources = [for prefix in ["data", "outputs", "messages"] : "${aws_s3_bucket.main.arn}/${prefix}/*"]
+    resources = [for folder in concat(local.output_folders, ["outputs", "messages"]) : "${local.bucket_arn}/${folder}/*"]
   }
 
-  # The list of an array job, and what an earlier attempt left behind.
+  # A message that asks for something would be acted on with the Lambda's rights, wherever it lies.
   statement {
-    sid       = "Lists"
+    sid       = "NoRequests"
+    effect    = "Deny"
+    actions   = ["s3:PutObject", "s3:DeleteObject"]
+    resources = [for word in local.acted_on : "${local.bucket_arn}/*messages/${word}*"]
+  }
+
+  # The list of an array job, inputs that were put in place, the context operators chose.
+  statement {
+    sid       = "Given"
     actions   = ["s3:GetObject"]
-    resources = ["${aws_s3_bucket.main.arn}/*"]
+    resources = [for folder in ["control", "inputs", "crds_env_vars"] : "${local.bucket_arn}/${folder}/*"]
   }
 
   statement {
     sid       = "ListResults"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.main.arn]
+    resources = [local.bucket_arn]
   }
 
   statement {
@@ -119,5 +130,15 @@ data "aws_iam_policy_document" "job" {
       for bucket in concat([var.crds_bucket, "stpubdata"], var.input_buckets) :
       ["arn:${local.partition}:s3:::${bucket}", "arn:${local.partition}:s3:::${bucket}/*"]
     ])
+  }
+
+  dynamic "statement" {
+    for_each = length(var.input_kms_key_arns) == 0 ? [] : [1]
+
+    content {
+      sid       = "KeysOfInputs"
+      actions   = ["kms:Decrypt"]
+      resources = var.input_kms_key_arns
+    }
   }
 }

@@ -15,12 +15,14 @@ output "trigger_function" {
 
 output "job_queues" {
   description = "The queues, smallest memory first."
-  value       = [for name in local.rung_names : aws_batch_job_queue.rung[name].name]
+  value       = local.bin_names
+  depends_on  = [aws_batch_job_queue.all]
 }
 
 output "job_definitions" {
   description = "The job definitions, in the order of the queues."
-  value       = [for name in local.rung_names : aws_batch_job_definition.rung[name].name]
+  value       = local.bin_names
+  depends_on  = [aws_batch_job_definition.bin]
 }
 
 output "event_queue_url" {
@@ -36,4 +38,9 @@ output "dead_letter_queue_url" {
 output "job_log_group" {
   description = "Where the logs of jobs are, besides their copy with the products."
   value       = aws_cloudwatch_log_group.all["jobs"].name
+}
+
+output "kms_key_policy" {
+  description = "What the policy of a key of your own (kms_key_arn) must allow; the module cannot change it."
+  value       = data.aws_iam_policy_document.key_policy.json
 }

@@ -2,21 +2,25 @@
 # second one, which raises an alarm.
 
 locals {
-  queues = {
-    # AWS asks for six times the Lambda's time, so that no event is handed out twice while it is worked on.
-    events       = { days = 4, invisible_seconds = 6 * local.trigger_seconds }
+  queues_of_events = {
+    # Twice the Lambda's time: an event is not handed out again while it is worked on, and one whose invocation died
+    # comes back within half an hour. (AWS advises six times, for functions that are throttled and do the same work
+    # twice; this one has a concurrency of its own, and second deliveries find the first's lease.)
+    events       = { days = 4, invisible_seconds = 2 * local.trigger_seconds }
     dead-letters = { days = 14, invisible_seconds = 30 }
   }
+
+  sqs_arns = { for name in keys(local.queues_of_events) : name => "${local.arns.sqs}:${var.name}-${name}" }
 }
 
 resource "aws_sqs_queue" "all" {
-  for_each = local.queues
+  for_each = local.queues_of_events
 
   name                       = "${var.name}-${each.key}"
   message_retention_seconds  = each.value.days * 24 * 3600
   visibility_timeout_seconds = each.value.invisible_seconds
-  sqs_managed_sse_enabled    = var.kms_key_arn == "" ? true : null
-  kms_master_key_id          = var.kms_key_arn == "" ? null : var.kms_key_arn
+  sqs_managed_sse_enabled    = local.has_key ? null : true
+  kms_master_key_id          = local.key_arn
   tags                       = local.tags
 }
 
@@ -24,19 +28,19 @@ resource "aws_sqs_queue_redrive_policy" "events" {
   queue_url = aws_sqs_queue.all["events"].id
 
   redrive_policy = jsonencode({
-    deadLetterTargetArn = aws_sqs_queue.all["dead-letters"].arn
+    deadLetterTargetArn = local.sqs_arns["dead-letters"]
     maxReceiveCount     = 5
   })
 }
 
 data "aws_iam_policy_document" "queue" {
-  for_each = aws_sqs_queue.all
+  for_each = local.sqs_arns
 
   statement {
     sid       = "OnlyTls"
     effect    = "Deny"
     actions   = ["sqs:*"]
-    resources = [each.value.arn]
+    resources = [each.value]
 
     principals {
       type        = "AWS"
@@ -53,7 +57,7 @@ data "aws_iam_policy_document" "queue" {
   statement {
     sid       = "Events"
     actions   = ["sqs:SendMessage"]
-    resources = [each.value.arn]
+    resources = [each.value]
 
     principals {
       type        = "Service"
@@ -63,7 +67,7 @@ data "aws_iam_policy_document" "queue" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}-*"]
+      values   = ["${local.arns.events}:rule/${var.name}-*"]
     }
   }
 
@@ -73,7 +77,7 @@ data "aws_iam_policy_document" "queue" {
     content {
       sid       = "Objects"
       actions   = ["sqs:SendMessage"]
-      resources = [each.value.arn]
+      resources = [each.value]
 
       principals {
         type        = "Service"
@@ -83,7 +87,7 @@ data "aws_iam_policy_document" "queue" {
       condition {
         test     = "ArnEquals"
         variable = "aws:SourceArn"
-        values   = [aws_s3_bucket.main.arn]
+        values   = [local.bucket_arn]
       }
 
       condition {
@@ -99,38 +103,4 @@ resource "aws_sqs_queue_policy" "all" {
   for_each  = aws_sqs_queue.all
   queue_url = each.value.id
   policy    = data.aws_iam_policy_document.queue[each.key].json
-}
-
-resource "aws_cloudwatch_metric_alarm" "queue" {
-  for_each = {
-    dead-letters = {
-      queue     = "dead-letters"
-      metric    = "ApproximateNumberOfMessagesVisible"
-      threshold = 0
-      periods   = 1
-      says      = "An event could not be dealt with. The Lambda's log says why; once that is mended, redrive the queue."
-    }
-    events-waiting = {
-      queue     = "events"
-      metric    = "ApproximateAgeOfOldestMessage"
-      threshold = 3600
-      periods   = 3
-      says      = "Events wait for more than an hour: the Lambda fails, or does not keep up."
-    }
-  }
-
-  alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = each.value.says
-  namespace           = "AWS/SQS"
-  metric_name         = each.value.metric
-  dimensions          = { QueueName = aws_sqs_queue.all[each.value.queue].name }
-  statistic           = "Maximum"
-  period              = 300
-  evaluation_periods  = each.value.periods
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.threshold
-  treat_missing_data  = "notBreaching"
-  alarm_actions       = var.alarm_actions
-  ok_actions          = var.alarm_actions
-  tags                = local.tags
 }

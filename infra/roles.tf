@@ -9,6 +9,8 @@ locals {
     trigger  = "lambda.amazonaws.com"
   }
 
+  role_arns = { for name in keys(local.roles) : name => "arn:${local.partition}:iam::${local.account}:role/${var.name}-${name}" }
+
   role_policies = {
     job     = data.aws_iam_policy_document.job.json
     trigger = data.aws_iam_policy_document.trigger.json
@@ -51,19 +53,6 @@ resource "aws_iam_role_policy" "all" {
   name     = each.key
   role     = aws_iam_role.all[each.key].id
   policy   = each.value
-}
-
-# A part of both policies: what is encrypted with a customer's key takes leave to use it.
-data "aws_iam_policy_document" "key" {
-  dynamic "statement" {
-    for_each = var.kms_key_arn == "" ? [] : [1]
-
-    content {
-      sid       = "Key"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      resources = [var.kms_key_arn]
-    }
-  }
 }
 
 # What an ECS instance needs: to join its cluster, pull images, write logs.

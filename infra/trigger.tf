@@ -1,7 +1,23 @@
 # The Lambda: batches into jobs, failures into verdicts, requests into actions.
 
 locals {
+  trigger_name    = "${var.name}-trigger"
   trigger_seconds = 900
+
+  trigger_environment = {
+    for name, value in {
+      BUCKET                    = var.bucket_name
+      JOBQUEUES                 = join(",", local.bin_names)
+      JOBDEFINITIONS            = join(",", local.bin_names)
+      CALDP_LAYOUT              = var.layout
+      CALDP_HOURLY_PRICES       = join(",", var.memory_bins[*].hourly_price)
+      CALDP_ONDEMAND_QUEUES     = join(",", local.on_demand_queues)
+      CALDP_ALLOWED_QUEUES      = join(",", var.allowed_job_queues)
+      CALDP_ALLOWED_DEFINITIONS = join(",", var.allowed_job_definitions)
+      CALDP_ALLOWED_OUTPUTS     = join(",", var.allowed_outputs)
+      CALDP_FAIR_SHARE          = var.fair_share ? "1" : ""
+    } : name => value if value != ""
+  }
 }
 
 resource "aws_lambda_function" "trigger" {
@@ -10,9 +26,9 @@ resource "aws_lambda_function" "trigger" {
   #checkov:skip=CKV_AWS_173:its variables are names of queues, not secrets
   #checkov:skip=CKV_AWS_115:the event source mapping bounds concurrency; small accounts have none to reserve
   #checkov:skip=CKV_AWS_50:its log has the time of every request it makes
-  function_name    = "${var.name}-trigger"
+  function_name    = local.trigger_name
   description      = "Submits batches of datasets, judges failures, answers requests"
-  role             = aws_iam_role.all["trigger"].arn
+  role             = local.role_arns["trigger"]
   filename         = var.trigger_zip
   source_code_hash = filebase64sha256(var.trigger_zip)
   handler          = "bootstrap"
@@ -22,27 +38,21 @@ resource "aws_lambda_function" "trigger" {
   timeout          = local.trigger_seconds
 
   environment {
-    variables = merge({
-      BUCKET              = aws_s3_bucket.main.bucket
-      JOBQUEUES           = join(",", [for name in local.rung_names : aws_batch_job_queue.rung[name].name])
-      JOBDEFINITIONS      = join(",", [for name in local.rung_names : aws_batch_job_definition.rung[name].name])
-      CALDP_LAYOUT        = var.layout
-      CALDP_HOURLY_PRICES = join(",", var.ladder[*].hourly_price)
-    }, var.trigger_environment)
+    variables = merge(local.trigger_environment, var.trigger_environment)
   }
 
   # What is invoked without waiting for the answer and fails is kept as well.
   dead_letter_config {
-    target_arn = aws_sqs_queue.all["dead-letters"].arn
+    target_arn = local.sqs_arns["dead-letters"]
   }
 
   tags       = local.tags
-  depends_on = [aws_cloudwatch_log_group.all, aws_iam_role_policy.all]
+  depends_on = [aws_cloudwatch_log_group.all, aws_iam_role_policy.all, aws_sqs_queue.all]
 }
 
 resource "aws_lambda_event_source_mapping" "events" {
   event_source_arn        = aws_sqs_queue.all["events"].arn
-  function_name           = aws_lambda_function.trigger.arn
+  function_name           = aws_lambda_function.trigger.function_name
   batch_size              = 10
   function_response_types = ["ReportBatchItemFailures"]
 
@@ -58,31 +68,31 @@ data "aws_iam_policy_document" "trigger" {
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.all["trigger"].arn}:*"]
+    resources = ["${local.arns.logs}:log-group:${local.log_groups["trigger"]}:*"]
   }
 
   statement {
     sid       = "Objects"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    resources = ["${aws_s3_bucket.main.arn}/*"]
+    resources = ["${local.bucket_arn}/*"]
   }
 
   statement {
     sid       = "ListObjects"
     actions   = ["s3:ListBucket"]
-    resources = [aws_s3_bucket.main.arn]
+    resources = [local.bucket_arn]
   }
 
   statement {
     sid       = "SubmitJobs"
     actions   = ["batch:SubmitJob"]
-    resources = concat(values(aws_batch_job_queue.rung)[*].arn, local.job_definition_arns)
+    resources = concat(local.queue_arns, local.definition_arns)
   }
 
   statement {
     sid       = "StopJobs"
-    actions   = ["batch:CancelJob", "batch:TerminateJob"]
-    resources = ["arn:${local.partition}:batch:${local.region}:${local.account}:job/*"]
+    actions   = ["batch:TerminateJob"]
+    resources = ["${local.arns.batch}:job/*"]
   }
 
   statement {
@@ -94,12 +104,12 @@ data "aws_iam_policy_document" "trigger" {
   statement {
     sid       = "TakeEvents"
     actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"]
-    resources = [aws_sqs_queue.all["events"].arn]
+    resources = [local.sqs_arns["events"]]
   }
 
   statement {
     sid       = "GiveUpEvents"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.all["dead-letters"].arn]
+    resources = [local.sqs_arns["dead-letters"]]
   }
 }

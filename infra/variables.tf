@@ -31,6 +31,33 @@ variable "input_buckets" {
   default     = []
 }
 
+variable "allowed_job_queues" {
+  description = "Queues besides the deployment's own that orders may name (job_queue), in this account and region."
+  type        = list(string)
+  default     = []
+}
+
+variable "allowed_job_definitions" {
+  description = "Job definitions besides the deployment's own that orders may name (job_definition), without revisions."
+  type        = list(string)
+  default     = []
+}
+
+variable "allowed_outputs" {
+  description = "Folders of the bucket besides data in which orders may have their results (s3_output_bucket)."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition = alltrue([
+      for folder in var.allowed_outputs :
+      can(regex("^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", folder))
+      && !contains(["batches", "blackboard", "control", "data", "inputs", "messages", "outputs"], split("/", folder)[0])
+    ])
+    error_message = "A folder has no slash at its ends and is none of the deployment's own."
+  }
+}
+
 variable "subnet_ids" {
   description = "Subnets of one VPC for the worker instances. They need a way out to ECR, S3, CRDS and MAST."
   type        = list(string)
@@ -98,32 +125,58 @@ variable "layout" {
   }
 }
 
-variable "ladder" {
+variable "memory_bins" {
   description = <<-EOT
-    The four rungs, smallest memory first. memory_gib is an instance's share for one job, of which 7/8 are usable;
-    max_vcpus bounds how many jobs run at once (on spot, and as much again on demand); timeout_hours bounds an
-    attempt the trigger gave no time of its own; hourly_price is in US dollars for a job-hour, for estimates only: the
-    defaults are unchecked (see README.md).
+    What jobs get, for memory of 2, 8, 16 and 64 GiB, of which 7/8 are usable. vcpus: of one job; instance_types: with
+    their sizes, for a bare family lets AWS Batch take its largest; max_vcpus: how many are bought at once, on spot where
+    spot is set; on_demand_max_vcpus: how many more on demand then, for what spot cannot give; timeout_hours: for jobs
+    submitted without a time limit; hourly_price: US dollars for a job-hour, for estimates only (see README.md).
   EOT
   type = list(object({
-    memory_gib     = number
-    vcpus          = number
-    instance_types = list(string)
-    max_vcpus      = number
-    timeout_hours  = number
-    hourly_price   = number
+    vcpus               = number
+    instance_types      = list(string)
+    max_vcpus           = number
+    on_demand_max_vcpus = number
+    timeout_hours       = number
+    hourly_price        = number
   }))
   default = [
-    { memory_gib = 2, vcpus = 1, instance_types = ["c5a", "c6a", "c5", "c6i"], max_vcpus = 128, timeout_hours = 6, hourly_price = 0.0385 },
-    { memory_gib = 8, vcpus = 2, instance_types = ["m5a", "m6a", "m5", "m6i"], max_vcpus = 128, timeout_hours = 12, hourly_price = 0.086 },
-    { memory_gib = 16, vcpus = 2, instance_types = ["r5a", "r6a", "r5", "r6i"], max_vcpus = 64, timeout_hours = 24, hourly_price = 0.113 },
-    { memory_gib = 64, vcpus = 8, instance_types = ["r5a", "r6a", "r5", "r6i"], max_vcpus = 64, timeout_hours = 48, hourly_price = 0.452 },
+    {
+      vcpus          = 1, max_vcpus = 128, on_demand_max_vcpus = 16, timeout_hours = 6, hourly_price = 0.0385
+      instance_types = ["c5a.xlarge", "c6a.xlarge", "c5.xlarge", "c6i.xlarge", "c5a.2xlarge", "c6a.2xlarge", "c5.2xlarge", "c6i.2xlarge"]
+    },
+    {
+      vcpus          = 2, max_vcpus = 128, on_demand_max_vcpus = 16, timeout_hours = 12, hourly_price = 0.086
+      instance_types = ["m5a.xlarge", "m6a.xlarge", "m5.xlarge", "m6i.xlarge", "m5a.2xlarge", "m6a.2xlarge", "m5.2xlarge", "m6i.2xlarge"]
+    },
+    {
+      vcpus          = 2, max_vcpus = 64, on_demand_max_vcpus = 8, timeout_hours = 24, hourly_price = 0.113
+      instance_types = ["r5a.xlarge", "r6a.xlarge", "r5.xlarge", "r6i.xlarge", "r5a.2xlarge", "r6a.2xlarge", "r5.2xlarge", "r6i.2xlarge"]
+    },
+    {
+      vcpus          = 8, max_vcpus = 64, on_demand_max_vcpus = 16, timeout_hours = 48, hourly_price = 0.452
+      instance_types = ["r5a.2xlarge", "r6a.2xlarge", "r5.2xlarge", "r6i.2xlarge", "r5a.4xlarge", "r6a.4xlarge", "r5.4xlarge", "r6i.4xlarge"]
+    },
   ]
 
   validation {
-    condition     = length(var.ladder) == 4
-    error_message = "The ladder has four rungs."
+    condition     = length(var.memory_bins) == 4
+    error_message = "There are four memory bins: 2, 8, 16 and 64 GiB."
   }
+
+  validation {
+    condition     = alltrue(flatten([for bin in var.memory_bins : [for type in bin.instance_types : can(regex("^[a-z0-9-]+\\.[0-9a-z]+$", type))]]))
+    error_message = "Instance types are named with their size, like m5a.xlarge."
+  }
+}
+
+variable "fair_share" {
+  description = <<-EOT
+    Whether batches share each queue, so that a small one does not wait behind a large one. AWS cannot change it for
+    a queue that exists: Terraform replaces the queues, which must be empty then.
+  EOT
+  type        = bool
+  default     = false
 }
 
 variable "spot" {
@@ -142,6 +195,23 @@ variable "disk_gib" {
   description = "The encrypted disk of each worker instance, shared by the jobs on it."
   type        = number
   default     = 200
+}
+
+variable "disk_throughput" {
+  description = "How many MiB a second each worker instance's disk reads and writes: 125 are included in its price."
+  type        = number
+  default     = 250
+
+  validation {
+    condition     = var.disk_throughput >= 125 && var.disk_throughput <= 750
+    error_message = "It is 125 to 750: more takes more than the disk's 3,000 operations a second."
+  }
+}
+
+variable "ami_epoch" {
+  description = "Instances start from the system image that was the newest when this was last changed; a month, for example."
+  type        = string
+  default     = ""
 }
 
 variable "batch_service_role_arn" {
@@ -169,9 +239,26 @@ variable "overview_rate" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key for the bucket, the queues and the logs; empty: keys that AWS manages."
+  description = "A KMS key of yours for the bucket, the queues, the logs and the image. Its policy must allow what the output kms_key_policy says; empty: keys that AWS manages."
   type        = string
   default     = ""
+}
+
+variable "create_kms_key" {
+  description = "Whether to create such a key, with the policy it needs."
+  type        = bool
+  default     = false
+
+  validation {
+    condition     = !(var.create_kms_key && var.kms_key_arn != "")
+    error_message = "Either kms_key_arn or create_kms_key."
+  }
+}
+
+variable "input_kms_key_arns" {
+  description = "The KMS keys of the CRDS bucket and the input buckets, where they have any."
+  type        = list(string)
+  default     = []
 }
 
 variable "alarm_actions" {

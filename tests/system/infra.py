@@ -82,7 +82,8 @@ def scan(progress: Progress) -> None:
     """Policies. checkov's guidelines are looked up on the network for links only; the checks are all in the package."""
     if not set_up("checkov"):
         raise Failed("checkov cannot be installed")
-    done = run(".venv/checkov/bin/checkov", "--directory", "infra", "--framework", "terraform", "--compact", "--quiet", "--skip-download",
+    python = Path(".venv/checkov/bin/python")
+    done = run(python, python.with_name("checkov"), "--directory", "infra", "--framework", "terraform", "--compact", "--quiet", "--skip-download",
                capture_output=True)
     if done.returncode:
         print(done.stdout)

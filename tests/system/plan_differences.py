@@ -20,8 +20,6 @@ EXPLAINED = {
     ("aws_lambda_function", "version"): "follows from the above",
     ("aws_s3_bucket_notification", "eventbridge"): "acted on, but not answered",
     ("aws_sqs_queue", "redrive_policy"): "answered with other white space",
-    ("aws_sqs_queue_policy", "policy"): "unknown while the queue it names changes",
-    ("aws_iam_role_policy", "policy"): "unknown while the queues it names change",
 }
 
 

@@ -118,9 +118,9 @@ def new_jobs(known, count):
 
 def all_jobs():
     ids, codes = [], {}
-    for rung in (2, 8, 16, 64):
+    for gib in (2, 8, 16, 64):
         for status in ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"):
-            listed = batch.list_jobs(jobQueue=f"caldp-{rung}g", jobStatus=status)["jobSummaryList"]
+            listed = batch.list_jobs(jobQueue=f"caldp-{gib}g", jobStatus=status)["jobSummaryList"]
             ids += [job["jobId"] for job in listed]
             # The emulator tells exit codes in lists, not in descriptions.
             codes |= {job["jobId"]: job["container"] for job in listed if "container" in job}

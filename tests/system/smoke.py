@@ -75,12 +75,12 @@ def invoke(bootstrap, message):
         "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:caldp-events",
         "awsRegion": "us-east-1",
     }]}
-    rungs = [f"caldp-{n}g" for n in (2, 8, 16, 64)]
+    bins = [f"caldp-{n}g" for n in (2, 8, 16, 64)]
     environment = os.environ | {
         "LAMBDA_TASK_ROOT": str(pathlib.Path(bootstrap).parent), "AWS_LAMBDA_FUNCTION_NAME": "caldp-trigger",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_LAMBDA_LOG_GROUP_NAME": "smoke", "AWS_LAMBDA_LOG_STREAM_NAME": "smoke",
-        "BUCKET": BUCKET, "JOBQUEUES": ",".join(rungs), "JOBDEFINITIONS": ",".join(rungs), "NO_COLOR": "1", "RUST_LOG": "info",
+        "BUCKET": BUCKET, "JOBQUEUES": ",".join(bins), "JOBDEFINITIONS": ",".join(bins), "NO_COLOR": "1", "RUST_LOG": "info",
     }
     runtime = pathlib.Path(__file__).with_name("lambda_runtime.py")
     done = subprocess.run([sys.executable, runtime, "bootstrap", json.dumps(event)], env=environment, capture_output=True, text=True, timeout=120)
