@@ -21,7 +21,7 @@ pub struct Variable {
 }
 
 /// Every variable the trigger reads; credentials and region are read by the AWS SDK.
-pub const VARIABLES: [Variable; 12] = [
+pub const VARIABLES: [Variable; 14] = [
     Variable {
         name: "BUCKET",
         default: None,
@@ -38,6 +38,12 @@ pub const VARIABLES: [Variable; 12] = [
         meaning: "four names of job definitions, in the order of JOBQUEUES",
     },
     Variable {
+        name: "CALDP_ON_DEMAND_QUEUES",
+        default: Some(""),
+        meaning: "four names of job queues without spot instances, in the order of JOBQUEUES, for datasets whose \
+                  instance was reclaimed twice; none, and they stay where they are",
+    },
+    Variable {
         name: "MAX_MEMORY_RETRIES",
         default: Some("4"),
         meaning: "how often a dataset that ran out of memory is tried again, a memory bin higher",
@@ -46,6 +52,11 @@ pub const VARIABLES: [Variable; 12] = [
         name: "MAX_DOCKER_RETRIES",
         default: Some("4"),
         meaning: "how often a dataset is tried again on the same memory bin when the infrastructure failed",
+    },
+    Variable {
+        name: "MAX_TIMEOUT_RETRIES",
+        default: Some("1"),
+        meaning: "how often a dataset that ran longer than its limit is tried again with twice the limit",
     },
     Variable {
         name: "CALDP_LAYOUT",
@@ -114,6 +125,8 @@ pub struct Limits {
     pub memory_retries: u32,
     /// Failures of the infrastructure, on the same memory bin.
     pub infrastructure_retries: u32,
+    /// Time limits, each time with twice the limit.
+    pub timeout_retries: u32,
 }
 
 /// A variable that is missing or cannot be used.
@@ -171,9 +184,16 @@ impl Config {
                 })?;
             sites.push(Site {
                 queue,
+                on_demand_queue: None,
                 definition,
                 hourly_price,
             });
+        }
+        if !vars.text("CALDP_ON_DEMAND_QUEUES")?.is_empty() {
+            let queues = vars.list("CALDP_ON_DEMAND_QUEUES")?;
+            for (site, queue) in sites.iter_mut().zip(queues) {
+                site.on_demand_queue = Some(queue);
+            }
         }
         let sites = <[Site; BINS]>::try_from(sites)
             .map_err(|_| error("JOBQUEUES", format!("{BINS} names are needed")))?;
@@ -187,6 +207,7 @@ impl Config {
             limits: Limits {
                 memory_retries: vars.number("MAX_MEMORY_RETRIES", 0..=100)?,
                 infrastructure_retries: vars.number("MAX_DOCKER_RETRIES", 0..=100)?,
+                timeout_retries: vars.number("MAX_TIMEOUT_RETRIES", 0..=10)?,
             },
             array_threshold: vars.number("CALDP_ARRAY_THRESHOLD", 1..=u32::MAX)? as usize,
             batch_rate: NonZeroU32::new(vars.number("CALDP_BATCH_RATE", 1..=1000)?)

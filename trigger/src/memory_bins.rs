@@ -87,6 +87,8 @@ impl fmt::Display for MemoryBin {
 pub struct Site {
     /// The job queue's name.
     pub queue: String,
+    /// The name of a queue without spot instances, where there is one.
+    pub on_demand_queue: Option<String>,
     /// The job definition's name.
     pub definition: String,
     /// US dollars for one job-hour.
@@ -115,15 +117,23 @@ impl MemoryBins {
     }
 
     /// The names of all queues.
-    pub fn queues(&self) -> [&str; BINS] {
-        self.0.each_ref().map(|site| site.queue.as_str())
+    pub fn queues(&self) -> Vec<&str> {
+        let usual = self.0.iter().map(|site| site.queue.as_str());
+        let on_demand = self.0.iter().filter_map(|s| s.on_demand_queue.as_deref());
+        usual.chain(on_demand).collect()
+    }
+
+    /// The names of all job definitions.
+    pub fn definitions(&self) -> Vec<&str> {
+        self.0.iter().map(|site| site.definition.as_str()).collect()
     }
 
     /// The memory bin whose queue has this name.
     pub fn bin_of_queue(&self, queue: &str) -> Option<MemoryBin> {
-        MemoryBin::ALL
-            .into_iter()
-            .find(|r| self.site(*r).queue == queue)
+        MemoryBin::ALL.into_iter().find(|bin| {
+            let site = self.site(*bin);
+            site.queue == queue || site.on_demand_queue.as_deref() == Some(queue)
+        })
     }
 }
 

@@ -1,13 +1,15 @@
-//! What AWS says about a job that ended, and what it means: the table of causes.
+//! What AWS says about a job that ended, and the cause that follows from it.
 //!
-//! The reasons are texts AWS Batch and ECS write; the sources are the AWS Batch user guide ("Job
-//! timeouts", "Automated job retries", "Troubleshooting") and the ECS developer guide ("Stopped
-//! tasks error codes"). What follows from a cause is for `verdict`.
+//! What single reasons mean is the table in `reasons`; here is which of them decides when there are
+//! several. What follows from a cause is for `verdict`.
 
 use std::fmt;
+use std::time::Duration;
 
 use caldp_core::exit_code::ExitCode;
 use serde::{Deserialize, Serialize};
+
+use super::reasons::{Meaning, is_of_waiting, meaning};
 
 /// What an event says about the end of a job; every part of it may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +20,24 @@ pub struct Evidence {
     pub container_reasons: Vec<String>,
     /// Why the job has its status, of the job and of its last attempt.
     pub status_reasons: Vec<String>,
+    /// Whether `TerminateJob` or `CancelJob` ended it.
+    pub stopped: Stopped,
+    /// How long its last attempt ran; none for one that never did.
+    pub ran: Option<Duration>,
+    /// How long it was allowed to.
+    pub time_limit: Option<Duration>,
+}
+
+/// What AWS Batch says of whether a job was stopped (`isTerminated`, `isCancelled`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Stopped {
+    /// Nothing, as in events of earlier years.
+    #[default]
+    Untold,
+    /// It was not.
+    No,
+    /// It was.
+    Yes,
 }
 
 /// Why a job failed.
@@ -28,6 +48,12 @@ pub enum Cause {
     Memory,
     /// The machine, the container runtime or the image registry failed it.
     Infrastructure,
+    /// No machine could be had for it in time.
+    Capacity,
+    /// The deployment asks for something that cannot be had.
+    Misconfiguration,
+    /// AWS Batch does not take it.
+    Refused,
     /// Somebody stopped it.
     Terminated,
     /// It ran longer than its limit.
@@ -36,12 +62,35 @@ pub enum Cause {
     Other,
 }
 
+/// What became of the machine of a job that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// Nothing that is known.
+    Kept,
+    /// It was taken away.
+    Lost,
+}
+
+/// Why a job failed, and the words that tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The cause.
+    pub cause: Cause,
+    /// Whether the machine was taken away.
+    pub host: Host,
+    /// What was seen, in words.
+    pub seen: String,
+}
+
 impl Cause {
     /// A word for tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Infrastructure => "infrastructure",
+            Self::Capacity => "capacity",
+            Self::Misconfiguration => "misconfiguration",
+            Self::Refused => "refused",
             Self::Terminated => "terminated",
             Self::Timeout => "timeout",
             Self::Other => "error",
@@ -55,54 +104,99 @@ impl fmt::Display for Cause {
     }
 }
 
-const OUT_OF_MEMORY: &str = "OutOfMemoryError";
-const TIMED_OUT: &str = "Job attempt duration exceeded timeout";
-const STOPPED_BY_SOMEBODY: [&str; 2] = ["Operator cancelled", "Terminated via console"];
-const INFRASTRUCTURE: [&str; 5] = [
-    "CannotInspectContainer",
-    "DockerTimeoutError",
-    "CannotStartContainer",
-    "CannotPullContainer",
-    "Your Spot Task was interrupted",
-];
-const HOST_GONE: (&str, &str) = ("Host EC2 (instance", "terminated");
-
 impl Evidence {
     /// Why the job failed, with the words that tell.
     ///
-    /// Somebody's decision is final. Then memory, also when the time limit was exceeded while
-    /// memory ran out. A time limit comes before exit code 35: AWS Batch stops a job that takes
-    /// too long with SIGTERM, and the worker says 35 of that.
-    pub fn cause(&self) -> (Cause, String) {
-        let status = |start: &str| starting(&self.status_reasons, start);
-        let any = |start: &str| starting(&self.container_reasons, start).or_else(|| status(start));
+    /// Somebody's decision is final, whatever text it was given. Then memory, also when the time limit
+    /// was exceeded while memory ran out. A time limit comes before exit code 35: AWS Batch stops a job
+    /// that takes too long with SIGTERM, and the worker says 35 of that.
+    pub fn finding(&self) -> Finding {
         let code = self.exit_code.and_then(ExitCode::from_number);
-        if let Some(reason) = STOPPED_BY_SOMEBODY.iter().find_map(|s| status(s)) {
-            return (Cause::Terminated, self.with_code(reason));
+        if let Some(reason) = self.stopped_by_somebody() {
+            return self.found(Cause::Terminated, reason);
         }
-        if let Some(reason) = any(OUT_OF_MEMORY) {
-            return (Cause::Memory, self.with_code(reason));
+        if let Some(reason) = self.reason(Meaning::Memory) {
+            return self.found(Cause::Memory, reason);
         }
         if let Some(code) = code.filter(|c| c.is_memory()) {
-            return (Cause::Memory, format!("exit code {code}"));
+            return Finding {
+                cause: Cause::Memory,
+                host: Host::Kept,
+                seen: format!("exit code {code}"),
+            };
         }
-        if let Some(reason) = any(TIMED_OUT) {
-            return (Cause::Timeout, self.with_code(reason));
+        if let Some(reason) = self.reason(Meaning::TimeLimit) {
+            return self.found(Cause::Timeout, reason);
         }
-        if let Some(reason) = INFRASTRUCTURE.iter().find_map(|s| any(s)) {
-            return (Cause::Infrastructure, self.with_code(reason));
+        if let Some(reason) = self.reason(Meaning::HostLost) {
+            return Finding {
+                host: Host::Lost,
+                ..self.found(Cause::Infrastructure, reason)
+            };
         }
-        let (start, end) = HOST_GONE;
-        if let Some(reason) = any(start).filter(|r| r.contains(end)) {
-            return (Cause::Infrastructure, self.with_code(reason));
+        let rest = [
+            (Meaning::Capacity, Cause::Capacity),
+            (Meaning::Misconfiguration, Cause::Misconfiguration),
+            (Meaning::Infrastructure, Cause::Infrastructure),
+        ];
+        for (meaning, cause) in rest {
+            if let Some(reason) = self.reason(meaning) {
+                return self.found(cause, reason);
+            }
         }
-        if code == Some(ExitCode::Terminated) {
-            return (
-                Cause::Infrastructure,
-                format!("exit code {}", ExitCode::Terminated),
-            );
+        let unless_it_ended = self.reason(Meaning::UnlessItEnded);
+        if let (Some(reason), None) = (unless_it_ended, self.exit_code) {
+            return self.found(Cause::Infrastructure, reason);
         }
-        (Cause::Other, self.in_words())
+        Finding {
+            cause: Cause::Other,
+            host: Host::Kept,
+            seen: self.in_words(),
+        }
+    }
+
+    /// Somebody's words for stopping the job. AWS Batch itself also cancels jobs, those that waited too
+    /// long, and stops those that ran too long.
+    fn stopped_by_somebody(&self) -> Option<&str> {
+        let reason = self.status_reasons.first().map_or("", String::as_str);
+        let of_aws = (is_of_waiting(reason) && self.ran.is_none())
+            || (meaning(reason) == Some(Meaning::TimeLimit) && !self.ended_early());
+        match self.stopped {
+            Stopped::Yes if !of_aws && reason.is_empty() => Some("somebody stopped the job"),
+            Stopped::Yes if !of_aws => Some(reason),
+            Stopped::Yes | Stopped::No => None,
+            Stopped::Untold => self.reason(Meaning::Stopped).or_else(|| {
+                // the worker was told to stop, in words that are not AWS's
+                let told = self.exit_code == Some(i64::from(ExitCode::Terminated.number()));
+                let mut reasons = self.status_reasons.iter();
+                let words = reasons.find(|r| !r.is_empty() && meaning(r).is_none());
+                words.filter(|_| told).map(String::as_str)
+            }),
+        }
+    }
+
+    /// Whether the attempt is known to have ended before its time limit.
+    fn ended_early(&self) -> bool {
+        let times = self.ran.zip(self.time_limit);
+        times.is_some_and(|(ran, limit)| ran < limit)
+    }
+
+    /// The first reason that means this, of the container or of the job.
+    fn reason(&self, wanted: Meaning) -> Option<&str> {
+        let mut reasons = self.container_reasons.iter().chain(&self.status_reasons);
+        let found = reasons.find(|r| meaning(r) == Some(wanted));
+        found.map(String::as_str)
+    }
+
+    fn found(&self, cause: Cause, reason: &str) -> Finding {
+        Finding {
+            cause,
+            host: Host::Kept,
+            seen: match self.exit_code {
+                Some(number) => format!("{reason} (exit code {number})"),
+                None => reason.to_owned(),
+            },
+        }
     }
 
     /// Everything the event says, for a failure that is in no table.
@@ -117,13 +211,6 @@ impl Evidence {
             }
         }
         words.join("; ")
-    }
-
-    fn with_code(&self, reason: String) -> String {
-        match self.exit_code {
-            Some(number) => format!("{reason} (exit code {number})"),
-            None => reason,
-        }
     }
 }
 
@@ -151,34 +238,34 @@ pub fn explain(number: i64) -> String {
     )
 }
 
-fn starting(reasons: &[String], start: &str) -> Option<String> {
-    reasons.iter().find(|r| r.starts_with(start)).cloned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn cause(exit_code: Option<i64>, container: &str, status: &str) -> Cause {
-        let reasons = |text: &str| {
-            if text.is_empty() {
-                vec![]
-            } else {
-                vec![text.to_owned()]
-            }
+    fn evidence(exit_code: Option<i64>, container: &str, status: &str) -> Evidence {
+        let reasons = |text: &str| match text {
+            "" => vec![],
+            text => vec![text.to_owned()],
         };
-        let (cause, words) = Evidence {
+        Evidence {
             exit_code,
             container_reasons: reasons(container),
             status_reasons: reasons(status),
+            ..Evidence::default()
         }
-        .cause();
-        assert!(!words.is_empty());
-        cause
+    }
+
+    fn cause(exit_code: Option<i64>, container: &str, status: &str) -> Cause {
+        let finding = evidence(exit_code, container, status).finding();
+        assert!(!finding.seen.is_empty());
+        finding.cause
     }
 
     const OOM: &str = "OutOfMemoryError: Container killed due to memory usage";
     const EXITED: &str = "Essential container in task exited";
+    const TIMED_OUT: &str = "Job attempt duration exceeded timeout";
+    const WAITED: &str = "Canceled by JobStateTimeLimit action due to reason: \
+                          CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY";
 
     #[test]
     fn the_order_of_the_table() {
@@ -192,10 +279,76 @@ mod tests {
             cause(Some(35), "", "Operator cancelled: late"),
             Cause::Terminated
         );
-        assert_eq!(cause(Some(35), "", EXITED), Cause::Infrastructure);
         assert_eq!(cause(Some(137), "", TIMED_OUT), Cause::Timeout);
         assert_eq!(cause(Some(137), "", EXITED), Cause::Other);
         assert_eq!(cause(None, "", ""), Cause::Other);
+    }
+
+    #[test]
+    fn exit_code_35_is_the_infrastructure_only_where_a_host_went_away() {
+        let host = "Host EC2 (instance i-0123456789abcdef0) terminated.";
+        assert_eq!(cause(Some(35), "", host), Cause::Infrastructure);
+        assert_eq!(cause(Some(35), "", EXITED), Cause::Other);
+        assert_eq!(cause(Some(35), "", ""), Cause::Other);
+        assert_eq!(
+            cause(Some(35), "", "wrong context, sorry"),
+            Cause::Terminated
+        );
+        let told = Evidence {
+            stopped: Stopped::No,
+            ..evidence(Some(35), "", "some new reason of AWS")
+        };
+        assert_eq!(told.finding().cause, Cause::Other);
+    }
+
+    #[test]
+    fn whoever_stops_a_job_is_obeyed_whatever_the_words() {
+        for words in [
+            "",
+            "enough",
+            EXITED,
+            OOM,
+            "Host EC2 (instance i-1) terminated.",
+        ] {
+            for code in [None, Some(35), Some(33), Some(137)] {
+                let stopped = Evidence {
+                    stopped: Stopped::Yes,
+                    ran: Some(Duration::from_secs(5)),
+                    ..evidence(code, OOM, words)
+                };
+                assert_eq!(
+                    stopped.finding().cause,
+                    Cause::Terminated,
+                    "{words:?} {code:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_aws_cancels_or_stops_itself_is_nobodys_decision() {
+        let stopped = |status, ran: Option<u64>| Evidence {
+            stopped: Stopped::Yes,
+            ran: ran.map(Duration::from_secs),
+            time_limit: Some(Duration::from_secs(60)),
+            ..evidence(None, "", status)
+        };
+        assert_eq!(stopped(WAITED, None).finding().cause, Cause::Capacity);
+        assert_eq!(stopped(TIMED_OUT, Some(61)).finding().cause, Cause::Timeout);
+        assert_eq!(stopped(TIMED_OUT, None).finding().cause, Cause::Timeout);
+        // the same words from somebody who stopped it while it ran, before its limit
+        assert_eq!(
+            stopped(TIMED_OUT, Some(20)).finding().cause,
+            Cause::Terminated
+        );
+        assert_eq!(stopped(WAITED, Some(20)).finding().cause, Cause::Terminated);
+    }
+
+    #[test]
+    fn the_cleaning_up_after_a_container_says_nothing_of_its_end() {
+        let late = "CannotStopContainerError: no answer";
+        assert_eq!(cause(Some(23), late, EXITED), Cause::Other);
+        assert_eq!(cause(None, late, EXITED), Cause::Infrastructure);
     }
 
     #[test]

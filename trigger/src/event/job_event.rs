@@ -5,6 +5,7 @@
 //! line: reading the list is for the `verdict` and `request` folders.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
@@ -15,7 +16,8 @@ use serde_json::Value;
 use storage::uri::S3Uri;
 
 use super::EventError;
-use super::evidence::Evidence;
+use super::detail::{Array, Attempt, Detail, Document};
+use super::evidence::{Evidence, Stopped};
 use crate::batch::KnownJob;
 
 /// The longest reason kept, in characters.
@@ -93,64 +95,6 @@ pub enum Work {
     },
 }
 
-#[derive(Deserialize)]
-struct Document {
-    detail: Detail,
-}
-
-/// The event's detail, which is also what `DescribeJobs` answers.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Detail {
-    job_id: String,
-    job_name: String,
-    job_queue: String,
-    status: String,
-    status_reason: Option<String>,
-    #[serde(default)]
-    attempts: Vec<Attempt>,
-    container: Option<Container>,
-    array_properties: Option<Array>,
-    timeout: Option<Timeout>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Attempt {
-    container: Option<Container>,
-    status_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Container {
-    exit_code: Option<i64>,
-    reason: Option<String>,
-    log_stream_name: Option<String>,
-    #[serde(default)]
-    command: Vec<String>,
-    #[serde(default)]
-    environment: Vec<Pair>,
-}
-
-#[derive(Deserialize)]
-struct Pair {
-    name: Option<String>,
-    value: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Array {
-    index: Option<u16>,
-    size: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Timeout {
-    attempt_duration_seconds: Option<u64>,
-}
-
 impl JobEvent {
     /// Reads the event.
     ///
@@ -162,9 +106,14 @@ impl JobEvent {
     }
 
     fn from_detail(detail: Detail) -> Result<Self, EventError> {
+        let (stopped, ran) = (stopped(&detail), ran(&detail));
+        let time_limit = detail.timeout.and_then(|t| t.attempt_duration_seconds);
         let last = detail.attempts.into_iter().next_back();
-        let (attempt_container, attempt_reason) =
-            last.map_or((None, None), |a| (a.container, a.status_reason));
+        let Attempt {
+            container: attempt_container,
+            status_reason: attempt_reason,
+            ..
+        } = last.unwrap_or_default();
         let (job, attempt) = (detail.container.as_ref(), attempt_container.as_ref());
         let both = [job, attempt];
         let containers = || both.into_iter().flatten();
@@ -202,9 +151,12 @@ impl JobEvent {
                 exit_code: containers().find_map(|c| c.exit_code),
                 container_reasons,
                 status_reasons,
+                stopped,
+                ran,
+                time_limit: time_limit.map(Duration::from_secs),
             },
             log_stream: containers().find_map(|c| c.log_stream_name.clone()),
-            timeout_seconds: detail.timeout.and_then(|t| t.attempt_duration_seconds),
+            timeout_seconds: time_limit,
         })
     }
 
@@ -254,6 +206,29 @@ impl JobEvent {
         };
         Ok(Task { root, layout, work })
     }
+}
+
+/// Whether somebody stopped it, as far as is told.
+fn stopped(detail: &Detail) -> Stopped {
+    match (detail.is_terminated, detail.is_cancelled) {
+        (None, None) => Stopped::Untold,
+        (Some(true), _) | (_, Some(true)) => Stopped::Yes,
+        _ => Stopped::No,
+    }
+}
+
+/// How long the last attempt ran, or the job where its attempts say nothing.
+fn ran(detail: &Detail) -> Option<Duration> {
+    let of_attempt = detail.attempts.last().map(|a| (a.started_at, a.stopped_at));
+    let of_job = (detail.started_at, detail.stopped_at);
+    [of_attempt, Some(of_job)]
+        .into_iter()
+        .flatten()
+        .find_map(|(started, stopped)| {
+            let started = started.filter(|at| *at > 0)?;
+            u64::try_from(stopped?.checked_sub(started)?).ok()
+        })
+        .map(Duration::from_millis)
 }
 
 /// An error with its cause.

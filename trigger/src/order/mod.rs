@@ -34,7 +34,7 @@ const ORDER_FIELDS: [Field; 9] = [
     ("overrides", "the fields of a request"),
 ];
 
-const REQUEST_FIELDS: [Field; 6] = [
+const REQUEST_FIELDS: [Field; 7] = [
     ("memory_bin", "0 to 3"),
     ("timeout_scale", "a number above 0"),
     (
@@ -44,6 +44,10 @@ const REQUEST_FIELDS: [Field; 6] = [
     (
         "memory_retries",
         "a whole number: memory retries to count as used",
+    ),
+    (
+        "timeout_retries",
+        "a whole number: retries with more time to count as used",
     ),
     ("context", "a CRDS context like hst_1234.pmap"),
     ("dry_run", "true or false"),
@@ -64,6 +68,9 @@ pub struct Overrides {
     /// Memory retries to count as used already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_retries: Option<u32>,
+    /// Retries with more time to count as used already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_retries: Option<u32>,
 }
 
 /// The body of a request message.
@@ -206,6 +213,7 @@ impl Fields<'_> {
             timeout_scale: timeout_scale.transpose()?,
             retries: self.count("retries")?,
             memory_retries: self.count("memory_retries")?,
+            timeout_retries: self.count("timeout_retries")?,
         })
     }
 }
@@ -337,6 +345,7 @@ mod tests {
                     timeout_scale: scale.and_then(|s| Scale::try_from(f64::from(s) / 4.0).ok()),
                     retries,
                     memory_retries: None,
+                    timeout_retries: None,
                 },
                 context: None,
                 dry_run,

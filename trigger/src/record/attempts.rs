@@ -73,6 +73,9 @@ pub struct Attempt {
     pub memory_bin: MemoryBin,
     /// Its time limit in seconds.
     pub timeout_seconds: u64,
+    /// Which machines it runs on.
+    #[serde(default, skip_serializing_if = "Market::is_usual")]
+    pub market: Market,
     /// The name of its job, or of the array its job is in; unique to this attempt.
     pub job_name: String,
     /// The job, once AWS Batch has said so.
@@ -102,8 +105,23 @@ pub enum Reason {
     Memory,
     /// The infrastructure failed the attempt before.
     Infrastructure,
+    /// The machine of the attempt before was taken away.
+    Reclaimed,
+    /// The attempt before ran longer than its limit.
+    Timeout,
     /// Found running: submitted by somebody else.
     Found,
+}
+
+/// Which of a memory bin's queues an attempt goes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Market {
+    /// The one for everything.
+    #[default]
+    Usual,
+    /// The one whose machines are not taken away.
+    OnDemand,
 }
 
 /// Automatic retries to count as used.
@@ -113,6 +131,9 @@ pub struct Used {
     pub memory: u32,
     /// For failures of the infrastructure.
     pub infrastructure: u32,
+    /// For time limits.
+    #[serde(default)]
+    pub timeout: u32,
 }
 
 /// The right to submit an attempt.
@@ -200,12 +221,38 @@ impl Record {
                 Reason::Batch | Reason::Found => used = Used::default(),
                 Reason::Rescue(start) | Reason::Placed(start) => used = start,
                 Reason::Memory => used.memory = used.memory.saturating_add(1),
-                Reason::Infrastructure => {
+                Reason::Infrastructure | Reason::Reclaimed => {
                     used.infrastructure = used.infrastructure.saturating_add(1);
                 }
+                Reason::Timeout => used.timeout = used.timeout.saturating_add(1),
             }
         }
         used
+    }
+
+    /// The attempts since an operator last had a say, that operator's first.
+    fn latest_run(&self) -> impl Iterator<Item = &Attempt> {
+        let automatic = self.attempts.iter().rev();
+        let automatic = automatic.take_while(|a| a.reason.is_automatic()).count();
+        let first = self.attempts.len().saturating_sub(automatic + 1);
+        self.attempts.iter().skip(first)
+    }
+
+    /// How often the machine was taken away and the dataset tried again, since an operator last had a
+    /// say.
+    pub fn reclaimed(&self) -> usize {
+        let reasons = self.latest_run().map(|a| &a.reason);
+        reasons.filter(|r| **r == Reason::Reclaimed).count()
+    }
+
+    /// The time limit of a factor of one, in seconds, since an operator last had a say.
+    pub fn plain_timeout(&self) -> f64 {
+        let scale = self.settings.timeout_scale.map_or(1.0, f64::from);
+        let limit = self
+            .latest_run()
+            .next()
+            .map_or(Duration::ZERO, Attempt::timeout);
+        limit.as_secs_f64() / scale
     }
 
     /// Adds an attempt, forgetting the oldest beyond a sane number.
@@ -218,6 +265,23 @@ impl Record {
     /// The number the next attempt gets.
     pub fn next_number(&self) -> u32 {
         self.last().map_or(1, |a| a.number.saturating_add(1))
+    }
+}
+
+impl Market {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+    fn is_usual(&self) -> bool {
+        *self == Self::Usual
+    }
+}
+
+impl Reason {
+    /// Whether a verdict made the attempt, and no operator.
+    const fn is_automatic(&self) -> bool {
+        match self {
+            Self::Memory | Self::Infrastructure | Self::Reclaimed | Self::Timeout => true,
+            Self::Batch | Self::Rescue(_) | Self::Placed(_) | Self::Found => false,
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use sha1::{Digest, Sha1};
 use storage::uri::S3Uri;
 
-use super::attempts::{Attempt, Claim, Ended, Reason, Record, Settings};
+use super::attempts::{Attempt, Claim, Ended, Market, Reason, Record, Settings};
 use crate::config::{Config, Limits};
 use crate::invocation::Invocation;
 use crate::memory_bins::{MemoryBin, MemoryBins};
@@ -107,6 +107,7 @@ pub fn first(
             origin: origin.to_owned(),
             memory_bin: resources.memory_bin,
             timeout_seconds: resources.timeout.as_secs(),
+            market: Market::Usual,
             job_name: name,
             job_id: None,
             claim: Some(rules.claim.clone()),
@@ -134,13 +135,43 @@ pub fn shown(record: &Record, state: Option<State>) -> Option<State> {
     }
 }
 
+/// What an attempt gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grant {
+    /// Its memory.
+    pub memory_bin: MemoryBin,
+    /// Its time limit in seconds.
+    pub timeout_seconds: u64,
+    /// Which machines it runs on.
+    pub market: Market,
+}
+
+impl Grant {
+    /// What a dataset of which nothing is known would get.
+    pub const LEAST: Self = Self {
+        memory_bin: MemoryBin::ALL[0],
+        timeout_seconds: 60,
+        market: Market::Usual,
+    };
+}
+
+impl Attempt {
+    /// What it got.
+    pub const fn grant(&self) -> Grant {
+        Grant {
+            memory_bin: self.memory_bin,
+            timeout_seconds: self.timeout_seconds,
+            market: self.market,
+        }
+    }
+}
+
 /// Adds an attempt that has no job yet.
 pub(crate) fn add_attempt(
     record: &mut Record,
     reason: Reason,
     origin: &str,
-    memory_bin: MemoryBin,
-    timeout_seconds: u64,
+    grant: Grant,
     rules: &TransitionRules,
 ) {
     let number = record.next_number();
@@ -148,8 +179,9 @@ pub(crate) fn add_attempt(
         number,
         reason,
         origin: origin.to_owned(),
-        memory_bin,
-        timeout_seconds,
+        memory_bin: grant.memory_bin,
+        timeout_seconds: grant.timeout_seconds,
+        market: grant.market,
         job_name: job_name(rules.root, &record.dataset, number, origin),
         job_id: None,
         claim: Some(rules.claim.clone()),

@@ -6,8 +6,8 @@ use caldp_core::state::State;
 use crate::event::evidence::Cause;
 use crate::memory_bins::MemoryBin;
 use crate::order::Overrides;
-use crate::record::attempts::{Ended, Outcome, Reason, Record, Settings, Used};
-use crate::record::transition::{Transition, TransitionRules, add_attempt};
+use crate::record::attempts::{Ended, Market, Outcome, Reason, Record, Settings, Used};
+use crate::record::transition::{Grant, Transition, TransitionRules, add_attempt};
 use crate::resources::Resources;
 
 /// Why an operator starts a dataset.
@@ -57,6 +57,7 @@ pub fn started(
     let used = Used {
         memory: wanted.overrides.memory_retries.unwrap_or(0),
         infrastructure: wanted.overrides.retries.unwrap_or(0),
+        timeout: wanted.overrides.timeout_retries.unwrap_or(0),
     };
     let (reason, verb) = match wanted.start {
         Start::Placed => (Reason::Placed(used), "placed"),
@@ -78,15 +79,12 @@ pub fn started(
         }
     }
     record.terminated = false;
-    let timeout = wanted.resources.timeout.as_secs();
-    add_attempt(
-        &mut record,
-        reason,
-        &wanted.origin,
+    let grant = Grant {
         memory_bin,
-        timeout,
-        rules,
-    );
+        timeout_seconds: wanted.resources.timeout.as_secs(),
+        market: Market::Usual,
+    };
+    add_attempt(&mut record, reason, &wanted.origin, grant, rules);
     Transition::Change(
         Box::new(record),
         format!("{dataset} {verb}, submitted on {memory_bin}"),

@@ -5,9 +5,9 @@ use caldp_core::layout::Layout;
 use storage::uri::S3Uri;
 
 use crate::batch::NewJob;
-use crate::memory_bins::{MemoryBin, MemoryBins};
+use crate::memory_bins::MemoryBins;
 use crate::output_root::OutputRoot;
-use crate::record::attempts::{Attempt, Record, Settings};
+use crate::record::attempts::{Attempt, Market, Record, Settings};
 
 /// The job of an attempt at one dataset.
 pub(crate) fn single_job(
@@ -63,7 +63,7 @@ fn job(bins: &MemoryBins, settings: &Settings, attempt: &Attempt, command: &JobC
     let own_definition = settings.job_definition.clone();
     NewJob {
         name: attempt.job_name.clone(),
-        queue: queue_of(bins, settings, bin).to_owned(),
+        queue: queue_of(bins, settings, attempt).to_owned(),
         memory_mib: own_definition.is_some().then(|| bin.usable_mib()),
         definition: own_definition.unwrap_or_else(|| bins.site(bin).definition.clone()),
         command: command.words(),
@@ -77,8 +77,14 @@ fn job(bins: &MemoryBins, settings: &Settings, attempt: &Attempt, command: &JobC
 pub(crate) fn queue_of<'a>(
     bins: &'a MemoryBins,
     settings: &'a Settings,
-    bin: MemoryBin,
+    attempt: &Attempt,
 ) -> &'a str {
-    let own = settings.job_queue.as_deref();
-    own.unwrap_or(&bins.site(bin).queue)
+    if let Some(own) = &settings.job_queue {
+        return own;
+    }
+    let site = bins.site(attempt.memory_bin);
+    match (attempt.market, &site.on_demand_queue) {
+        (Market::OnDemand, Some(queue)) => queue,
+        _ => &site.queue,
+    }
 }

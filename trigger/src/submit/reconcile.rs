@@ -351,7 +351,7 @@ impl<B: Batch> Reconciler<B> {
             None if attempt.job_name != own_name => None,
             None => {
                 let bins = &self.config.memory_bins;
-                let queue = queue_of(bins, &record.settings, attempt.memory_bin);
+                let queue = queue_of(bins, &record.settings, attempt);
                 self.batch_client.find(queue, &attempt.job_name).await?
             }
         };

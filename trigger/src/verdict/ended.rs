@@ -9,8 +9,8 @@ use super::judge::{Action, Standing, judge};
 use crate::event::evidence::{Cause, explain};
 use crate::event::job_event::{JobEvent, Status};
 use crate::memory_bins::MemoryBin;
-use crate::record::attempts::{Attempt, Ended, Outcome, Reason, Record, Settings};
-use crate::record::transition::{Transition, TransitionRules, add_attempt, is_ours};
+use crate::record::attempts::{Attempt, Ended, Market, Outcome, Reason, Record, Settings};
+use crate::record::transition::{Grant, Transition, TransitionRules, add_attempt, is_ours};
 
 /// The time limit assumed for a job that was found without one.
 const FOUND_TIMEOUT: Duration = Duration::from_hours(48);
@@ -45,22 +45,9 @@ pub fn ended(
         log_stream: event.log_stream.clone(),
         at: rules.now,
     });
-    let timeout_seconds = attempt.timeout_seconds;
-    if let Some((memory_bin, cause)) = decision.retry {
-        let reason = if cause == Cause::Memory {
-            Reason::Memory
-        } else {
-            Reason::Infrastructure
-        };
+    if let Some((reason, grant)) = decision.retry {
         let origin = format!("job:{}", event.job_id);
-        add_attempt(
-            &mut record,
-            reason,
-            &origin,
-            memory_bin,
-            timeout_seconds,
-            rules,
-        );
+        add_attempt(&mut record, reason, &origin, grant, rules);
     }
     Transition::Change(Box::new(record), decision.explanation)
 }
@@ -68,8 +55,8 @@ pub fn ended(
 /// What follows from the end of a job.
 struct Decision {
     result: Ended,
-    /// The memory bin of the next attempt, and why there is one.
-    retry: Option<(MemoryBin, Cause)>,
+    /// Why there is a next attempt, and what it gets.
+    retry: Option<(Reason, Grant)>,
     terminate: bool,
     explanation: String,
 }
@@ -115,17 +102,19 @@ fn decide(
         (Status::Failed, false) => {
             let standing = Standing {
                 terminated: record.terminated,
-                memory_bin: record.last().map_or(MemoryBin::ALL[0], |a| a.memory_bin),
+                had: record.last().map_or(Grant::LEAST, Attempt::grant),
                 used: record.used(),
+                reclaimed: record.reclaimed(),
+                plain_timeout: record.plain_timeout(),
             };
             let verdict = judge(&event.evidence, standing, rules.limits);
             Decision {
                 result: Ended::Failed(verdict.cause),
+                terminate: verdict.action == Action::Terminate,
                 retry: match verdict.action {
-                    Action::Retry(memory_bin) => Some((memory_bin, verdict.cause)),
+                    Action::Retry(reason, grant) => Some((reason, grant)),
                     Action::Terminate | Action::Fail => None,
                 },
-                terminate: verdict.action == Action::Terminate,
                 explanation: verdict.explanation,
             }
         }
@@ -154,6 +143,7 @@ fn with_attempt(
             .bin_of_queue(&event.queue)
             .unwrap_or(MemoryBin::ALL[0]),
         timeout_seconds: event.timeout_seconds.unwrap_or(FOUND_TIMEOUT.as_secs()),
+        market: Market::Usual,
         job_name: name.clone(),
         job_id: Some(id.clone()),
         claim: None,

@@ -1,23 +1,36 @@
-//! The verdict on a failed job: tried again on which memory bin, terminated, or an error.
+//! The verdict on a failed job: tried again, with what, or terminated, or an error.
 //!
 //! One pure function over the cause of the failure and what was tried before; the table of causes
-//! is in `event::evidence`.
+//! is in `event::reasons`.
+
+use std::time::Duration;
 
 use crate::config::Limits;
-use crate::event::evidence::{Cause, Evidence};
-use crate::memory_bins::MemoryBin;
-use crate::record::attempts::Used;
+use crate::event::evidence::{Cause, Evidence, Finding, Host};
+use crate::record::attempts::{Market, Reason, Used};
+use crate::record::transition::Grant;
+use crate::resources::Scale;
 use caldp_core::exit_code::ExitCode;
 
+/// A dataset whose machine was taken away this often goes where that does not happen.
+const RECLAIMED_ENOUGH: usize = 2;
+
+/// What a time limit that was too short is multiplied by.
+const MORE_TIME: u64 = 2;
+
 /// What is known of the dataset when its job failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standing {
     /// Whether somebody stopped it before.
     pub terminated: bool,
-    /// The memory bin the job ran on.
-    pub memory_bin: MemoryBin,
+    /// What the job had.
+    pub had: Grant,
     /// Automatic retries used so far.
     pub used: Used,
+    /// How often its machine was taken away and it was tried again.
+    pub reclaimed: usize,
+    /// The time limit of a factor of one, in seconds.
+    pub plain_timeout: f64,
 }
 
 /// A decision and why.
@@ -32,10 +45,10 @@ pub struct Verdict {
 }
 
 /// What happens to a dataset whose job failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// It is submitted again.
-    Retry(MemoryBin),
+    /// It is submitted again, for this reason and with this.
+    Retry(Reason, Grant),
     /// Its state is `terminated`.
     Terminate,
     /// Its state is `error`.
@@ -44,193 +57,153 @@ pub enum Action {
 
 /// The verdict on a failure.
 pub fn judge(evidence: &Evidence, standing: Standing, limits: Limits) -> Verdict {
-    let (cause, seen) = evidence.cause();
-    let verdict = |action, decision: String| Verdict {
+    let Finding { cause, host, seen } = evidence.finding();
+    let (action, decision) = if standing.terminated {
+        let words = "the dataset was terminated before and stays so";
+        (Action::Terminate, words.to_owned())
+    } else {
+        match cause {
+            Cause::Terminated => {
+                let words = "somebody stopped the job, it is not tried again";
+                (Action::Terminate, words.to_owned())
+            }
+            Cause::Memory => memory(standing, limits),
+            Cause::Infrastructure | Cause::Capacity => {
+                infrastructure(cause, host, standing, limits)
+            }
+            Cause::Timeout => timeout(standing, limits),
+            Cause::Misconfiguration => fail(
+                "not the dataset's fault, and would happen again; hint: compare the job definition with the \
+                 compute environment and the queue, then rescue it",
+            ),
+            Cause::Refused | Cause::Other => {
+                let code = evidence.exit_code.and_then(ExitCode::from_number);
+                let remedy = code
+                    .and_then(ExitCode::remedy)
+                    .unwrap_or("read the end of process.txt and the job's log stream");
+                fail(&format!("not tried again; hint: {remedy}"))
+            }
+        }
+    };
+    Verdict {
         cause,
         action,
         explanation: format!("{seen}: {decision}"),
-    };
-    if standing.terminated {
-        return verdict(
-            Action::Terminate,
-            "the dataset was terminated before and stays so".to_owned(),
-        );
-    }
-    match cause {
-        Cause::Terminated => verdict(
-            Action::Terminate,
-            "somebody stopped the job, it is not tried again".to_owned(),
-        ),
-        Cause::Memory => memory(standing, limits, verdict),
-        Cause::Infrastructure => infrastructure(standing, limits, verdict),
-        Cause::Timeout => verdict(
-            Action::Fail,
-            "the job needs more time; hint: rescue it with timeout_scale above 1, like \
-             timeout_scale: 2"
-                .to_owned(),
-        ),
-        Cause::Other => {
-            let code = evidence.exit_code.and_then(ExitCode::from_number);
-            let remedy = code
-                .and_then(ExitCode::remedy)
-                .unwrap_or("read the end of process.txt and the job's log stream");
-            verdict(Action::Fail, format!("not tried again; hint: {remedy}"))
-        }
     }
 }
 
-fn memory(
-    standing: Standing,
-    limits: Limits,
-    verdict: impl Fn(Action, String) -> Verdict,
-) -> Verdict {
+fn fail(words: &str) -> (Action, String) {
+    (Action::Fail, words.to_owned())
+}
+
+fn memory(standing: Standing, limits: Limits) -> (Action, String) {
     let (used, most) = (standing.used.memory, limits.memory_retries);
-    match standing.memory_bin.next() {
-        None => verdict(
-            Action::Fail,
-            format!(
-                "out of memory on {}, the last memory bin; hint: the dataset needs a larger machine than any here",
-                standing.memory_bin
-            ),
-        ),
-        Some(_) if used >= most => verdict(
-            Action::Fail,
-            format!(
-                "out of memory on {} after {used} of {most} memory retries; hint: rescue it with memory_bin",
-                standing.memory_bin
-            ),
-        ),
-        Some(next) => verdict(
-            Action::Retry(next),
-            format!(
-                "out of memory on {}, tried again on {next}, memory retry {} of {most}",
-                standing.memory_bin,
-                used.saturating_add(1)
-            ),
-        ),
+    let had = standing.had.memory_bin;
+    match had.next() {
+        None => fail(&format!(
+            "out of memory on {had}, the last memory bin; hint: the dataset needs a larger machine than any here"
+        )),
+        Some(_) if used >= most => fail(&format!(
+            "out of memory on {had} after {used} of {most} memory retries; hint: rescue it with memory_bin"
+        )),
+        Some(next) => {
+            let grant = Grant {
+                memory_bin: next,
+                ..standing.had
+            };
+            let number = used.saturating_add(1);
+            let words = format!(
+                "out of memory on {had}, tried again on {next}, memory retry {number} of {most}"
+            );
+            (Action::Retry(Reason::Memory, grant), words)
+        }
     }
 }
 
 fn infrastructure(
+    cause: Cause,
+    host: Host,
     standing: Standing,
     limits: Limits,
-    verdict: impl Fn(Action, String) -> Verdict,
-) -> Verdict {
+) -> (Action, String) {
     let (used, most) = (standing.used.infrastructure, limits.infrastructure_retries);
     if used >= most {
-        verdict(
-            Action::Fail,
-            format!(
-                "the infrastructure failed it again after {used} of {most} retries; hint: look at the \
-                 compute environment and the image, then rescue it"
+        let (what, look_at) = match cause {
+            Cause::Capacity => (
+                "no machine could be had for it again",
+                "other instance types or zones for the compute environment, and the account's quotas",
             ),
-        )
+            _ => (
+                "the infrastructure failed it again",
+                "the compute environment and the image",
+            ),
+        };
+        return fail(&format!(
+            "{what} after {used} of {most} retries; hint: look at {look_at}, then rescue it"
+        ));
+    }
+    let (reason, reclaimed) = match host {
+        Host::Lost => (Reason::Reclaimed, standing.reclaimed + 1),
+        Host::Kept => (Reason::Infrastructure, standing.reclaimed),
+    };
+    let (market, machines) = if reclaimed >= RECLAIMED_ENOUGH {
+        (Market::OnDemand, " without spot instances")
     } else {
-        verdict(
-            Action::Retry(standing.memory_bin),
-            format!(
-                "not the dataset's fault, tried again on {}, retry {} of {most}",
-                standing.memory_bin,
-                used.saturating_add(1)
-            ),
-        )
+        (standing.had.market, "")
+    };
+    let grant = Grant {
+        market,
+        ..standing.had
+    };
+    let (bin, number) = (grant.memory_bin, used.saturating_add(1));
+    let words = format!(
+        "not the dataset's fault, tried again on {bin}{machines}, retry {number} of {most}"
+    );
+    (Action::Retry(reason, grant), words)
+}
+
+fn timeout(standing: Standing, limits: Limits) -> (Action, String) {
+    let (used, most) = (standing.used.timeout, limits.timeout_retries);
+    let had = standing.had.timeout_seconds;
+    if used >= most {
+        let factor = sufficient(standing);
+        return fail(&format!(
+            "{} were not enough after {used} of {most} retries with more time; hint: rescue it with \
+             timeout_scale: {factor}, which gives it {}",
+            in_hours(had),
+            in_hours(had.saturating_mul(MORE_TIME)),
+        ));
+    }
+    let grant = Grant {
+        timeout_seconds: had.saturating_mul(MORE_TIME),
+        ..standing.had
+    };
+    let (bin, number) = (grant.memory_bin, used.saturating_add(1));
+    let words = format!(
+        "{} were not enough, tried again on {bin} with {}, timeout retry {number} of {most}",
+        in_hours(had),
+        in_hours(grant.timeout_seconds),
+    );
+    (Action::Retry(Reason::Timeout, grant), words)
+}
+
+/// The factor that gives a dataset twice the time that was not enough, to one decimal.
+#[allow(clippy::cast_precision_loss, reason = "time limits are small numbers")]
+fn sufficient(standing: Standing) -> f64 {
+    let wanted = standing.had.timeout_seconds.saturating_mul(MORE_TIME) as f64;
+    let factor = wanted / standing.plain_timeout.max(1.0);
+    ((factor * 10.0).ceil() / 10.0).min(Scale::MAX)
+}
+
+fn in_hours(seconds: u64) -> String {
+    let span = Duration::from_secs(seconds);
+    if seconds < 3 * 3600 {
+        format!("{} minutes", span.as_secs().div_ceil(60))
+    } else {
+        format!("{:.1} hours", span.as_secs_f64() / 3600.0)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        memory_retries: 4,
-        infrastructure_retries: 4,
-    };
-
-    fn standing(memory_bin: u64, memory: u32, infrastructure: u32) -> Standing {
-        Standing {
-            terminated: false,
-            memory_bin: MemoryBin::new(memory_bin).unwrap(),
-            used: Used {
-                memory,
-                infrastructure,
-            },
-        }
-    }
-
-    fn exit(code: i64) -> Evidence {
-        Evidence {
-            exit_code: Some(code),
-            ..Evidence::default()
-        }
-    }
-
-    #[test]
-    fn memory_is_raised_to_the_last_bin_and_no_further() {
-        let (mut memory_bin, mut climbed) = (0, 0);
-        while let Action::Retry(next) =
-            judge(&exit(33), standing(memory_bin, climbed, 0), LIMITS).action
-        {
-            assert_eq!(u64::from(next.number()), memory_bin + 1);
-            memory_bin += 1;
-            climbed += 1;
-        }
-        assert_eq!((memory_bin, climbed), (3, 3));
-        let last = judge(&exit(33), standing(3, 3, 0), LIMITS);
-        assert!(
-            last.explanation.contains("last memory bin"),
-            "{}",
-            last.explanation
-        );
-    }
-
-    #[test]
-    fn retries_are_counted() {
-        let strict = Limits {
-            memory_retries: 1,
-            infrastructure_retries: 2,
-        };
-        assert_eq!(
-            judge(&exit(31), standing(1, 1, 0), strict).action,
-            Action::Fail
-        );
-        let lost = judge(&exit(35), standing(1, 0, 1), strict);
-        assert_eq!(lost.action, Action::Retry(MemoryBin::new(1).unwrap()));
-        assert!(lost.explanation.contains("retry 2 of 2"));
-        assert_eq!(
-            judge(&exit(35), standing(1, 0, 2), strict).action,
-            Action::Fail
-        );
-    }
-
-    #[test]
-    fn terminated_stays_terminated_whatever_the_evidence() {
-        for code in 0..=255 {
-            let before = Standing {
-                terminated: true,
-                ..standing(0, 0, 0)
-            };
-            assert_eq!(judge(&exit(code), before, LIMITS).action, Action::Terminate);
-        }
-    }
-
-    #[test]
-    fn an_error_says_what_to_do() {
-        let verdict = judge(&exit(27), standing(0, 0, 0), LIMITS);
-        assert_eq!(verdict.action, Action::Fail);
-        assert!(
-            verdict.explanation.contains("best references"),
-            "{}",
-            verdict.explanation
-        );
-        assert!(verdict.explanation.contains("hint: check CRDS_CONTEXT"));
-        let timeout = Evidence {
-            exit_code: Some(137),
-            status_reasons: vec!["Job attempt duration exceeded timeout".to_owned()],
-            ..Evidence::default()
-        };
-        let verdict = judge(&timeout, standing(0, 0, 0), LIMITS);
-        assert!(verdict.explanation.contains("timeout_scale"));
-    }
-}
+#[path = "judge_tests.rs"]
+mod tests;

@@ -56,6 +56,7 @@ struct Model {
     bin: u8,
     memory: u8,
     spot: u8,
+    late: u8,
     /// Whether the last end was for lack of memory.
     starved: bool,
     /// The place of the latest job, and whether it has not ended.
@@ -91,7 +92,7 @@ impl Model {
             News::Rescue(number, bin) => {
                 if !self.asked.contains(number) && !self.pending {
                     self.asked.push(*number);
-                    (self.memory, self.spot) = (0, 0);
+                    (self.memory, self.spot, self.late) = (0, 0, 0);
                     let same = if self.starved {
                         (self.bin + 1).min(3)
                     } else {
@@ -139,6 +140,10 @@ impl Model {
             }
             End::Spot if self.spot < 4 => {
                 self.spot += 1;
+                self.submit(self.bin);
+            }
+            End::TooLong if self.late < 1 => {
+                self.late += 1;
                 self.submit(self.bin);
             }
             End::Stopped => self.state = Some("terminated"),

@@ -44,6 +44,7 @@ fn outcome_of(event: &Value, state: Option<State>) -> (Outcome, Record, String) 
         limits: Limits {
             memory_retries: 4,
             infrastructure_retries: 4,
+            timeout_retries: 1,
         },
         memory_bins: &config.memory_bins,
         root: &task.root,
@@ -97,7 +98,7 @@ const TIMEOUT: &str = "Job attempt duration exceeded timeout";
 /// Exit code, container reason, status reason, outcome. The job ran in memory bin 1.
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn table() -> Vec<(Option<i64>, &'static str, &'static str, Outcome)> {
-    use Cause::{Infrastructure, Memory, Other, Timeout};
+    use Cause::{Capacity, Infrastructure, Memory, Misconfiguration, Other, Timeout};
     use Outcome::{Again, Error, Terminated};
     let memory = || Again(Memory, 2);
     let infrastructure = || Again(Infrastructure, 1);
@@ -205,8 +206,48 @@ fn table() -> Vec<(Option<i64>, &'static str, &'static str, Outcome)> {
             "Your Spot Task was interrupted.",
             infrastructure(),
         ),
-        (Some(35), "", EXITED, infrastructure()),
-        (Some(35), "", "", infrastructure()),
+        (
+            Some(35),
+            "",
+            "Your Spot Task was interrupted.",
+            infrastructure(),
+        ),
+        // the worker was told to stop, and AWS names neither spot nor host
+        (Some(35), "", EXITED, Error(Other)),
+        (Some(35), "", "", Error(Other)),
+        // a container that could never be created or started
+        (
+            None,
+            "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 2840 free data blocks",
+            "Task failed to start",
+            infrastructure(),
+        ),
+        (
+            None,
+            "ResourceInitializationError: unable to pull secrets or registry auth",
+            "Task failed to start",
+            infrastructure(),
+        ),
+        (None, "", "Task failed to start", infrastructure()),
+        (
+            None,
+            "HostConfigError: no such device",
+            "Task failed to start",
+            Error(Misconfiguration),
+        ),
+        // no machine in time
+        (
+            None,
+            "",
+            "Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+            Again(Capacity, 1),
+        ),
+        (
+            None,
+            "",
+            "Canceled by JobStateTimeLimit action due to reason: MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+            Error(Misconfiguration),
+        ),
         // somebody's decision
         (Some(137), "", "Operator cancelled", Terminated),
         (
@@ -219,12 +260,13 @@ fn table() -> Vec<(Option<i64>, &'static str, &'static str, Outcome)> {
         (Some(137), OOM, "Operator cancelled", Terminated),
         (None, "", "Terminated via console", Terminated),
         (Some(143), "", "Terminated via console", Terminated),
+        (Some(35), "", "the wrong context, stop it", Terminated),
         // the time limit
-        (Some(137), "", TIMEOUT, Error(Timeout)),
-        (Some(35), "", TIMEOUT, Error(Timeout)),
-        (Some(143), "", TIMEOUT, Error(Timeout)),
-        (None, "", TIMEOUT, Error(Timeout)),
-        (Some(23), "", TIMEOUT, Error(Timeout)),
+        (Some(137), "", TIMEOUT, Again(Timeout, 1)),
+        (Some(35), "", TIMEOUT, Again(Timeout, 1)),
+        (Some(143), "", TIMEOUT, Again(Timeout, 1)),
+        (None, "", TIMEOUT, Again(Timeout, 1)),
+        (Some(23), "", TIMEOUT, Again(Timeout, 1)),
         // anything else
         (Some(1), "", EXITED, Error(Other)),
         (Some(2), "", EXITED, Error(Other)),
@@ -245,7 +287,6 @@ fn table() -> Vec<(Option<i64>, &'static str, &'static str, Outcome)> {
         (Some(139), "", EXITED, Error(Other)),
         (Some(143), "", EXITED, Error(Other)),
         (Some(255), "", EXITED, Error(Other)),
-        (None, "", "Task failed to start", Error(Other)),
         (None, "", "Dependent Job failed", Error(Other)),
         (None, "", "Array Child Job failed", Error(Other)),
         (None, "", "", Error(Other)),
@@ -253,19 +294,13 @@ fn table() -> Vec<(Option<i64>, &'static str, &'static str, Outcome)> {
             None,
             "",
             "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
-            Error(Other),
-        ),
-        (
-            None,
-            "ResourceInitializationError: unable to pull secrets or registry auth",
-            "Task failed to start",
-            Error(Other),
+            Error(Misconfiguration),
         ),
         (
             None,
             "",
             "JobDefinition caldp:3 is not in ACTIVE state",
-            Error(Other),
+            Error(Misconfiguration),
         ),
     ]
 }
@@ -282,6 +317,29 @@ fn every_documented_failure_has_its_verdict() {
             assert!(explanation.contains(&code.to_string()), "{explanation}");
         }
     }
+}
+
+/// `TerminateJob` and `CancelJob` take any text.
+#[test]
+fn whoever_stops_a_job_is_obeyed() {
+    for flag in ["isTerminated", "isCancelled"] {
+        for text in ["enough", EXITED, OOM, "Host EC2 (instance i-1) terminated."] {
+            for code in [None, Some(35), Some(137)] {
+                let mut event = event(code, "", text);
+                event["detail"][flag] = json!(true);
+                let (outcome, _, explanation) = outcome_of(&event, None);
+                assert_eq!(outcome, Outcome::Terminated, "{explanation}");
+            }
+        }
+    }
+    let mut cancelled = event(
+        None,
+        "",
+        "Canceled by JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    );
+    cancelled["detail"]["isCancelled"] = json!(true);
+    let (outcome, ..) = outcome_of(&cancelled, None);
+    assert_eq!(outcome, Outcome::Again(Cause::Capacity, 1));
 }
 
 #[test]
@@ -353,8 +411,8 @@ fn real_events_have_their_verdicts() {
             Cause::Memory => assert_eq!(outcome, Outcome::Again(cause, 1), "{name}: {explanation}"),
             Cause::Terminated => assert_eq!(outcome, Outcome::Terminated, "{name}: {explanation}"),
             _ => {
-                assert_eq!(outcome, Outcome::Error(cause), "{name}: {explanation}");
-                assert!(explanation.contains("timeout_scale"));
+                assert_eq!(outcome, Outcome::Again(cause, 0), "{name}: {explanation}");
+                assert!(explanation.contains("timeout retry 1 of 1"));
             }
         }
     }
