@@ -330,7 +330,7 @@ mod tests {
         let stopped = |status, ran: Option<u64>| Evidence {
             stopped: Stopped::Yes,
             ran: ran.map(Duration::from_secs),
-            time_limit: Some(Duration::from_secs(60)),
+            time_limit: Some(Duration::from_mins(1)),
             ..evidence(None, "", status)
         };
         assert_eq!(stopped(WAITED, None).finding().cause, Cause::Capacity);
