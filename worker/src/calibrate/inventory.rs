@@ -5,13 +5,17 @@
 use super::recipe::{Inputs, RawFiles, Recipe};
 use crate::error::disk_hint;
 use crate::membership::association::Association;
+use crate::membership::file_name::root;
 use caldp_core::dataset::Dataset;
 use fits::{FitsError, Header};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use storage::hint::Hint;
+
+/// Which of the raw files of one exposure a program is called with.
+type Calls = fn(&[&str]) -> Vec<String>;
 
 /// What is known of a dataset's files before calibration.
 #[derive(Debug, Default)]
@@ -75,54 +79,49 @@ impl Inventory {
         Ok(inventory)
     }
 
-    /// The files that the programs are called with. Files of the dataset's own name win: a
-    /// folder may hold its neighbours too.
+    /// The files that the programs are called with, one call each: the dataset's association or
+    /// its own raw files, and every exposure beside them. Whatever lies in the folder came with the
+    /// dataset, and none of it is delivered without having been calibrated.
     pub(super) fn inputs(&self, dataset: &Dataset, rule: Inputs) -> Vec<String> {
-        let ending =
-            |ending: &str| -> Vec<String> { self.own(dataset, |name| name.ends_with(ending)) };
-        let first_of = |choices: [Vec<String>; 2]| -> Vec<String> {
-            let own =
-                |files: &Vec<String>| files.iter().any(|name| name.starts_with(dataset.name()));
-            let [first, second] = choices;
-            if first.is_empty() || (own(&second) && !own(&first)) {
-                second
-            } else {
-                first
-            }
-        };
-        match rule {
-            Inputs::AssociationOrRaw => first_of([ending("_asn.fits"), ending("_raw.fits")]),
-            Inputs::RawOrWavecal => first_of([ending("_raw.fits"), ending("_wav.fits")]),
-            Inputs::AssociationOrFirst => {
-                let mut raw = self.own(dataset, |name| RawFiles::NamedRaw.includes(name));
-                raw.truncate(1);
-                first_of([ending("_asn.fits"), raw])
-            }
+        let table = dataset.association_file();
+        let (association, calls): (_, Calls) = match rule {
             Inputs::Poller => {
                 let name = dataset.exposure_list_file();
-                self.names
-                    .contains(&name)
-                    .then_some(name)
-                    .into_iter()
-                    .collect()
+                return self.names.iter().filter(|n| **n == name).cloned().collect();
             }
-        }
+            Inputs::AssociationOrRaw => (self.associations.get(&table), raw_files),
+            Inputs::RawOrWavecal => (None, raw_or_wavecal),
+            Inputs::AssociationOrFirst => (self.associations.get(&table), first_raw_file),
+        };
+        let mut exposures = self.exposures_outside(association);
+        let own = exposures.remove(dataset.name());
+        let first = association.map(|_| table).into_iter();
+        let others = own.iter().chain(exposures.values());
+        first.chain(others.flat_map(|files| calls(files))).collect()
     }
 
-    /// The files that satisfy `wanted`: those of the dataset's own name if there are any, else all.
-    fn own(&self, dataset: &Dataset, wanted: impl Fn(&str) -> bool) -> Vec<String> {
-        let all: Vec<String> = self
-            .names
-            .iter()
-            .filter(|name| wanted(name))
-            .cloned()
+    /// The raw files of each exposure that is no member of the association.
+    fn exposures_outside(&self, association: Option<&Association>) -> BTreeMap<&str, Vec<&str>> {
+        let members: BTreeSet<&str> = association
+            .into_iter()
+            .flat_map(Association::exposures)
+            .map(|member| member.name.as_str())
             .collect();
-        let own: Vec<String> = all
-            .iter()
-            .filter(|name| name.starts_with(dataset.name()))
-            .cloned()
-            .collect();
-        if own.is_empty() { all } else { own }
+        let mut exposures: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let names = self.headers.keys();
+        for name in names.filter(|name| !members.contains(root(name))) {
+            exposures.entry(root(name)).or_default().push(name);
+        }
+        exposures
+    }
+
+    /// A raw file that none of the calls with `inputs` concerns.
+    pub(super) fn left_out(&self, inputs: &[String]) -> Option<&str> {
+        let association = inputs.iter().find_map(|name| self.associations.get(name));
+        let called = |exposure: &str| inputs.iter().any(|input| root(input) == exposure);
+        let mut outside = self.exposures_outside(association).into_iter();
+        let (_, files) = outside.find(|(exposure, _)| !called(exposure))?;
+        files.first().copied()
     }
 
     /// The raw files of one exposure, with their headers.
@@ -138,4 +137,29 @@ impl Inventory {
             })
             .map(|(name, header)| (&**name, header))
     }
+}
+
+/// Every `_raw.fits`.
+fn raw_files(files: &[&str]) -> Vec<String> {
+    ending(files, "_raw.fits")
+}
+
+/// Every `_raw.fits`; without one, every `_wav.fits`.
+fn raw_or_wavecal(files: &[&str]) -> Vec<String> {
+    let raw = ending(files, "_raw.fits");
+    if raw.is_empty() {
+        ending(files, "_wav.fits")
+    } else {
+        raw
+    }
+}
+
+/// The first file: the program finds the others of the exposure.
+fn first_raw_file(files: &[&str]) -> Vec<String> {
+    files.iter().take(1).copied().map(str::to_owned).collect()
+}
+
+fn ending(files: &[&str], end: &str) -> Vec<String> {
+    let files = files.iter().filter(|name| name.ends_with(end));
+    files.copied().map(str::to_owned).collect()
 }

@@ -72,6 +72,14 @@ pub enum PlanError {
         /// Its `MEMTYPE`.
         kind: String,
     },
+    /// A raw file that no program takes.
+    #[error("{file} cannot be calibrated: its exposure has no {wanted}")]
+    LeftOut {
+        /// The file.
+        file: String,
+        /// What the programs take.
+        wanted: &'static str,
+    },
     /// The files could not be looked at.
     #[error(transparent)]
     Inventory(#[from] InventoryError),
@@ -83,6 +91,7 @@ impl Hint for PlanError {
             Self::NoInput { .. } => {
                 "the inputs are not of this dataset; look what is in them".into()
             }
+            Self::LeftOut { .. } => "take it out of the inputs, or add what is missing".into(),
             Self::MemberMissing { .. } => "the inputs are incomplete; fetch them again".into(),
             Self::Inventory(error) => return error.hint(),
         })
@@ -99,6 +108,12 @@ impl Plan {
             return Err(PlanError::NoInput {
                 dataset: dataset.name().to_owned(),
                 folder: folder.to_owned(),
+                wanted: recipe.inputs.description(),
+            });
+        }
+        if let Some(file) = inventory.left_out(&inputs) {
+            return Err(PlanError::LeftOut {
+                file: file.to_owned(),
                 wanted: recipe.inputs.description(),
             });
         }

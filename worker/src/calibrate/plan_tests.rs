@@ -140,28 +140,98 @@ fn a_member_without_a_file_is_refused_before_anything_runs() {
 }
 
 #[test]
-fn one_call_for_each_file_and_neighbours_are_left_alone() {
+fn every_raw_file_that_came_with_the_dataset_is_calibrated() {
+    let calls = |dataset: &str, folder: &Path| -> Vec<String> {
+        let plan = plan(dataset, folder);
+        for step in &plan.steps {
+            assert!(!step.expected.is_empty(), "{:?}", call(step));
+        }
+        plan.steps.iter().map(|step| call(step).join(" ")).collect()
+    };
     let folder = unpacked("octka6030");
     let path = folder.path();
     let raw = path.join("octka6030_raw.fits");
-    std::fs::copy(&raw, path.join("octka7040_raw.fits")).unwrap();
+    std::fs::copy(&raw, path.join("octka5010_raw.fits")).unwrap();
+    // A wavecal beside its raw file belongs to that; on its own it is calibrated too.
     std::fs::copy(&raw, path.join("octka6030_wav.fits")).unwrap();
-    let own = plan("octka6030", path);
+    std::fs::copy(&raw, path.join("octka7040_wav.fits")).unwrap();
     assert_eq!(
-        own.steps.iter().map(call).collect::<Vec<_>>(),
-        [["cs0.e", "-tv", "octka6030_raw.fits"]]
+        calls("octka6030", path),
+        [
+            "cs0.e -tv octka6030_raw.fits",
+            "cs0.e -tv octka5010_raw.fits",
+            "cs0.e -tv octka7040_wav.fits"
+        ]
     );
-    // A dataset without files of its own name: all of them, one by one.
-    let all = plan("octka9990", path);
-    let calls: Vec<_> = all.steps.iter().map(|step| call(step)[2].clone()).collect();
-    assert_eq!(calls, ["octka6030_raw.fits", "octka7040_raw.fits"]);
+
+    let folder = unpacked("j8cb010b0");
+    let path = folder.path();
+    let member = path.join("j8cb01u2q_raw.fits");
+    std::fs::copy(&member, path.join("j8cb01u9q_raw.fits")).unwrap();
+    assert_eq!(
+        calls("j8cb010b0", path),
+        [
+            "calacs.e j8cb010b0_asn.fits",
+            "calacs.e j8cb01u9q_raw.fits",
+            "runastrodriz -n 1 j8cb010b0_asn.fits",
+            "runastrodriz -n 1 j8cb01u9q_raw.fits"
+        ]
+    );
+
+    let folder = unpacked("lcxv13040");
+    let path = folder.path();
+    for segment in ["a", "b"] {
+        let member = path.join(format!("lcxv13f1q_rawtag_{segment}.fits"));
+        std::fs::copy(
+            member,
+            path.join(format!("lcxv13f2q_rawtag_{segment}.fits")),
+        )
+        .unwrap();
+    }
+    assert_eq!(
+        calls("lcxv13040", path),
+        [
+            "calcos lcxv13040_asn.fits",
+            "calcos lcxv13f2q_rawtag_a.fits"
+        ]
+    );
 }
 
 #[test]
-fn a_member_exposure_is_calibrated_alone_even_beside_its_association() {
+fn a_raw_file_that_no_program_takes_is_an_error() {
+    let folder = unpacked("octka6030");
+    let raw = folder.path().join("octka6030_raw.fits");
+    std::fs::copy(&raw, folder.path().join("octka6030_tag.fits")).unwrap();
+    assert_eq!(plan("octka6030", folder.path()).steps.len(), 1);
+    std::fs::copy(&raw, folder.path().join("octka7040_tag.fits")).unwrap();
+    let dataset = Dataset::parse("octka6030").unwrap();
+    let error = Plan::new(&dataset, folder.path()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "octka7040_tag.fits cannot be calibrated: its exposure has no _raw.fits or _wav.fits file"
+    );
+}
+
+#[test]
+fn a_member_that_its_association_calls_absent_is_calibrated_by_itself() {
     let folder = unpacked("j8cb010b0");
-    let plan = plan("j8cb01u2q", folder.path());
-    assert_eq!(call(&plan.steps[0]), ["calacs.e", "j8cb01u2q_raw.fits"]);
+    let path = folder.path();
+    let table = path.join("j8cb010b0_asn.fits");
+    let mut bytes = std::fs::read(&table).unwrap();
+    let at = bytes
+        .windows(9)
+        .position(|w| w.eq_ignore_ascii_case(b"J8CB01U3Q"))
+        .unwrap();
+    let present = bytes[at..].iter().position(|byte| *byte == b'T').unwrap();
+    bytes[at + present] = b'F';
+    std::fs::write(&table, bytes).unwrap();
+    let plan = plan("j8cb010b0", path);
+    let inputs: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| call(step).pop().unwrap())
+        .collect();
+    assert_eq!(inputs[..2], ["j8cb010b0_asn.fits", "j8cb01u3q_raw.fits"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use super::inventory::Inventory;
 use super::recipe::Command;
 use crate::membership::association::Association;
+use crate::membership::file_name::root;
 use caldp_core::dataset::{Dataset, Instrument, Kind};
 use caldp_core::exit_code::ExitCode;
 use fits::{FitsProblem, Header};
@@ -180,7 +181,7 @@ fn exposures<'a>(
             .exposures()
             .map(|member| (&*member.name, &*member.group))
             .collect(),
-        None => vec![(root_of(input), "")],
+        None => vec![(root(input), "")],
     };
     members
         .into_iter()
@@ -193,10 +194,6 @@ fn exposures<'a>(
             })
         })
         .collect()
-}
-
-fn root_of(file: &str) -> &str {
-    file.split('_').next().unwrap_or(file)
 }
 
 /// Switches of which any one makes calacs and calwf3 write calibrated images.

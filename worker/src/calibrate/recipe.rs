@@ -48,11 +48,12 @@ const DRIZZLE_VERSION: &str = "D001VER";
 /// Which files a program is called with; one call for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Inputs {
-    /// The association table if there is one, else each `_raw.fits`.
+    /// The association table if there is one, and each `_raw.fits` that is not of a member.
     AssociationOrRaw,
-    /// Each `_raw.fits`; without one, each `_wav.fits`.
+    /// Each `_raw.fits`; of an exposure without one, its `_wav.fits`.
     RawOrWavecal,
-    /// The association table if there is one, else the first `_raw*.fits`.
+    /// The association table if there is one, and the first `_raw*.fits` of each exposure that is
+    /// not a member.
     AssociationOrFirst,
     /// The list of a mosaic's inputs, `<dataset>_input.out`.
     Poller,

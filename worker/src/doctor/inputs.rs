@@ -3,14 +3,21 @@
 
 use super::finding::{Area, Finding, Level};
 use super::{Request, size};
+use crate::calibrate::recipe::Recipe;
+use crate::input::archive::Limits;
 use crate::input::error::InputError;
+use crate::input::identity;
 use crate::input::source::Source;
 use crate::input::{Offer, offer};
 use caldp_core::dataset::Dataset;
 use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// Archives larger than this are not unpacked only to look into them.
+const LARGEST_ARCHIVES: u64 = 512 << 20;
 
 /// What is known of the inputs without asking anybody.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Inputs {
     /// The directory they are in, with what it has; none when they are elsewhere.
     pub(super) local: Option<(PathBuf, Offer)>,
@@ -44,8 +51,8 @@ impl Inputs {
             ],
             ..Self::default()
         };
-        let offer = match offer(directory, dataset) {
-            Ok(offer) => offer,
+        let (offer, found) = match offered(dataset, directory) {
+            Ok(found) => found,
             Err(InputError::Local { source, .. }) => {
                 return none(format!("it cannot be listed: {source}"));
             }
@@ -56,11 +63,6 @@ impl Inputs {
                     ..Self::default()
                 };
             }
-        };
-        let found = if offer.archives.is_empty() {
-            &offer.loose
-        } else {
-            &offer.archives
         };
         if found.is_empty() {
             let ippps = dataset.ippps().unwrap_or(dataset.name());
@@ -83,4 +85,74 @@ impl Inputs {
             findings: vec![finding],
         }
     }
+    /// The raw files of the dataset, if they are on this machine; unpacked, if need be. None where there are none or too much of them.
+    ///
+    /// # Errors
+    /// When they are not what they should be.
+    pub(super) fn raw_files(&self, dataset: &Dataset) -> Option<Result<Found, InputError>> {
+        let (directory, offer) = self.local.as_ref()?;
+        if !offer.archives.is_empty() && self.bytes > LARGEST_ARCHIVES {
+            return None;
+        }
+        let raw_files = Recipe::of(dataset).raw_files;
+        let found = files(directory, offer, dataset).map(|mut found| {
+            found.names.retain(|name| raw_files.includes(name));
+            found
+        });
+        match found {
+            Ok(found) if found.names.is_empty() => None,
+            found => Some(found),
+        }
+    }
+}
+
+/// Files in a folder.
+pub(super) struct Found {
+    folder: PathBuf,
+    names: Vec<String>,
+    /// Keeps the folder while this lives, where it is temporary.
+    _scratch: Option<TempDir>,
+}
+
+impl Found {
+    pub(super) fn paths(&self) -> Vec<PathBuf> {
+        self.names
+            .iter()
+            .map(|name| self.folder.join(name))
+            .collect()
+    }
+}
+
+/// What a directory has, and the files of it that would be brought.
+fn offered(dataset: &Dataset, directory: &Path) -> Result<(Offer, Vec<String>), InputError> {
+    let offer = offer(directory, dataset)?;
+    let found = if offer.archives.is_empty() {
+        offer.loose(dataset, directory)?
+    } else {
+        offer.archives.clone()
+    };
+    Ok((offer, found))
+}
+
+/// The inputs; unpacked, if need be.
+fn files(directory: &Path, offer: &Offer, dataset: &Dataset) -> Result<Found, InputError> {
+    let (scratch, folder, names) = if offer.archives.is_empty() {
+        let names = offer.loose(dataset, directory)?;
+        (None, directory.to_owned(), names)
+    } else {
+        let temporary = std::env::temp_dir();
+        let scratch = TempDir::new().map_err(|source| InputError::Local {
+            path: temporary,
+            source,
+        })?;
+        let folder = scratch.path().to_owned();
+        let names = offer.unpack(directory, dataset, &folder, &Limits::default())?;
+        (Some(scratch), folder, names)
+    };
+    identity::check(dataset, &folder, &names)?;
+    Ok(Found {
+        folder,
+        names,
+        _scratch: scratch,
+    })
 }

@@ -7,26 +7,22 @@
 use super::finding::{Area, Finding, Level};
 use super::place::Place;
 use super::{PATIENCE, Situation, access};
-use crate::calibrate::recipe::Recipe;
 use crate::config::variables::CONTEXT;
 use crate::config::{Setting, Settings};
-use crate::input::archive::{self, Limits};
 use crate::operators;
 use caldp_core::dataset::{Dataset, Instrument};
 use crds_core::cache::layout::Layout;
 use crds_core::config::{Config, FileUri, Part};
 use crds_core::{AssignOptions, Client, ClientError, Observatory};
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use storage::hint::Hint;
+use storage::blocking;
 use storage::s3::Access;
 
 /// How long a server may take for one answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Archives larger than this are not unpacked only to look into them.
-const LARGEST_ARCHIVES: u64 = 512 << 20;
 
 fn finding(subject: &str, level: Level, text: impl Display) -> Finding {
     Finding::new(Area::References, subject, level, text)
@@ -294,10 +290,21 @@ async fn chosen(
     config: &Config,
     context: &str,
 ) -> Option<Finding> {
-    let (_scratch, raw) = match raw_files(situation, dataset).await? {
+    let (inputs, of) = (situation.inputs.clone(), dataset.clone());
+    // Unpacked files are there as long as this is.
+    let found = match blocking::run(move || inputs.raw_files(&of)).await? {
         Ok(found) => found,
-        Err(unreadable) => return Some(unreadable),
+        Err(error) => {
+            let subject = "raw files";
+            return Some(Finding::of_error(
+                Area::Inputs,
+                subject,
+                Level::Problem,
+                &error,
+            ));
+        }
     };
+    let raw = found.paths();
     let client = Client::new(looking(config), Observatory::Hst);
     let options = AssignOptions {
         context: context.parse().ok(),
@@ -361,53 +368,4 @@ fn origin_of_references(config: &Config) -> Option<String> {
         None if config.is_serverless() => None,
         None => config.server_url.clone(),
     }
-}
-
-/// The raw files of the dataset, if they are on this machine; unpacked, if need be, into a
-/// directory that goes with what is returned.
-async fn raw_files(
-    situation: &Situation,
-    dataset: &Dataset,
-) -> Option<Result<(Option<tempfile::TempDir>, Vec<PathBuf>), Finding>> {
-    let (directory, offer) = situation.inputs.local.as_ref()?;
-    let (scratch, folder) = if offer.archives.is_empty() {
-        (None, directory.clone())
-    } else if situation.inputs.bytes > LARGEST_ARCHIVES {
-        return None;
-    } else {
-        let archives: Vec<PathBuf> = offer.archives.iter().map(|a| directory.join(a)).collect();
-        match tokio::task::spawn_blocking(move || unpacked(&archives)).await {
-            Ok(Ok(scratch)) => {
-                let folder = scratch.path().to_owned();
-                (Some(scratch), folder)
-            }
-            Ok(Err(unreadable)) => return Some(Err(unreadable)),
-            Err(error) => return Some(Err(finding("references", Level::Problem, error))),
-        }
-    };
-    let names = match crate::input::offer(&folder, dataset) {
-        Ok(offer) => offer.loose,
-        Err(error) => return Some(Err(unreadable(&error))),
-    };
-    let recipe = Recipe::of(dataset);
-    let raw: Vec<PathBuf> = names
-        .iter()
-        .filter(|name| recipe.raw_files.includes(name))
-        .map(|name| folder.join(name))
-        .collect();
-    (!raw.is_empty()).then_some(Ok((scratch, raw)))
-}
-
-fn unpacked(archives: &[PathBuf]) -> Result<tempfile::TempDir, Finding> {
-    let scratch =
-        tempfile::tempdir().map_err(|error| finding("references", Level::Problem, error))?;
-    for archive in archives {
-        archive::unpack(archive, scratch.path(), &Limits::default())
-            .map_err(|error| unreadable(&error))?;
-    }
-    Ok(scratch)
-}
-
-fn unreadable(error: &impl Hint) -> Finding {
-    Finding::of_error(Area::References, "references", Level::Problem, error)
 }

@@ -1,17 +1,17 @@
 //! Inputs from a directory (`file:`): archives there, or loose files, copied.
 
-use super::archive;
+use super::archive::{self, Limits};
 use super::error::{InputError, at};
+use super::events::InputEvents;
 use super::poller::Poller;
-use super::{archive::Limits, events::InputEvents};
-use crate::membership::membership;
+use crate::membership::{all_inputs, is_fits, membership};
 use caldp_core::dataset::{ARCHIVE_SUFFIX, Dataset, Kind};
 use std::fs;
 use std::path::Path;
 use storage::blocking;
 
-/// The archive of the dataset if there is one, else every archive of its program, else the loose
-/// files that belong to it. Gives the names of what was brought.
+/// The archive of the dataset if there is one, else what the archives of its program have of it,
+/// else the loose files that belong to it. Gives the names of what was brought.
 pub(super) async fn bring(
     directory: &Path,
     dataset: &Dataset,
@@ -21,14 +21,17 @@ pub(super) async fn bring(
     let (directory, dataset, folder) = (directory.to_owned(), dataset.clone(), folder.to_owned());
     let events = events.clone();
     blocking::run(move || {
-        let names = list(&directory)?;
-        unpack(&directory, &names, &dataset, &folder, limits)?;
-        let unpacked = list(&folder)?;
-        if !unpacked.is_empty() {
-            copy_environment(&directory, &names, &dataset, &folder)?;
-            return of_folder(&dataset, &folder);
+        let offer = offer(&directory, &dataset)?;
+        if !offer.archives.is_empty() {
+            let mut files = offer.unpack(&directory, &dataset, &folder, &limits)?;
+            if !files.is_empty() {
+                files.extend(copy_environment(&directory, &dataset, &folder)?);
+                files.sort_unstable();
+                files.dedup();
+                return Ok(files);
+            }
         }
-        let loose = loose_files(&dataset, &names, &directory)?;
+        let loose = offer.loose(&dataset, &directory)?;
         for name in &loose {
             let target = folder.join(name);
             fs::copy(directory.join(name), &target).map_err(at(&target))?;
@@ -39,39 +42,14 @@ pub(super) async fn bring(
     .await
 }
 
-fn unpack(
-    directory: &Path,
-    names: &[String],
-    dataset: &Dataset,
-    folder: &Path,
-    limits: Limits,
-) -> Result<(), InputError> {
-    for archive in archives(dataset, names) {
-        archive::unpack(&directory.join(archive), folder, &limits)?;
-    }
-    Ok(())
-}
-
-/// The archive of the dataset if there is one among `names`, else every archive of its program.
-fn archives<'n>(dataset: &Dataset, names: &'n [String]) -> Vec<&'n String> {
-    let own = dataset.archive_file();
-    let of_program = |name: &&String| {
-        name.ends_with(ARCHIVE_SUFFIX)
-            && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
-    };
-    match names.iter().find(|name| **name == own) {
-        Some(own) => vec![own],
-        None => names.iter().filter(of_program).collect(),
-    }
-}
-
 /// What a directory has of a dataset.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Offer {
-    /// The archives that would be unpacked.
+    /// The archive of the dataset, else all of its program: loose files count where they hold none
+    /// of the dataset's.
     pub(crate) archives: Vec<String>,
-    /// The loose files, which count where no archive holds any.
-    pub(crate) loose: Vec<String>,
+    /// All files.
+    names: Vec<String>,
 }
 
 /// Looks at what would be brought from a directory, and brings nothing.
@@ -80,46 +58,128 @@ pub(crate) struct Offer {
 /// When the directory cannot be listed.
 pub(crate) fn offer(directory: &Path, dataset: &Dataset) -> Result<Offer, InputError> {
     let names = list(directory)?;
-    Ok(Offer {
-        archives: archives(dataset, &names).into_iter().cloned().collect(),
-        loose: loose_files(dataset, &names, directory)?,
-    })
+    let own = dataset.archive_file();
+    let of_program = |name: &&String| {
+        name.ends_with(ARCHIVE_SUFFIX)
+            && dataset.ippps().is_some_and(|ippps| name.starts_with(ippps))
+    };
+    let archives = if names.contains(&own) {
+        vec![own]
+    } else {
+        names.iter().filter(of_program).cloned().collect()
+    };
+    Ok(Offer { archives, names })
 }
 
-fn loose_files(
-    dataset: &Dataset,
-    names: &[String],
-    directory: &Path,
-) -> Result<Vec<String>, InputError> {
-    match dataset.kind() {
-        Kind::Ipppssoot => Ok(membership(dataset, names, directory)),
-        Kind::Svm | Kind::Mvm => of_mosaic(dataset, names, directory),
+impl Offer {
+    /// Unpacks the archives into the empty `folder` and leaves there what is of the dataset: all
+    /// inputs of its own archive, and of those of its program what belongs to it.
+    ///
+    /// # Errors
+    /// When an archive is not accepted, or the dataset's own holds no input.
+    pub(crate) fn unpack(
+        &self,
+        directory: &Path,
+        dataset: &Dataset,
+        folder: &Path,
+        limits: &Limits,
+    ) -> Result<Vec<String>, InputError> {
+        if let [archive] = self.archives.as_slice()
+            && *archive == dataset.archive_file()
+        {
+            archive::unpack(&directory.join(archive), folder, limits)?;
+            return of_own_archive(&directory.join(archive), dataset, folder);
+        }
+        for archive in &self.archives {
+            archive::unpack(&directory.join(archive), folder, limits)?;
+        }
+        let names = list(folder)?;
+        // Files of other datasets are no error yet: there may be loose ones of this.
+        let files = select(dataset, &names, folder).or_else(|error| match error {
+            InputError::OtherDatasets(_) => Ok(Vec::new()),
+            error => Err(error),
+        })?;
+        keep_only(&files, &names, folder)?;
+        Ok(files)
     }
+
+    /// The loose files that belong to the dataset.
+    ///
+    /// # Errors
+    /// When there are only others of its program, or a mosaic's list names what is not there.
+    pub(crate) fn loose(
+        &self,
+        dataset: &Dataset,
+        directory: &Path,
+    ) -> Result<Vec<String>, InputError> {
+        select(dataset, &self.names, directory)
+    }
+}
+
+/// What of a folder belongs to a dataset that shares it with others.
+fn select(dataset: &Dataset, names: &[String], folder: &Path) -> Result<Vec<String>, InputError> {
+    match dataset.kind() {
+        Kind::Ipppssoot => Ok(membership(dataset, names, folder)?),
+        Kind::Svm | Kind::Mvm => of_mosaic(dataset, names, folder),
+    }
+}
+
+/// The inputs in a folder into which the dataset's own archive was unpacked. What an earlier run
+/// made is removed, so that it does not pass for what this one makes.
+pub(super) fn of_own_archive(
+    archive: &Path,
+    dataset: &Dataset,
+    folder: &Path,
+) -> Result<Vec<String>, InputError> {
+    let names = list(folder)?;
+    let files = match dataset.kind() {
+        Kind::Ipppssoot => all_inputs(dataset, &names),
+        Kind::Svm | Kind::Mvm => of_mosaic(dataset, &names, folder)?,
+    };
+    if files.is_empty() {
+        return Err(InputError::NothingInArchive {
+            archive: archive.to_owned(),
+            dataset: dataset.to_string(),
+            holds: names,
+        });
+    }
+    keep_only(&files, &names, folder)?;
+    Ok(files)
+}
+
+/// Removes the FITS files that are not inputs from the working directory, and says which.
+fn keep_only(files: &[String], names: &[String], folder: &Path) -> Result<(), InputError> {
+    let other = |name: &&String| is_fits(name) && !files.contains(name);
+    let others: Vec<&String> = names.iter().filter(other).collect();
+    for name in &others {
+        let path = folder.join(name);
+        fs::remove_file(&path).map_err(at(&path))?;
+    }
+    if !others.is_empty() {
+        let others: Vec<&str> = others.into_iter().map(String::as_str).collect();
+        tracing::warn!("not inputs of the dataset, left out: {}", others.join(" "));
+    }
+    Ok(())
 }
 
 /// An environment file beside the archive is an operator's, and counts before one inside.
 fn copy_environment(
     directory: &Path,
-    names: &[String],
     dataset: &Dataset,
     folder: &Path,
-) -> Result<(), InputError> {
+) -> Result<Option<String>, InputError> {
     let name = dataset.environment_file();
-    if names.contains(&name) {
-        let target = folder.join(&name);
-        fs::copy(directory.join(&name), &target).map_err(at(&target))?;
+    if !directory.join(&name).is_file() {
+        return Ok(None);
     }
-    Ok(())
-}
-
-/// What of an unpacked folder belongs to the dataset.
-pub(super) fn of_folder(dataset: &Dataset, folder: &Path) -> Result<Vec<String>, InputError> {
-    loose_files(dataset, &list(folder)?, folder)
+    let target = folder.join(&name);
+    fs::copy(directory.join(&name), &target).map_err(at(&target))?;
+    Ok(Some(name))
 }
 
 /// The poller file of a mosaic among `names`, and every exposure that it names, all of which must
 /// be there; nothing when there is no poller file.
-fn of_mosaic(
+pub(super) fn of_mosaic(
     dataset: &Dataset,
     names: &[String],
     directory: &Path,
@@ -148,7 +208,7 @@ fn of_mosaic(
     Ok(files)
 }
 
-/// The names of the files in a directory that can be names of HST files.
+/// The names of the files in a directory that can be names of HST files, sorted.
 pub(super) fn list(directory: &Path) -> Result<Vec<String>, InputError> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory).map_err(at(directory))? {
@@ -160,5 +220,6 @@ pub(super) fn list(directory: &Path) -> Result<Vec<String>, InputError> {
             names.push(name);
         }
     }
+    names.sort_unstable();
     Ok(names)
 }

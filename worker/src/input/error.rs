@@ -1,10 +1,13 @@
 //! Why inputs cannot be had, and with which exit code that ends a run.
 
 use super::archive::ArchiveError;
+use super::identity::IdentityError;
 use super::mast::MastError;
 use super::poller::PollerError;
 use super::source::Source;
 use crate::error::disk_hint;
+use crate::membership::OtherDatasets;
+use crate::membership::file_name::quoted;
 use caldp_core::exit_code::ExitCode;
 use std::borrow::Cow;
 use std::io;
@@ -37,6 +40,22 @@ pub enum InputError {
         /// The pattern of loose files.
         pattern: String,
     },
+    /// The dataset's own archive has nothing of use.
+    #[error("archive {} holds no input of {dataset}: {}", archive.display(), content(holds))]
+    NothingInArchive {
+        /// The archive.
+        archive: PathBuf,
+        /// The dataset's name.
+        dataset: String,
+        /// The files in it.
+        holds: Vec<String>,
+    },
+    /// Only other datasets of the program have files there.
+    #[error(transparent)]
+    OtherDatasets(#[from] OtherDatasets),
+    /// A file is not of the dataset.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The list of a mosaic's exposures names one that is not there.
     #[error("the poller file names {name}, which is not in {place}")]
     ExposureMissing {
@@ -67,6 +86,9 @@ impl Hint for InputError {
             Self::Nothing { .. } => "check the dataset's name and the place; \
                 `caldp-process --help` lists the forms it can have"
                 .into(),
+            Self::NothingInArchive { .. } => "look what is in it: tar -tf lists an archive".into(),
+            Self::OtherDatasets(error) => return error.hint(),
+            Self::Identity(error) => return error.hint(),
             Self::ExposureMissing { .. } => {
                 "put the exposure there, or take inputs from astroquery:".into()
             }
@@ -82,12 +104,30 @@ impl InputError {
     /// What the run exits with.
     pub fn exit_code(&self, source: &Source) -> ExitCode {
         match (self, source) {
-            (Self::Archive(_), _) | (_, Source::Dir(_)) => ExitCode::InputTar,
+            (
+                Self::Archive(_)
+                | Self::NothingInArchive { .. }
+                | Self::OtherDatasets(_)
+                | Self::Identity(_),
+                _,
+            )
+            | (_, Source::Dir(_)) => ExitCode::InputTar,
             // Of S3 only the poller file is asked then.
             (Self::S3(_) | Self::Uri(_), Source::Mast(_)) => ExitCode::S3Download,
             (_, Source::Mast(_) | Source::PublicBucket) => ExitCode::Mast,
             _ => ExitCode::S3Download,
         }
+    }
+}
+
+/// What an archive holds, in words.
+fn content(names: &[String]) -> String {
+    const NAMED: usize = 5;
+    let some: Vec<String> = names.iter().take(NAMED).map(|name| quoted(name)).collect();
+    match names.len().saturating_sub(NAMED) {
+        _ if names.is_empty() => "it has no files".to_owned(),
+        0 => format!("it has {}", some.join(", ")),
+        more => format!("it has {} and {more} more", some.join(", ")),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::context::InputContext;
 use super::directory::{self, list};
 use super::error::{InputError, at};
+use super::identity;
 use super::mast::{self, MastClient};
 use super::objects::Objects;
 use super::poller::Poller;
@@ -11,6 +12,7 @@ use super::source::Source;
 use caldp_core::dataset::{Dataset, Kind};
 use std::fs;
 use std::path::Path;
+use storage::blocking;
 use storage::s3::Expected;
 use storage::uri::Location;
 
@@ -54,7 +56,12 @@ pub async fn gather(
             },
         });
     }
-    Ok(found)
+    let (dataset, folder) = (dataset.clone(), folder.to_owned());
+    blocking::run(move || {
+        identity::check(&dataset, &folder, &found)?;
+        Ok(found)
+    })
+    .await
 }
 
 /// The raw files MAST lists for a dataset; for a mosaic the exposures its poller file names, and
@@ -85,9 +92,7 @@ async fn from_mast(
         let text = poller.rewritten(|wanted| fetched.replacement(wanted));
         fs::write(&path, text).map_err(at(&path))?;
     }
-    let mut names = list(folder)?;
-    names.sort_unstable();
-    Ok(names)
+    list(folder)
 }
 
 /// What the public bucket has, and from MAST what it does not have.
@@ -100,9 +105,7 @@ async fn from_public_bucket(
         let s3 = public_bucket::client().await;
         let found = public_bucket::bring(&s3, dataset, folder, &context.events).await;
         if found == Found::Everything {
-            let mut names = list(folder)?;
-            names.sort_unstable();
-            return Ok(names);
+            return list(folder);
         }
     }
     from_mast(None, dataset, folder, context).await

@@ -10,6 +10,7 @@ mod directory;
 pub mod error;
 pub mod events;
 pub mod gather;
+pub mod identity;
 pub mod mast;
 mod objects;
 pub mod poller;

@@ -2,7 +2,7 @@
 
 use super::archive::{self, Limits};
 use super::context::FILES_IN_FLIGHT;
-use super::directory::of_folder;
+use super::directory::{list, of_mosaic, of_own_archive};
 use super::error::{InputError, at};
 use super::events::InputEvents;
 use super::poller::Poller;
@@ -51,7 +51,7 @@ impl Objects<'_> {
                     let target = folder.join(&environment);
                     fs::rename(&own, &target).map_err(at(&target))?;
                 }
-                of_folder(&dataset, &folder)
+                of_own_archive(&archive, &dataset, &folder)
             })
             .await
         } else {
@@ -125,7 +125,7 @@ impl Objects<'_> {
         if names.contains(&table) {
             self.fetch_all([table.as_str()].into_iter()).await?;
         }
-        let wanted = membership(self.dataset, &names, self.folder);
+        let wanted = membership(self.dataset, &names, self.folder)?;
         let missing = wanted
             .iter()
             .filter(|name| **name != table && **name != environment);
@@ -135,13 +135,13 @@ impl Objects<'_> {
 
     /// A mosaic's poller file and the exposures it names; nothing without one.
     async fn mosaic(&self) -> Result<Vec<String>, InputError> {
-        let list = Poller::file_name(self.dataset);
-        if !self.fetch(&list, &self.folder.join(&list)).await? {
+        let file = Poller::file_name(self.dataset);
+        if !self.fetch(&file, &self.folder.join(&file)).await? {
             return Ok(Vec::new());
         }
         let poller = Poller::read(self.dataset, self.folder)?;
         let files = poller.files().into_iter().map(FileName::as_str);
         self.fetch_all(files).await?;
-        of_folder(self.dataset, self.folder)
+        of_mosaic(self.dataset, &list(self.folder)?, self.folder)
     }
 }

@@ -19,7 +19,7 @@ use storage::uri::S3Uri;
 use super::events::InputEvents;
 use super::mast::{is_exposure, suffixes};
 use crate::membership::association::Association;
-use crate::membership::file_name::FileName;
+use crate::membership::file_name::{FileName, suffix};
 
 /// The bucket.
 pub const BUCKET: &str = "stpubdata";
@@ -177,7 +177,7 @@ fn inputs<'a>(
         let (folder, name) = key.rsplit_once('/')?;
         let (_, owner) = folder.rsplit_once('/')?;
         let of_owner = prefix(owner).is_some_and(|p| p.trim_end_matches('/') == folder);
-        let suffix = suffix(name)?;
+        let suffix = suffix(name)?.to_ascii_uppercase();
         let is_input = of_owner && wanted.contains(&suffix.as_str());
         FileName::parse(name)
             .ok()
@@ -191,17 +191,11 @@ fn inputs<'a>(
 fn has_exposure(dataset: &Dataset, files: &[&str]) -> bool {
     files.iter().any(|file| {
         let own = file.starts_with(dataset.name());
-        let suffix = suffix(file).unwrap_or_default();
+        let suffix = suffix(file).unwrap_or_default().to_ascii_uppercase();
         own && dataset
             .instrument()
             .is_some_and(|i| is_exposure(i, &suffix))
     })
-}
-
-/// The suffix in capitals of `<name>_<suffix>.fits`.
-fn suffix(file: &str) -> Option<String> {
-    let (_, suffix) = file.strip_suffix(".fits")?.split_once('_')?;
-    Some(suffix.to_ascii_uppercase())
 }
 
 #[cfg(test)]

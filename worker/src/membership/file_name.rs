@@ -76,6 +76,17 @@ impl AsRef<std::path::Path> for FileName {
     }
 }
 
+/// What stands before the first `_` of a file's name: the exposure or association it is of.
+pub(crate) fn root(file: &str) -> &str {
+    file.split('_').next().unwrap_or(file)
+}
+
+/// The suffix of `<root>_<suffix>.fits`.
+pub(crate) fn suffix(file: &str) -> Option<&str> {
+    let (_, suffix) = file.strip_suffix(".fits")?.split_once('_')?;
+    Some(suffix)
+}
+
 /// A foreign text as it may stand in a message: escaped and cut.
 pub(crate) fn quoted(text: &str) -> String {
     const SHOWN: usize = 60;

@@ -6,6 +6,7 @@
 mod enormous;
 mod faults;
 mod hostile;
+mod identity;
 mod interrupted;
 mod manifest;
 mod mosaics;
