@@ -104,7 +104,8 @@ def look_at(bootstrap):
     order = {"datasets": ["lbgu18010", DATASET], "batch_name": "smoke", "dry_run": True}
     scenario.s3.put_object(Bucket=BUCKET, Key="batches/smoke.json", Body=json.dumps(order).encode())
     log = invoke(bootstrap, next_message("batches/smoke.json"))
-    forecasts = [json.loads(line.partition("answer=")[2]) for line in log.splitlines() if 'answer={"dry_run"' in line]
+    answers = [json.loads(record["answer"]) for record in map(json.loads, log.splitlines()) if "answer" in record]
+    forecasts = [answer for answer in answers if "dry_run" in answer]
     check(len(forecasts) == 1, f"no forecast: {log[-2000:]}")
     told = {name: forecasts[0][name] for name in ("batch", "s3_output_path", "datasets", "jobs")}
     wanted = {"batch": "smoke", "s3_output_path": f"s3://{BUCKET}/data/smoke", "datasets": 2, "jobs": 2}
