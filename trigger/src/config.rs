@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use crate::memory_bins::{BINS, MemoryBins, Site};
+use crate::memory_bins::{MemoryBins, Site};
 use caldp_core::layout::Layout;
+use caldp_core::resources::BINS;
 use storage::hint::Hint;
 
 /// One environment variable: its name, what it is when unset, what it means.

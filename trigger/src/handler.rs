@@ -28,6 +28,7 @@ use crate::record::documents::Documents;
 use crate::request::dataset::DatasetRequests;
 use crate::request::fan_out::{BroadcastAnswer, FanOut};
 use crate::request::requests::{RequestAnswer, Requests};
+use crate::submit::lookup::Estimator;
 use crate::submit::planned::Submitted;
 use crate::submit::reconcile::Reconciler;
 use crate::submit::submitter::{OrderAnswer, Submitter};
@@ -88,6 +89,7 @@ impl<B: Batch> Trigger<B> {
         let (config, batch_client) = (Arc::new(config), Arc::new(batch_client));
         let documents = Documents::new(s3, config.bucket.clone());
         let shared = || (Arc::clone(&config), documents.clone());
+        let estimator = Estimator::new(documents.clone());
         let reconciler = {
             let (config, documents) = shared();
             Arc::new(Reconciler::new(
@@ -99,12 +101,17 @@ impl<B: Batch> Trigger<B> {
         let submitter = {
             let ((config, documents), batch) = (shared(), Arc::clone(&batch_client));
             let reconciler = Arc::clone(&reconciler);
-            Arc::new(Submitter::new(config, documents, batch, reconciler))
+            let estimator = estimator.clone();
+            Arc::new(Submitter::new(
+                config, documents, batch, reconciler, estimator,
+            ))
         };
         let datasets = {
             let ((config, documents), batch) = (shared(), Arc::clone(&batch_client));
             let reconciler = Arc::clone(&reconciler);
-            Arc::new(DatasetRequests::new(config, documents, batch, reconciler))
+            Arc::new(DatasetRequests::new(
+                config, documents, batch, reconciler, estimator,
+            ))
         };
         let fan_out = {
             let ((config, documents), datasets) = (shared(), Arc::clone(&datasets));

@@ -158,6 +158,7 @@ fn as_text(out: &mut impl Write, features: &Features, estimate: &Estimate) -> io
                 "    as {runs} measured runs ({proposals} proposals) of: {like}{size}"
             )
         }
+        Basis::Earlier => writeln!(out, "    as an earlier run of it"),
         Basis::Published { because } => writeln!(out, "    {because}"),
     }
 }

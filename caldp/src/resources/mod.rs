@@ -53,6 +53,7 @@ impl Hint for Error {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Store { source, .. } => source.hint(),
+            Self::Model { source, .. } => source.hint(),
             Self::Table { .. } => Some(
                 "a table is CSV with a header: dataset, n_files, total_mb, drizcorr, pctecorr, \
                  crsplit, subarray, large_detector; for caldp learn also memory_gb, wallclock_s"

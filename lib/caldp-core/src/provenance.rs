@@ -103,7 +103,8 @@ pub struct Worker {
 pub struct Needs {
     /// Seconds from the start of the run to its end.
     pub wall_seconds: f64,
-    /// The most memory the whole container held, in KiB, where its control group says.
+    /// The most memory the whole container held, in KiB, without copies of files that the kernel can
+    /// drop; where its control group says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container_peak_kib: Option<u64>,
     /// Processors that the run could use.

@@ -10,11 +10,11 @@ pub mod document;
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
+use caldp_core::resources::MemoryBin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::uri::S3Uri;
 
-use crate::memory_bins::MemoryBin;
 use crate::resources::Scale;
 use dataset_list::DatasetListError;
 use document::{Field, Fields, OrderError, document};

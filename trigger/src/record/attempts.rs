@@ -10,12 +10,12 @@ use std::time::Duration;
 use caldp_core::batch::{BatchName, JobId};
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
+use caldp_core::resources::MemoryBin;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::TriggerError;
 use crate::event::evidence::Cause;
-use crate::memory_bins::MemoryBin;
 use crate::resources::Scale;
 
 /// The most attempts a record keeps; the oldest go first.

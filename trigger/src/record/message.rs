@@ -4,12 +4,12 @@
 use bytes::Bytes;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
+use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::attempts::{Attempt, Ended, Record};
-use crate::memory_bins::MemoryBin;
 
 /// The body of a `submitted` message.
 #[derive(Serialize)]

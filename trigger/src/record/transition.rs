@@ -7,6 +7,7 @@
 //! for `submit::reconcile`.
 
 use caldp_core::dataset::Dataset;
+use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 use jiff::Timestamp;
 use sha1::{Digest, Sha1};
@@ -15,7 +16,7 @@ use storage::uri::S3Uri;
 use super::attempts::{Attempt, Claim, Ended, Market, Reason, Record, Settings};
 use crate::config::{Config, Limits};
 use crate::invocation::Invocation;
-use crate::memory_bins::{MemoryBin, MemoryBins};
+use crate::memory_bins::MemoryBins;
 use crate::output_root::OutputRoot;
 use crate::resources::Resources;
 

@@ -23,7 +23,7 @@ use crate::record::attempts::{Record, Settings};
 use crate::record::documents::Documents;
 use crate::record::task::{dataset_of, datasets_in};
 use crate::record::transition::{Transition, TransitionRules};
-use crate::submit::lookup::resources;
+use crate::submit::lookup::{Estimator, packed};
 use crate::submit::reconcile::Reconciler;
 
 /// The most keys deleted with one request to S3.
@@ -49,21 +49,24 @@ pub struct DatasetRequests<B> {
     documents: Documents,
     batch_client: Arc<BatchClient<B>>,
     reconciler: Arc<Reconciler<B>>,
+    estimator: Estimator,
 }
 
 impl<B: Batch> DatasetRequests<B> {
     /// Requests of a deployment.
-    pub const fn new(
+    pub(crate) const fn new(
         config: Arc<Config>,
         documents: Documents,
         batch_client: Arc<BatchClient<B>>,
         reconciler: Arc<Reconciler<B>>,
+        estimator: Estimator,
     ) -> Self {
         Self {
             config,
             documents,
             batch_client,
             reconciler,
+            estimator,
         }
     }
 
@@ -133,7 +136,10 @@ impl<B: Batch> DatasetRequests<B> {
                 timeout_scale: body.overrides.timeout_scale,
                 ..Settings::default()
             },
-            resources: resources(&self.documents, dataset, bytes, overrides).await?,
+            resources: self
+                .estimator
+                .resources(packed(dataset, bytes), overrides)
+                .await?,
         };
         let transition = |record| {
             let rules = TransitionRules::now(&self.config, root, invocation);

@@ -1,10 +1,10 @@
 //! What operators' requests change in a dataset's record.
 
 use caldp_core::dataset::Dataset;
+use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 
 use crate::event::evidence::Cause;
-use crate::memory_bins::MemoryBin;
 use crate::order::Overrides;
 use crate::record::attempts::{Ended, Market, Outcome, Reason, Record, Settings, Used};
 use crate::record::transition::{Grant, Transition, TransitionRules, add_attempt};

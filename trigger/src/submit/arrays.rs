@@ -12,13 +12,14 @@ use std::time::Duration;
 use caldp_core::array::DatasetList;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
+use caldp_core::resources::MemoryBin;
 use serde::{Deserialize, Serialize};
 use storage::s3::Precondition;
 use storage::uri::S3Uri;
 
 use super::dataset::DatasetSubmitter;
 use super::job::array_job;
-use super::lookup::{input_sizes, resources};
+use super::lookup::{Estimator, input_sizes, packed};
 use super::planned::{Submission, SubmitOutcome, settled};
 use super::reconcile::{Known, Reconciler};
 use crate::batch::client::{BatchClient, MaybeSubmitted};
@@ -26,7 +27,6 @@ use crate::batch::{ARRAY_SIZES, Batch, NewJob};
 use crate::bounded::for_each_bounded;
 use crate::config::Config;
 use crate::error::TriggerError;
-use crate::memory_bins::MemoryBin;
 use crate::record::attempts::{Attempt, Reason, Record};
 use crate::record::documents::{Documents, contended, unreadable};
 use crate::record::transition::{TransitionRules, digest, first, job_name};
@@ -68,6 +68,7 @@ pub(crate) struct ArraySubmitter<B> {
     batch_client: Arc<BatchClient<B>>,
     reconciler: Arc<Reconciler<B>>,
     datasets: Arc<DatasetSubmitter<B>>,
+    estimator: Estimator,
 }
 
 impl<B: Batch> ArraySubmitter<B> {
@@ -77,6 +78,7 @@ impl<B: Batch> ArraySubmitter<B> {
         batch_client: Arc<BatchClient<B>>,
         reconciler: Arc<Reconciler<B>>,
         datasets: Arc<DatasetSubmitter<B>>,
+        estimator: Estimator,
     ) -> Self {
         Self {
             config,
@@ -84,6 +86,7 @@ impl<B: Batch> ArraySubmitter<B> {
             batch_client,
             reconciler,
             datasets,
+            estimator,
         }
     }
 
@@ -137,7 +140,8 @@ impl<B: Batch> ArraySubmitter<B> {
         let (concurrency, datasets) = (self.config.concurrency, &planned.datasets);
         let chosen = for_each_bounded(concurrency, datasets, |_, dataset| {
             let bytes = sizes.get(dataset).copied();
-            resources(&self.documents, dataset, bytes, planned.overrides)
+            let features = packed(dataset, bytes);
+            self.estimator.resources(features, planned.overrides)
         })
         .await?;
         let names = array_names(submission, &chosen);

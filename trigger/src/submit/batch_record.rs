@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use caldp_core::batch::{BatchName, JobId};
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{BatchState, Layout};
+use caldp_core::resources::MemoryBin;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage::s3::Precondition;
@@ -17,7 +18,7 @@ use storage::uri::S3Uri;
 
 use super::planned::{Submission, SubmitOutcome};
 use crate::error::TriggerError;
-use crate::memory_bins::{MemoryBin, MemoryBins};
+use crate::memory_bins::MemoryBins;
 use crate::record::documents::{Documents, contended};
 
 /// How often a record is tried to be written against others.

@@ -37,6 +37,21 @@ impl<B: Batch> DatasetSubmitter<B> {
         }
     }
 
+    /// Whether a dataset with messages has a record already, and this submission's: an invocation that
+    /// goes on from another need not look up again what was decided. The outer option is none when
+    /// there is nothing to go on from, the inner when another has the dataset.
+    pub(crate) async fn claimed_before(
+        &self,
+        submission: &Submission<'_>,
+        dataset: &Dataset,
+    ) -> Result<Option<Option<Known>>, TriggerError> {
+        if !submission.stale.contains(dataset) {
+            return Ok(None);
+        }
+        let known = self.documents.record(&submission.root, dataset).await?;
+        Ok(known.map(|known| ours(submission, known)))
+    }
+
     /// Claims a dataset for this submission by creating its record; none when another has it.
     pub(crate) async fn claim(
         &self,
@@ -58,11 +73,7 @@ impl<B: Batch> DatasetSubmitter<B> {
             }));
         }
         let known = self.documents.record(root, dataset).await?;
-        let ours = known.filter(|known| known.record.knows(&planned.origin));
-        Ok(ours.map(|versioned| Known {
-            versioned,
-            job: MaybeSubmitted::Perhaps,
-        }))
+        Ok(known.and_then(|known| ours(submission, known)))
     }
 
     /// Gives a claimed dataset its own job.
@@ -85,4 +96,13 @@ impl<B: Batch> DatasetSubmitter<B> {
         };
         Ok(settled(&known.record, origin).unwrap_or(SubmitOutcome::LeftAlone))
     }
+}
+
+/// A record that was there before, when it is of this submission.
+fn ours(submission: &Submission<'_>, versioned: VersionedRecord) -> Option<Known> {
+    let ours = versioned.record.knows(&submission.planned.origin);
+    ours.then_some(Known {
+        versioned,
+        job: MaybeSubmitted::Perhaps,
+    })
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
+use caldp_core::resources::MemoryBin;
 use serde::Serialize;
 use storage::uri::S3Uri;
 
-use super::lookup::{input_sizes, resources};
+use super::lookup::{Estimator, input_sizes, packed};
 use super::planned::PlannedBatch;
 use crate::batch::ARRAY_SIZES;
 use crate::bounded::for_each_bounded;
 use crate::config::Config;
 use crate::error::TriggerError;
-use crate::memory_bins::MemoryBin;
 use crate::record::documents::Documents;
 use crate::resources::Resources;
 
@@ -67,9 +67,10 @@ pub struct BinForecast {
 ///
 /// # Errors
 /// [`TriggerError`] when S3 fails.
-pub async fn forecast(
+pub(crate) async fn forecast(
     config: &Config,
     documents: &Documents,
+    estimator: &Estimator,
     planned: &PlannedBatch,
 ) -> Result<Forecast, TriggerError> {
     let root = planned.output_root();
@@ -81,9 +82,9 @@ pub async fn forecast(
             if documents.record(root, dataset).await?.is_some() {
                 return Ok(None);
             }
-            resources(documents, dataset, bytes, planned.overrides)
-                .await
-                .map(Some)
+            let features = packed(dataset, bytes);
+            let chosen = estimator.resources(features, planned.overrides).await;
+            chosen.map(Some)
         }
     })
     .await?;

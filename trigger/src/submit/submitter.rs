@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use caldp_core::batch::BatchName;
+use caldp_core::dataset::Dataset;
 use caldp_core::layout::{BatchListFormat, Layout};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -18,7 +19,7 @@ use super::arrays::ArraySubmitter;
 use super::batch_record;
 use super::dataset::DatasetSubmitter;
 use super::forecast::{Forecast, forecast};
-use super::lookup::{input_sizes, resources, with_messages};
+use super::lookup::{Estimator, input_sizes, packed, with_messages};
 use super::planned::{PlannedBatch, Submission, SubmitOutcome, Submitted, submission_id, summary};
 use super::reconcile::Reconciler;
 use crate::batch::Batch;
@@ -38,6 +39,7 @@ pub struct Submitter<B> {
     config: Arc<Config>,
     documents: Documents,
     leases: Leases,
+    estimator: Estimator,
     datasets: Arc<DatasetSubmitter<B>>,
     arrays: ArraySubmitter<B>,
 }
@@ -61,11 +63,12 @@ struct Continuation<'a> {
 
 impl<B: Batch> Submitter<B> {
     /// A submitter of a deployment.
-    pub fn new(
+    pub(crate) fn new(
         config: Arc<Config>,
         documents: Documents,
         batch_client: Arc<BatchClient<B>>,
         reconciler: Arc<Reconciler<B>>,
+        estimator: Estimator,
     ) -> Self {
         let datasets = Arc::new(DatasetSubmitter::new(
             Arc::clone(&config),
@@ -80,7 +83,9 @@ impl<B: Batch> Submitter<B> {
                 batch_client,
                 reconciler,
                 Arc::clone(&datasets),
+                estimator.clone(),
             ),
+            estimator,
             datasets,
             config,
             documents,
@@ -103,7 +108,8 @@ impl<B: Batch> Submitter<B> {
         }
         if order.dry_run {
             let planned = PlannedBatch::new(order, origin, Timestamp::now(), &self.config)?;
-            let forecast = forecast(&self.config, &self.documents, &planned).await?;
+            let forecast =
+                forecast(&self.config, &self.documents, &self.estimator, &planned).await?;
             return Ok(OrderAnswer::Forecast(forecast));
         }
         let id = submission_id(origin)?;
@@ -208,21 +214,36 @@ impl<B: Batch> Submitter<B> {
         let planned = submission.planned;
         let sizes = input_sizes(&self.documents, &submission.root).await?;
         for_each_bounded(self.config.concurrency, &planned.datasets, |_, dataset| {
-            let bytes = sizes.get(dataset).copied();
-            async move {
-                if submission.invocation.budget.is_spent() {
-                    return Ok(SubmitOutcome::Postponed);
-                }
-                let name = job_name(&submission.root.uri, dataset, 1, &planned.origin);
-                let chosen = resources(&self.documents, dataset, bytes, planned.overrides).await?;
-                let claim = self.datasets.claim(submission, dataset, chosen, name);
-                match claim.await? {
-                    Some(known) => self.datasets.submit(submission, known).await,
-                    None => Ok(SubmitOutcome::LeftAlone),
-                }
-            }
+            self.submit_single(submission, dataset, sizes.get(dataset).copied())
         })
         .await
+    }
+
+    async fn submit_single(
+        &self,
+        submission: &Submission<'_>,
+        dataset: &Dataset,
+        packed_bytes: Option<u64>,
+    ) -> Result<SubmitOutcome, TriggerError> {
+        if submission.invocation.budget.is_spent() {
+            return Ok(SubmitOutcome::Postponed);
+        }
+        let before = self.datasets.claimed_before(submission, dataset).await?;
+        let claim = if let Some(claim) = before {
+            claim
+        } else {
+            let planned = submission.planned;
+            let name = job_name(&submission.root.uri, dataset, 1, &planned.origin);
+            let features = packed(dataset, packed_bytes);
+            let chosen = self.estimator.resources(features, planned.overrides);
+            let chosen = chosen.await?;
+            let claim = self.datasets.claim(submission, dataset, chosen, name);
+            claim.await?
+        };
+        match claim {
+            Some(known) => self.datasets.submit(submission, known).await,
+            None => Ok(SubmitOutcome::LeftAlone),
+        }
     }
 
     /// Leaves the rest of a submission to the next invocation.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
+use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 
 use super::judge::{Action, Standing, judge};
 use crate::event::evidence::{Cause, explain};
 use crate::event::job_event::{JobEvent, Status};
-use crate::memory_bins::MemoryBin;
 use crate::record::attempts::{Attempt, Ended, Market, Outcome, Reason, Record, Settings};
 use crate::record::transition::{Grant, Transition, TransitionRules, add_attempt, is_ours};
 

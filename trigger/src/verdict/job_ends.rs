@@ -2,12 +2,12 @@
 //! out.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Area;
 use caldp_core::provenance::{self, Provenance};
+use caldp_core::resources::EarlierRun;
 use serde_json::Value;
 use storage::s3::ErrorKind;
 use tracing::{Instrument, info_span};
@@ -23,7 +23,6 @@ use crate::record::attempts::{Ended, Record, Settings};
 use crate::record::documents::Documents;
 use crate::record::task::dataset_of;
 use crate::record::transition::TransitionRules;
-use crate::resources::Measured;
 use crate::submit::reconcile::{Reconciler, Transitioned};
 
 /// The largest provenance record that is read, in bytes.
@@ -163,13 +162,9 @@ impl<B: Batch> JobEnds<B> {
 }
 
 /// What a run needed, by its provenance record.
-fn measured(bytes: &[u8]) -> Option<Measured> {
-    let run: Provenance = serde_json::from_slice(bytes).ok()?;
-    let seconds = Duration::try_from_secs_f64(run.seconds()).ok()?;
-    Some(Measured {
-        peak_memory: run.peak_memory_kib()?.saturating_mul(1024),
-        seconds: seconds.as_secs().max(1),
-    })
+fn measured(bytes: &[u8]) -> Option<EarlierRun> {
+    let record: Provenance = serde_json::from_slice(bytes).ok()?;
+    EarlierRun::of_record(&record).ok()
 }
 
 /// Whether there is anything to carry out after an event: not when the pending attempt is
@@ -188,24 +183,4 @@ fn concerns(changed: &Transitioned, event: &JobEvent) -> bool {
 fn succeeded(record: &Record) -> bool {
     let outcome = record.last().and_then(|a| a.outcome.as_ref());
     outcome.is_some_and(|o| o.result == Ended::Succeeded)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_run_needed_is_the_worker_and_its_largest_program() {
-        let provenance = br#"{"dataset": "j8cb010b0", "state": "processed", "worker": {"peak_memory_kib": 1000}, "steps": [{"step": "a", "seconds": 1.5},
-            {"step": "b", "seconds": 10.0}], "programs": [{"peak_memory_kib": 5000}, {"peak_memory_kib": 7000}]}"#;
-        assert_eq!(
-            measured(provenance),
-            Some(Measured {
-                peak_memory: 8000 * 1024,
-                seconds: 11
-            })
-        );
-        assert_eq!(measured(b"{}"), None);
-        assert_eq!(measured(b"not json"), None);
-    }
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::event::evidence::Stopped;
-use crate::memory_bins::MemoryBin;
+use caldp_core::resources::MemoryBin;
 
 const LIMITS: Limits = Limits {
     memory_retries: 4,

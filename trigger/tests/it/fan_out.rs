@@ -95,7 +95,7 @@ async fn a_direct_invocation_decides_everything() {
     let order = json!({
         "datasets": "j8cb010b0 lcyid1030", "s3_output_bucket": format!("s3://{BUCKET}/elsewhere"),
         "batch_name": "mine", "job_queue": "own", "job_definition": "own", "context": "hst_9000.pmap",
-        "overrides": {"memory_bin": 3, "timeout_scale": 0.001},
+        "overrides": {"memory_bin": 3, "timeout_scale": 0.0001},
     });
     service.handle(order, &call("a")).await.unwrap();
     let datasets = ["j8cb010b0", "lcyid1030"].map(|n| n.parse().unwrap());

@@ -13,7 +13,7 @@ use storage::store::S3Prefix;
 
 #[tokio::test]
 async fn out_of_memory_goes_up_to_the_last_memory_bin() {
-    let (world, service) = submitted("j8ne53znq", &[]).await;
+    let (world, service) = submitted("o8l7sws8q", &[]).await;
     for bin in 0..4 {
         let job = last_job(&world);
         assert_eq!(job.new.queue, ["q2", "q8", "q16", "q64"][bin]);
@@ -22,17 +22,17 @@ async fn out_of_memory_goes_up_to_the_last_memory_bin() {
             service.handle(event.clone(), &call(id)).await.unwrap();
         }
         let expected = if bin < 3 { "submitted" } else { "error" };
-        assert_eq!(state(&world, "j8ne53znq"), [expected]);
+        assert_eq!(state(&world, "o8l7sws8q"), [expected]);
     }
     assert_eq!(world.batch.jobs().len(), 4);
     assert_eq!(
-        attempts(&world, "j8ne53znq")["attempts"]
+        attempts(&world, "o8l7sws8q")["attempts"]
             .as_array()
             .unwrap()
             .len(),
         4
     );
-    let message = world.json("o/messages/dataset-error/j8ne53znq");
+    let message = world.json("o/messages/dataset-error/o8l7sws8q");
     assert_eq!(message["cause"], "memory");
     assert!(
         message["explanation"]
@@ -51,7 +51,7 @@ async fn success_needs_the_products() {
     world.s3.put(
         BUCKET,
         "o/data/acs/j8cb010b0/logs/provenance.json",
-        r#"{"dataset": "j8cb010b0", "state": "processed", "programs": [{"peak_memory_kib": 3000000}], "steps": [{"seconds": 100.0}]}"#,
+        r#"{"dataset": "j8cb010b0", "state": "processed", "programs": [{"peak_memory_kib": 3000000}], "steps": [{"seconds": 1000.0}]}"#,
     );
     for job in &jobs {
         let event = job_event(job, None, "SUCCEEDED", Some(0), EXITED);
@@ -69,13 +69,13 @@ async fn success_needs_the_products() {
     // what was measured decides about the next run
     let order = json!({"datasets": "j8cb010b0", "dry_run": true});
     let plan = service.handle(order, &call("b")).await.unwrap();
-    assert_eq!(plan["rungs"][0]["timeout_seconds"], 600);
+    assert_eq!(plan["rungs"][0]["timeout_seconds"], 6000);
 }
 
 #[tokio::test]
 async fn jobs_under_way_and_arrays_themselves_are_left_alone() {
     let (world, service) = submitted(
-        "j8cb010b0 lcyid1030 j8ne53znq",
+        "j8cb010b0 lcyid1030 o8l7sws8q",
         &[("CALDP_ARRAY_THRESHOLD", "1")],
     )
     .await;
@@ -99,7 +99,7 @@ async fn jobs_under_way_and_arrays_themselves_are_left_alone() {
 #[tokio::test]
 async fn a_child_that_fails_is_tried_again_alone() {
     let (world, service) = submitted(
-        "j8ne53znq o8l7sws9q octka6010",
+        "o8l7sws8q o8l7sws9q octka6010",
         &[("CALDP_ARRAY_THRESHOLD", "1")],
     )
     .await;

@@ -8,7 +8,7 @@ use crate::world::{BUCKET, Job, Service, World, call, created, job_event};
 use proptest::prelude::*;
 use serde_json::json;
 
-const DATASET: &str = "j8ne53znq";
+const DATASET: &str = "o8l7sws8q";
 const EXITED: &str = "Essential container in task exited";
 
 /// What happens, in words of operators.

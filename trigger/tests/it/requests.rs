@@ -73,7 +73,7 @@ async fn cancel_stops_the_job_and_late_news_changes_nothing() {
 #[tokio::test]
 async fn cancel_by_job_id_finds_the_datasets() {
     let (world, service) = submitted(
-        "j8ne53znq o8l7sws9q octka6010",
+        "o8l7sws8q o8l7sws9q octka6010",
         &[("CALDP_ARRAY_THRESHOLD", "1")],
     )
     .await;
@@ -88,7 +88,7 @@ async fn cancel_by_job_id_finds_the_datasets() {
     )
     .await;
     assert_eq!(state(&world, "o8l7sws9q"), ["terminated"]);
-    assert_eq!(state(&world, "j8ne53znq"), ["submitted"]);
+    assert_eq!(state(&world, "o8l7sws8q"), ["submitted"]);
     let underscored = array.id.to_string().replace('-', "_");
     ask(
         &world,
@@ -98,7 +98,7 @@ async fn cancel_by_job_id_finds_the_datasets() {
         "2",
     )
     .await;
-    for dataset in ["j8ne53znq", "o8l7sws9q", "octka6010"] {
+    for dataset in ["o8l7sws8q", "o8l7sws9q", "octka6010"] {
         assert_eq!(state(&world, dataset), ["terminated"], "{dataset}");
     }
     assert!(last_job(&world).terminated.is_some());

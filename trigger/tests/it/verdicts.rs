@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
+use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 use caldp_trigger::config::{Config, Limits};
 use caldp_trigger::event::evidence::Cause;
 use caldp_trigger::event::job_event::{JobEvent, Status, Work};
-use caldp_trigger::memory_bins::MemoryBin;
 use caldp_trigger::record::attempts::{Claim, Ended, Record, Settings};
 use caldp_trigger::record::transition::{Transition, TransitionRules};
 use caldp_trigger::verdict::ended::ended;

@@ -1,6 +1,6 @@
-//! The four sizes of memory a job can be given.
+//! The four sizes of memory a job can be given: what operators call `memory_bin`.
 //!
-//! Which queue serves a bin and what it costs is for the caller to know.
+//! Which queue serves a bin and what it costs is for the trigger and its configuration.
 
 use std::fmt;
 
@@ -60,6 +60,11 @@ impl MemoryBin {
         f64::from(self.gib()) * 7.0 / 8.0
     }
 
+    /// The same in MiB, the unit of AWS Batch.
+    pub fn usable_mib(self) -> u64 {
+        u64::from(self.gib()) * 1024 / 8 * 7
+    }
+
     /// vCPUs of a job, and with them the threads its programs start.
     pub fn vcpus(self) -> u32 {
         VCPUS.get(self.index()).copied().unwrap_or(1)
@@ -98,6 +103,12 @@ impl fmt::Display for MemoryBin {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_usable_memory_is_what_the_job_definitions_ask_for() {
+        let usable = MemoryBin::ALL.map(MemoryBin::usable_mib);
+        assert_eq!(usable, [1792, 7168, 14336, 57344]);
+    }
 
     #[test]
     fn the_smallest_bin_that_holds_a_peak_is_chosen() {

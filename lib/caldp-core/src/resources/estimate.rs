@@ -18,7 +18,7 @@ pub const SHORTEST: f64 = 60.0;
 pub const LONGEST: f64 = 48.0 * 3600.0;
 
 /// No measured run is so short that it gets less time, in seconds: start-up and downloads vary.
-const LEAST_LIMIT: f64 = 3600.0;
+pub(super) const LEAST_LIMIT: f64 = 3600.0;
 
 /// A time limit is the slowest run measured times this, and ...
 const TIME_MARGIN: f64 = 1.3;
@@ -70,6 +70,8 @@ impl Estimate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "from", rename_all = "snake_case")]
 pub enum Basis {
+    /// An earlier run of the dataset itself.
+    Earlier,
     /// Measured runs like this one.
     Measured {
         /// What they have in common, in words.
@@ -181,7 +183,7 @@ fn measured(key: Key, groups: &[&Group], features: &Features, unlike: f64) -> Es
         .unwrap_or(MemoryBin::LAST);
     let limit = opinions
         .iter()
-        .map(|o| o.limit * o.fewer_threads(memory_bin))
+        .map(|o| o.limit * fewer_threads(o.group.key, o.group.vcpus, memory_bin))
         .fold(LEAST_LIMIT, f64::max);
     Estimate {
         memory_bin,
@@ -240,18 +242,17 @@ impl<'a> Opinion<'a> {
             None => peak.measured.part_above(usable / margin),
         }
     }
+}
 
-    /// How much longer a run may take that has fewer vCPUs than those measured: programs that
-    /// correct CTE or drizzle start a thread for each, the others do not. Never shorter: what is
-    /// known says nothing of more threads.
-    fn fewer_threads(&self, bin: MemoryBin) -> f64 {
-        let key = &self.group.key;
-        match self.group.vcpus {
-            Some(vcpus) if key.cte != Some(false) || key.drizzle != Some(false) => {
-                (vcpus / f64::from(bin.vcpus())).max(1.0)
-            }
-            _ => 1.0,
+/// How much longer a run may take that has fewer vCPUs than those measured: programs that correct
+/// CTE or drizzle start a thread for each, the others do not. Never shorter: what is known says
+/// nothing of more threads.
+pub(super) fn fewer_threads(key: Key, measured: Option<f64>, bin: MemoryBin) -> f64 {
+    match measured {
+        Some(vcpus) if key.cte != Some(false) || key.drizzle != Some(false) => {
+            (vcpus / f64::from(bin.vcpus())).max(1.0)
         }
+        _ => 1.0,
     }
 }
 

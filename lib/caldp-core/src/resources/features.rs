@@ -59,25 +59,32 @@ impl Family {
     }
 }
 
-/// What is known of a dataset before it runs.
-#[derive(Debug, Clone, PartialEq)]
+/// What is known of a dataset before it runs. Written with the names that tables have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Features {
     /// The dataset.
     pub dataset: Dataset,
     /// How many input files there are.
+    #[serde(rename = "n_files", default, skip_serializing_if = "Option::is_none")]
     pub files: Option<u32>,
     /// Size of the inputs in MB (10^6 bytes).
+    #[serde(rename = "total_mb", default, skip_serializing_if = "Option::is_none")]
     pub input_mb: Option<f64>,
     /// Whether `DRIZCORR` is `PERFORM`.
+    #[serde(rename = "drizcorr", default, skip_serializing_if = "Option::is_none")]
     pub drizzle: Option<bool>,
     /// Whether `PCTECORR` is `PERFORM`.
+    #[serde(rename = "pctecorr", default, skip_serializing_if = "Option::is_none")]
     pub cte: Option<bool>,
     /// The number of exposures a cosmic-ray split has. Recorded, not used: at equal size it changes
     /// neither memory nor time of the measured runs by more than they vary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crsplit: Option<u32>,
     /// Whether only a part of the detector was read out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subarray: Option<bool>,
     /// Whether the detector is WFC of ACS or UVIS of WFC3.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub large_detector: Option<bool>,
 }
 
@@ -100,6 +107,31 @@ impl Features {
             subarray: None,
             large_detector: None,
         }
+    }
+
+    /// These features, and where they say nothing, those of a second source.
+    #[must_use]
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            dataset: self.dataset,
+            files: self.files.or(other.files),
+            input_mb: self.input_mb.or(other.input_mb),
+            drizzle: self.drizzle.or(other.drizzle),
+            cte: self.cte.or(other.cte),
+            crsplit: self.crsplit.or(other.crsplit),
+            subarray: self.subarray.or(other.subarray),
+            large_detector: self.large_detector.or(other.large_detector),
+        }
+    }
+
+    /// Whether a source that has more could still say something that is used.
+    pub const fn are_complete(&self) -> bool {
+        self.files.is_some()
+            && self.input_mb.is_some()
+            && self.drizzle.is_some()
+            && self.cte.is_some()
+            && self.subarray.is_some()
+            && self.large_detector.is_some()
     }
 
     /// The proposal, characters two to four of an exposure's name; none for a sky cell.

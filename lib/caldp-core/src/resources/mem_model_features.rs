@@ -8,6 +8,11 @@ use crate::dataset::Dataset;
 use super::features::Features;
 use super::values::{believed_files, believed_mb, large_detector, number, switch};
 
+/// The name of the file of a dataset.
+pub fn file(dataset: &Dataset) -> String {
+    format!("{dataset}_MemModelFeatures.txt")
+}
+
 /// The features in such a file.
 pub fn parse(dataset: &Dataset, text: &str) -> Features {
     let mut features = Features::of_name(dataset.clone());

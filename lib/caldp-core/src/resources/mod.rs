@@ -11,6 +11,7 @@
 //! in the same unit, so that both can be compared.
 
 mod bin;
+mod earlier;
 mod estimate;
 mod features;
 pub mod fit;
@@ -24,6 +25,7 @@ pub mod table;
 mod values;
 
 pub use bin::{BINS, MemoryBin};
+pub use earlier::EarlierRun;
 pub use estimate::{Basis, Estimate, LONGEST, SHORTEST};
 pub use features::{Family, Features, Key};
 pub use model::{Curve, Extent, Group, Model, ModelError, Origin, Published};

@@ -3,7 +3,10 @@
 //! A [`Group`] sums up the measured runs of one [`Key`]; a [`Published`] entry stands in for
 //! kinds of processing that nobody measured in number.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
+use storage::hint::Hint;
 
 use super::features::{Family, Key};
 use super::quantiles::Quantiles;
@@ -162,6 +165,12 @@ pub enum ModelError {
         /// The family.
         family: &'static str,
     },
+}
+
+impl Hint for ModelError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("caldp learn --install writes one; without any, the one of the program is used".into())
+    }
 }
 
 impl Model {

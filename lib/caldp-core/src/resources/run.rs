@@ -14,6 +14,9 @@ const MOST_GIB: f64 = 1024.0;
 /// The longest time a run is believed to have taken, in seconds: thirty days.
 const MOST_SECONDS: f64 = 30.0 * 86_400.0;
 
+/// The most vCPUs a machine is believed to have.
+const MOST_VCPUS: f64 = 1024.0;
+
 /// A run that succeeded: what was known before it, and what it needed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
@@ -62,7 +65,6 @@ impl Run {
 
     /// Why the run is not to be learnt from; none when it is plausible.
     pub fn refusal(&self) -> Option<Refusal> {
-        let within = |value: f64, most: f64| value.is_finite() && value > 0.0 && value <= most;
         let features = &self.features;
         if features.files.is_none() || features.input_mb.is_none() {
             Some(Refusal::SizeUnknown)
@@ -76,16 +78,27 @@ impl Run {
             .is_some_and(|mb| within(mb, Features::MOST_MB))
         {
             Some(Refusal::Absurd("total_mb"))
-        } else if !within(self.peak_gib, MOST_GIB) {
-            Some(Refusal::Absurd("memory_gb"))
-        } else if !within(self.seconds, MOST_SECONDS) {
-            Some(Refusal::Absurd("wallclock_s"))
-        } else if !self.vcpus.is_none_or(|vcpus| within(vcpus, 1024.0)) {
-            Some(Refusal::Absurd("vcpus"))
         } else {
-            None
+            self.check_measured().err()
         }
     }
+
+    /// Whether peak, time and processors can be true.
+    pub(super) fn check_measured(&self) -> Result<(), Refusal> {
+        if !within(self.peak_gib, MOST_GIB) {
+            Err(Refusal::Absurd("memory_gb"))
+        } else if !within(self.seconds, MOST_SECONDS) {
+            Err(Refusal::Absurd("wallclock_s"))
+        } else if !self.vcpus.is_none_or(|vcpus| within(vcpus, MOST_VCPUS)) {
+            Err(Refusal::Absurd("vcpus"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn within(value: f64, most: f64) -> bool {
+    value.is_finite() && value > 0.0 && value <= most
 }
 
 /// Why a line or a run is left out.
