@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caldp_core::batch::{BatchName, JobId};
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::{Layout, Target, Verb};
+use caldp_core::layout::{BatchListFormat, Layout, Target, Verb};
 use caldp_core::resources::MemoryBin;
+use caldp_core::resources::table::TableError;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -56,12 +57,15 @@ pub enum TriggerCommand {
 /// What `caldp submit` takes.
 #[derive(Debug, Args)]
 pub struct SubmitArgs {
-    /// A list (.ids, .txt, .json, .yaml; - for standard input; s3://...), or names of datasets
+    /// A list (.ids, .txt, .csv, .json, .yaml; - for standard input; s3://...), or names of datasets
     #[arg(required = true, value_name = "LIST|DATASET")]
     what: Vec<String>,
     /// Where results go
     #[arg(long, value_name = "S3_URI")]
     output: S3Uri,
+    /// A CSV table of what is known of the datasets, as caldp estimate takes it
+    #[arg(long, value_name = "FILE")]
+    features: Option<PathBuf>,
     /// The batch's name; given again, the same submission is continued
     #[arg(long)]
     batch_name: Option<BatchName>,
@@ -137,6 +141,14 @@ pub enum CliError {
         /// Why.
         source: std::io::Error,
     },
+    /// The table of features.
+    #[error("the features in {path} cannot be read")]
+    Features {
+        /// Its path.
+        path: String,
+        /// Why.
+        source: TableError,
+    },
     /// A target that makes no sense.
     #[error("{target:?} cannot be {verb}ed: {reason}")]
     Target {
@@ -156,6 +168,7 @@ impl CliError {
             self,
             Self::Config(_)
                 | Self::List { .. }
+                | Self::Features { .. }
                 | Self::Target { .. }
                 | Self::Trigger(TriggerError::Order(_) | TriggerError::Uri(_))
         )
@@ -168,6 +181,9 @@ impl Hint for CliError {
             Self::Config(error) => error.hint(),
             Self::Trigger(error) => error.hint(),
             Self::List { .. } => None,
+            Self::Features { .. } => Some(
+                "a table is CSV whose first line names the columns, one of them dataset".into(),
+            ),
             Self::Target { .. } => Some("give names of datasets, or all".into()),
         }
     }
@@ -259,6 +275,9 @@ impl SubmitArgs {
         invocation: &Invocation,
     ) -> Result<CommandAnswer, CliError> {
         let mut order = self.order(trigger).await?;
+        if let Some(path) = &self.features {
+            add_features(&mut order, path)?;
+        }
         order.output = Some(self.output.clone());
         order.layout = Some(self.common.layout);
         order.dry_run |= self.common.dry_run;
@@ -304,16 +323,9 @@ impl SubmitArgs {
         } else {
             return self.of_names();
         };
-        let document = Path::new(name)
-            .extension()
-            .is_some_and(|e| e == "json" || e == "yaml" || e == "yml");
-        let order = if document {
-            Order::from_document(&bytes)
-        } else {
-            dataset_list::from_bytes(&bytes)
-                .map(Order::of)
-                .map_err(OrderError::from)
-        };
+        let extension = Path::new(name).extension().and_then(|e| e.to_str());
+        let format = extension.and_then(BatchListFormat::of_extension);
+        let order = Order::from_list(&bytes, format.unwrap_or(BatchListFormat::Lines));
         Ok(order.map_err(TriggerError::from)?)
     }
 
@@ -380,6 +392,28 @@ fn target(verb: Verb, text: &str) -> Result<Target, CliError> {
             verb,
             reason: e.to_string(),
         })
+}
+
+/// Takes what a table knows of the datasets into an order; what it cannot use is told.
+fn add_features(order: &mut Order, path: &Path) -> Result<(), CliError> {
+    let place = path.display().to_string();
+    let file = std::fs::File::open(path).map_err(|source| unreadable(&place, source))?;
+    let tell = |line, what: String| match line {
+        0 => eprintln!("caldp: {place}: {what}"),
+        line => eprintln!("caldp: {place}:{line}: {what}; estimated without it"),
+    };
+    let count = order.datasets.len();
+    let used = order
+        .details
+        .add_features(std::io::BufReader::new(file), &order.datasets, tell)
+        .map_err(|source| CliError::Features {
+            path: place.clone(),
+            source,
+        })?;
+    if used < count {
+        eprintln!("caldp: {place}: of {count} datasets it has {used}");
+    }
+    Ok(())
 }
 
 fn unreadable(path: &str, source: std::io::Error) -> CliError {

@@ -20,8 +20,7 @@ use crate::error::TriggerError;
 use crate::event::{Created, Event, EventError, Queued, classify};
 use crate::invocation::Invocation;
 use crate::order::Order;
-use crate::order::dataset_list::{self, MAX_LIST_BYTES};
-use crate::order::document::OrderError;
+use crate::order::dataset_list::MAX_LIST_BYTES;
 use crate::output_root::OutputRoot;
 use crate::overview::{Overview, OverviewAnswer};
 use crate::record::documents::Documents;
@@ -286,12 +285,7 @@ impl<B: Batch> Trigger<B> {
             self.documents.delete(&uri).await?;
             return Ok(Answer::Continued(submitted));
         }
-        let order = match format {
-            BatchListFormat::Lines => {
-                Order::of(dataset_list::from_bytes(&bytes).map_err(OrderError::from)?)
-            }
-            BatchListFormat::Json | BatchListFormat::Yaml => Order::from_document(&bytes)?,
-        };
+        let order = Order::from_list(&bytes, format)?;
         self.order(order, &created.origin, invocation).await
     }
 }

@@ -140,6 +140,31 @@ fn names_are_submitted_once() {
 }
 
 #[test]
+fn a_table_of_features_decides_the_memory_bin() {
+    let world = World::new();
+    let directory = tempfile::tempdir().unwrap();
+    let table = directory.path().join("features.csv");
+    let rows = "dataset,n_files,total_mb,subarray\nj8cb010b0,61,950,0\nlcyid1030,1e9,1,0\nj8cb010b1,2,3,0\n";
+    std::fs::write(&table, rows).unwrap();
+    let line = format!(
+        "submit j8cb010b0 lcyid1030 --dry-run --json --features {}",
+        table.display()
+    );
+    let said = world.caldp(&line);
+    let answer = said.json();
+    assert_eq!(answer["rungs"][1]["rung"], 3, "{answer}");
+    for part in [
+        "features.csv:3: \"lcyid1030\": n_files cannot be true; estimated without it",
+        "1 line(s) are of datasets that were not ordered",
+        "of 2 datasets it has 1",
+    ] {
+        assert!(said.err.contains(part), "{part} in {}", said.err);
+    }
+    let missing = world.caldp("submit j8cb010b0 --features nowhere.csv");
+    assert_eq!(missing.status, 2, "{}", missing.err);
+}
+
+#[test]
 fn a_dry_run_tells_and_does_nothing() {
     let world = World::new();
     let said = world.caldp("submit j8cb010b0 lcyid1030 --dry-run --memory-bin 2");

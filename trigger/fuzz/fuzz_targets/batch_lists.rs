@@ -12,6 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
         let once: HashSet<_> = datasets.iter().collect();
         assert_eq!(once.len(), datasets.len());
     }
+    let _ = Order::from_table(bytes);
     if let Ok(order) = Order::from_document(bytes) {
         assert!(!order.datasets.is_empty());
     }

@@ -22,6 +22,9 @@ pub enum DatasetListError {
     /// At least one name is not acceptable.
     #[error("{0}")]
     Bad(BadNames),
+    /// A table that names no datasets.
+    #[error("the list cannot be read as a table: {0}")]
+    Table(String),
     /// No name at all.
     #[error("the list names no dataset")]
     Empty,
@@ -61,6 +64,7 @@ impl Hint for DatasetListError {
             Self::Empty => "one name a line; lines starting with # are comments".into(),
             Self::TooMany(_) => "split the list".into(),
             Self::TooLarge(_) => "a list is one name a line".into(),
+            Self::Table(_) => "the first line names the columns, one of them dataset".into(),
             Self::NotText(_) => return None,
         })
     }
@@ -72,12 +76,15 @@ impl Hint for DatasetListError {
 /// # Errors
 /// [`DatasetListError`]; all bad names are in it.
 pub fn from_bytes(bytes: &[u8]) -> Result<Vec<Dataset>, DatasetListError> {
+    from_text(text(bytes)?)
+}
+
+/// The text of a list.
+pub(super) fn text(bytes: &[u8]) -> Result<&str, DatasetListError> {
     if bytes.len() > MAX_LIST_BYTES {
         return Err(DatasetListError::TooLarge(bytes.len()));
     }
-    let text =
-        std::str::from_utf8(bytes).map_err(|e| DatasetListError::NotText(e.valid_up_to()))?;
-    from_text(text)
+    std::str::from_utf8(bytes).map_err(|e| DatasetListError::NotText(e.valid_up_to()))
 }
 
 /// As [`from_bytes`], of a text in which names are separated by white space.
@@ -117,10 +124,16 @@ pub fn from_names<'a>(
     if !bad.is_empty() {
         return Err(DatasetListError::Bad(BadNames(bad)));
     }
-    match datasets.len() {
+    check_count(datasets.len())?;
+    Ok(datasets)
+}
+
+/// Refuses lists of nothing and of more than one batch may have.
+pub(super) fn check_count(count: usize) -> Result<(), DatasetListError> {
+    match count {
         0 => Err(DatasetListError::Empty),
         n if n > MAX_DATASETS => Err(DatasetListError::TooMany(n)),
-        _ => Ok(datasets),
+        _ => Ok(()),
     }
 }
 

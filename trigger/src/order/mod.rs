@@ -5,11 +5,12 @@
 //! `memory_bins` that is ignored costs a night of jobs.
 
 pub mod dataset_list;
+pub mod details;
 pub mod document;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::Layout;
+use caldp_core::layout::{BatchListFormat, Layout};
 use caldp_core::resources::MemoryBin;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,12 +18,13 @@ use storage::uri::S3Uri;
 
 use crate::resources::Scale;
 use dataset_list::DatasetListError;
+use details::Details;
 use document::{Field, Fields, OrderError, document};
 
 const ORDER_FIELDS: [Field; 9] = [
     (
         "datasets",
-        "a list of names, or a text of names separated by white space",
+        "a list of names or of {dataset, why, n_files, ...}, or a text of names separated by white space",
     ),
     ("s3_output_bucket", "s3://bucket or s3://bucket/prefix"),
     ("job_definition", "a text"),
@@ -92,6 +94,8 @@ pub struct RequestBody {
 pub struct Order {
     /// The datasets, each once, in the order given.
     pub datasets: Vec<Dataset>,
+    /// What is said of them besides.
+    pub details: Details,
     /// Where results go; none for the default below the deployment's bucket.
     pub output: Option<S3Uri>,
     /// A job definition for all memory bins; none for the deployment's.
@@ -115,6 +119,7 @@ impl Order {
     pub fn of(datasets: Vec<Dataset>) -> Self {
         Self {
             datasets,
+            details: Details::default(),
             output: None,
             job_definition: None,
             job_queue: None,
@@ -133,22 +138,15 @@ impl Order {
     /// [`OrderError`] for unknown or wrong fields and bad names.
     pub fn from_value(value: &Value) -> Result<Self, OrderError> {
         let fields = Fields::new(value, "the batch's order", &ORDER_FIELDS)?;
-        let datasets = match fields.get("datasets") {
-            Some(Value::String(text)) => dataset_list::from_text(text)?,
-            Some(Value::Array(items)) => {
-                let texts = items
-                    .iter()
-                    .map(|item| item.as_str().ok_or_else(|| fields.wrong("datasets", item)));
-                let texts = texts.collect::<Result<Vec<_>, _>>()?;
-                dataset_list::from_names(
-                    texts.into_iter().enumerate().map(|(i, name)| (i + 1, name)),
-                )?
-            }
+        let (datasets, details) = match fields.get("datasets") {
+            Some(Value::String(text)) => (dataset_list::from_text(text)?, Details::default()),
+            Some(Value::Array(items)) => details::of_items(items)?,
             Some(other) => return Err(fields.wrong("datasets", other)),
             None => return Err(DatasetListError::Empty.into()),
         };
         Ok(Self {
             datasets,
+            details,
             output: fields.parsed("s3_output_bucket")?,
             job_definition: fields.text("job_definition", is_aws_name)?,
             job_queue: fields.text("job_queue", is_aws_name)?,
@@ -164,6 +162,41 @@ impl Order {
                 None => Overrides::default(),
             },
         })
+    }
+
+    /// The order of a list of lines, the comments beside names being why they are in it.
+    ///
+    /// # Errors
+    /// [`OrderError::Names`] for bad names.
+    pub fn from_lines(bytes: &[u8]) -> Result<Self, OrderError> {
+        let mut order = Self::of(dataset_list::from_bytes(bytes)?);
+        order.details = Details::of_lines(dataset_list::text(bytes)?);
+        Ok(order)
+    }
+
+    /// The order of a table (CSV) with a column `dataset`, and any of those of features and `why`.
+    ///
+    /// # Errors
+    /// [`OrderError::Names`] for bad names and values.
+    pub fn from_table(bytes: &[u8]) -> Result<Self, OrderError> {
+        let text = dataset_list::text(bytes)?;
+        let (datasets, details) = details::of_table(text.as_bytes())?;
+        Ok(Self {
+            details,
+            ..Self::of(datasets)
+        })
+    }
+
+    /// The order in a list of any format.
+    ///
+    /// # Errors
+    /// [`OrderError`]
+    pub fn from_list(bytes: &[u8], format: BatchListFormat) -> Result<Self, OrderError> {
+        match format {
+            BatchListFormat::Lines => Self::from_lines(bytes),
+            BatchListFormat::Table => Self::from_table(bytes),
+            BatchListFormat::Json | BatchListFormat::Yaml => Self::from_document(bytes),
+        }
     }
 
     /// The order in the bytes of a `.json` or `.yaml` list.
@@ -253,6 +286,62 @@ mod tests {
     }
 
     #[test]
+    fn a_list_says_why_and_what_is_known() {
+        let lines =
+            Order::from_lines(b"j8cb010b0 # DARKFILE x.fits -> y.fits\n# all of them\nj8cb010b1\n");
+        let table = Order::from_table(
+            b"why,dataset,n_files,total_mb\nDARKFILE x.fits -> y.fits,J8CB010B0,,\n,j8cb010b1,5,69\n",
+        );
+        let items = Order::from_value(&json!({"datasets": [
+            {"dataset": "j8cb010b0", "why": "DARKFILE x.fits\n-> y.fits"},
+            {"dataset": "j8cb010b1", "n_files": 5, "total_mb": "69", "drizcorr": "PERFORM", "subarray": false},
+        ]}));
+        let (lines, table, items) = (lines.unwrap(), table.unwrap(), items.unwrap());
+        for order in [&lines, &table, &items] {
+            let [first, second] = order.datasets.as_slice() else {
+                unreachable!("{order:?}");
+            };
+            let why = order.details.why(first).unwrap();
+            assert_eq!(why.to_string(), "DARKFILE x.fits -> y.fits");
+            assert_eq!(order.details.why(second), None);
+        }
+        let known = |order: &Order| order.details.features(&order.datasets[1]);
+        assert_eq!(known(&lines).files, None);
+        assert_eq!(known(&table).input_mb, Some(69.0));
+        assert_eq!(known(&items).files, Some(5));
+        assert_eq!(
+            (known(&items).drizzle, known(&items).subarray),
+            (Some(true), Some(false))
+        );
+    }
+
+    #[test]
+    fn what_a_list_cannot_mean_refuses_it() {
+        let refused = |order: Result<Order, OrderError>| order.unwrap_err().to_string();
+        let text = refused(Order::from_table(
+            b"dataset,n_files\nj8cb010b0,1e9\nnope,1\nj8cb010b1,2\n",
+        ));
+        for part in [
+            "2 bad names",
+            "line 2: \"j8cb010b0\": n_files cannot be true",
+            "line 3: \"nope\"",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        assert!(refused(Order::from_table(b"name\nj8cb010b0\n")).contains("dataset"));
+        let text = refused(Order::from_value(&json!({"datasets": [
+            {"dataset": "j8cb010b0", "files": 5}, 7, {"n_files": 2},
+        ]})));
+        for part in [
+            "line 1: \"j8cb010b0\": unknown field \"files\"",
+            "line 2: \"7\"",
+            "line 3: \"\"",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[test]
     fn every_field_is_understood() {
         let order = Order::from_document(
             b"datasets:\n  - j8cb010b0\ns3_output_bucket: s3://hst-out/data/x\njob_definition: d:3\n\
@@ -332,6 +421,8 @@ mod tests {
         fn any_bytes_give_a_body_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = RequestBody::from_bytes(&bytes).map_err(|e| e.to_string());
             let _ = Order::from_document(&bytes).map_err(|e| e.to_string());
+            let _ = Order::from_table(&bytes).map_err(|e| e.to_string());
+            let _ = Order::from_lines(&bytes).map_err(|e| e.to_string());
         }
 
         #[test]

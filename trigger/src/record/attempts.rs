@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::TriggerError;
 use crate::event::evidence::Cause;
+use crate::order::details::Why;
 use crate::resources::Scale;
 
 /// The most attempts a record keeps; the oldest go first.
@@ -57,6 +58,9 @@ pub struct Settings {
     /// The factor time limits were multiplied by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_scale: Option<Scale>,
+    /// Why the dataset is in its batch, as the order said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
 }
 
 /// One job of a dataset, planned, running or ended.

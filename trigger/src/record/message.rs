@@ -10,10 +10,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::attempts::{Attempt, Ended, Record};
+use crate::order::details::Why;
 
 /// The body of a `submitted` message.
 #[derive(Serialize)]
 struct SubmittedBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a Why>,
     job_id: Option<&'a JobId>,
     job_name: &'a str,
     #[serde(rename = "rung")]
@@ -26,6 +29,8 @@ struct SubmittedBody<'a> {
 #[derive(Serialize)]
 struct FailedBody<'a> {
     dataset: &'a Dataset,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a Why>,
     explanation: Option<&'a str>,
     cause: Option<&'static str>,
     exit_code: Option<i64>,
@@ -41,15 +46,16 @@ struct FailedBody<'a> {
 /// The body of the message that shows a record's state.
 pub(crate) fn body(record: &Record, state: State) -> Bytes {
     match (record.last(), state) {
-        (Some(attempt), State::Submitted) => submitted(attempt),
-        (Some(attempt), State::Error | State::Terminated) => failed(&record.dataset, attempt),
+        (Some(attempt), State::Submitted) => submitted(record, attempt),
+        (Some(attempt), State::Error | State::Terminated) => failed(record, attempt),
         _ => Bytes::new(),
     }
 }
 
 /// The body of a `submitted` message.
-pub(crate) fn submitted(attempt: &Attempt) -> Bytes {
+fn submitted(record: &Record, attempt: &Attempt) -> Bytes {
     bytes(&SubmittedBody {
+        why: record.settings.why.as_ref(),
         job_id: attempt.job_id.as_ref(),
         job_name: &attempt.job_name,
         memory_bin: attempt.memory_bin,
@@ -58,10 +64,11 @@ pub(crate) fn submitted(attempt: &Attempt) -> Bytes {
     })
 }
 
-fn failed(dataset: &Dataset, attempt: &Attempt) -> Bytes {
+fn failed(record: &Record, attempt: &Attempt) -> Bytes {
     let outcome = attempt.outcome.as_ref();
     bytes(&FailedBody {
-        dataset,
+        dataset: &record.dataset,
+        why: record.settings.why.as_ref(),
         explanation: outcome.map(|o| o.explanation.as_str()),
         cause: outcome.and_then(|o| match o.result {
             Ended::Failed(cause) => Some(cause.name()),

@@ -140,7 +140,10 @@ impl<B: Batch> ArraySubmitter<B> {
         let (concurrency, datasets) = (self.config.concurrency, &planned.datasets);
         let chosen = for_each_bounded(concurrency, datasets, |_, dataset| {
             let bytes = sizes.get(dataset).copied();
-            let features = packed(dataset, bytes);
+            let features = planned
+                .details
+                .features(dataset)
+                .or(&packed(dataset, bytes));
             self.estimator.resources(features, planned.overrides)
         })
         .await?;

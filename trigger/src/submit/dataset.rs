@@ -62,7 +62,8 @@ impl<B: Batch> DatasetSubmitter<B> {
     ) -> Result<Option<Known>, TriggerError> {
         let (root, planned) = (&submission.root, submission.planned);
         let rules = TransitionRules::now(&self.config, root, &submission.invocation);
-        let settings = planned.settings.clone();
+        let mut settings = planned.settings.clone();
+        settings.why = planned.details.why(dataset).cloned();
         let record = first(dataset, settings, resources, &planned.origin, name, &rules);
         let uri = root.record(dataset)?;
         let condition = Precondition::IfAbsent;

@@ -82,7 +82,10 @@ pub(crate) async fn forecast(
             if documents.record(root, dataset).await?.is_some() {
                 return Ok(None);
             }
-            let features = packed(dataset, bytes);
+            let features = planned
+                .details
+                .features(dataset)
+                .or(&packed(dataset, bytes));
             let chosen = estimator.resources(features, planned.overrides).await;
             chosen.map(Some)
         }

@@ -13,6 +13,7 @@ use storage::uri::S3Uri;
 use crate::config::Config;
 use crate::error::TriggerError;
 use crate::invocation::Invocation;
+use crate::order::details::Details;
 use crate::order::{Order, Overrides};
 use crate::output_root::OutputRoot;
 use crate::record::attempts::{Record, Settings};
@@ -37,6 +38,9 @@ pub struct PlannedBatch {
     pub since: Timestamp,
     /// The datasets, in the order given.
     pub datasets: Vec<Dataset>,
+    /// What the order says of them besides.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
 }
 
 /// What was done with an order.
@@ -110,6 +114,7 @@ impl PlannedBatch {
                 job_queue: order.job_queue,
                 job_definition: order.job_definition,
                 timeout_scale: order.overrides.timeout_scale,
+                why: None,
             },
             batch,
             root,
@@ -118,6 +123,7 @@ impl PlannedBatch {
             overrides: order.overrides,
             since: now,
             datasets: order.datasets,
+            details: order.details,
         })
     }
 

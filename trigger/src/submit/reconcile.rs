@@ -254,7 +254,7 @@ impl<B: Batch> Reconciler<B> {
         tracing::info!(job_id = %id, job_name = attempt.job_name, "submitted");
         attempt.job_id = Some(id.clone());
         attempt.claim = None;
-        let body = message::submitted(attempt);
+        let body = message::body(&record, State::Submitted);
         messages.write(&dataset, State::Submitted, body).await?;
         let (known, ours) = match self.replace(root, known, record).await {
             Err(cleaned @ TriggerError::Cleaned { .. }) => {

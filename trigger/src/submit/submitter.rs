@@ -234,7 +234,10 @@ impl<B: Batch> Submitter<B> {
         } else {
             let planned = submission.planned;
             let name = job_name(&submission.root.uri, dataset, 1, &planned.origin);
-            let features = packed(dataset, packed_bytes);
+            let features = planned
+                .details
+                .features(dataset)
+                .or(&packed(dataset, packed_bytes));
             let chosen = self.estimator.resources(features, planned.overrides);
             let chosen = chosen.await?;
             let claim = self.datasets.claim(submission, dataset, chosen, name);

@@ -7,6 +7,7 @@
     reason = "tests"
 )]
 
+mod estimates;
 mod fan_out;
 mod fan_out_requests;
 mod function;

@@ -16,7 +16,7 @@
 //! | fan-out | `messages/broadcast/<id>`, `messages/broadcast/kill` | `messages/broadcast-<id>`, `messages/broadcast-kill` |
 //! | inputs | `inputs/<dataset>.tar.gz` | the same |
 //! | attempts | `control/<dataset>/attempts.json` | the same |
-//! | batch lists | `batches/<name>.ids` (`.txt`, `.json`, `.yaml`) | the same |
+//! | batch lists | `batches/<name>.ids` (`.txt`, `.csv`, `.json`, `.yaml`) | the same |
 //! | overview | `blackboard/<file>` | the same |
 //!
 //! `<folder>` is [`Dataset::folder`]. The calcloud words for states are those of its message
@@ -242,6 +242,7 @@ impl Layout {
     pub fn batch_list(self, name: &str, format: BatchListFormat) -> String {
         let extension = match format {
             BatchListFormat::Lines => "ids",
+            BatchListFormat::Table => "csv",
             BatchListFormat::Json => "json",
             BatchListFormat::Yaml => "yaml",
         };

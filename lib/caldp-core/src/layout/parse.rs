@@ -35,10 +35,25 @@ pub enum KeyKind {
 pub enum BatchListFormat {
     /// `.ids`, `.txt`: one name a line.
     Lines,
+    /// `.csv`: a table of names and of what is known of each.
+    Table,
     /// `.json`.
     Json,
     /// `.yaml`, `.yml`.
     Yaml,
+}
+
+impl BatchListFormat {
+    /// The format of files with this extension; none when it is of no list.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        Some(match extension {
+            "ids" | "txt" => Self::Lines,
+            "csv" => Self::Table,
+            "json" => Self::Json,
+            "yaml" | "yml" => Self::Yaml,
+            _ => return None,
+        })
+    }
 }
 
 /// Why a key means nothing here.
@@ -207,12 +222,7 @@ fn target(key: &str, verb: Verb, text: &str) -> Result<Target, KeyError> {
 
 fn parse_batch_list(file: &str) -> Option<KeyKind> {
     let (name, extension) = file.rsplit_once('.')?;
-    let format = match extension {
-        "ids" | "txt" => BatchListFormat::Lines,
-        "json" => BatchListFormat::Json,
-        "yaml" | "yml" => BatchListFormat::Yaml,
-        _ => return None,
-    };
+    let format = BatchListFormat::of_extension(extension)?;
     is_bare(name).then(|| KeyKind::BatchList(name.to_owned(), format))
 }
 

@@ -1,6 +1,6 @@
 //! Tables of datasets and runs (CSV with a header): `dataset n_files total_mb drizcorr pctecorr
 //! crsplit subarray large_detector`, and for measured runs `memory_gb wallclock_s` and optionally
-//! `vcpus`. Columns come in any order, each but `dataset` may be missing, others are passed over;
+//! `vcpus`; for lists of what is to be run `why`. Columns come in any order, each but `dataset` may be missing, others are passed over;
 //! an empty field, `NaN` or `N/A` is one that is not known.
 
 use std::collections::HashMap;
@@ -20,6 +20,8 @@ pub struct Line {
     pub number: u64,
     /// What its first column that names a dataset holds, cut to a readable length.
     pub name: String,
+    /// Why the dataset is in the table; empty where that is not said.
+    pub why: String,
     /// The features, or why there are none.
     pub features: Result<Features, Refusal>,
     /// What the run needed, when the line says so: `memory_gb`, `wallclock_s`, `vcpus`.
@@ -97,6 +99,7 @@ impl<R: Read> Table<R> {
         Line {
             number: number_of_line,
             name: field("dataset").chars().take(40).collect(),
+            why: field("why").to_owned(),
             features: features(&field),
             measured: ["memory_gb", "wallclock_s", "vcpus"].map(measured),
         }
@@ -118,6 +121,7 @@ impl<R: Read> Iterator for Table<R> {
             Err(_) => Some(Line {
                 number,
                 name: String::new(),
+                why: String::new(),
                 features: Err(Refusal::Line),
                 measured: [Ok(None), Ok(None), Ok(None)],
             }),
@@ -125,7 +129,22 @@ impl<R: Read> Iterator for Table<R> {
     }
 }
 
-fn features<'a>(field: &impl Fn(&'static str) -> &'a str) -> Result<Features, Refusal> {
+/// The columns that hold features.
+pub const FEATURE_COLUMNS: [&str; 7] = [
+    "n_files",
+    "total_mb",
+    "drizcorr",
+    "pctecorr",
+    "crsplit",
+    "subarray",
+    "large_detector",
+];
+
+/// The features in fields with the names of the columns; an empty text is what is not known.
+///
+/// # Errors
+/// The first field that cannot be read or be true.
+pub fn features<'a>(field: &impl Fn(&'static str) -> &'a str) -> Result<Features, Refusal> {
     let number_of = |column| number(field(column)).map_err(|()| Refusal::Unreadable(column));
     let switch_of = |column| switch(field(column)).map_err(|()| Refusal::Unreadable(column));
     let count_of = |column| {
