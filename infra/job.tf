@@ -110,11 +110,11 @@ data "aws_iam_policy_document" "job" {
     resources = [for word in local.acted_on : "${local.bucket_arn}/*messages/${word}*"]
   }
 
-  # The list of an array job, inputs that were put in place, the context operators chose.
+  # The list of an array job, and inputs that were put in place.
   statement {
     sid       = "Given"
     actions   = ["s3:GetObject"]
-    resources = [for folder in ["control", "inputs", "crds_env_vars"] : "${local.bucket_arn}/${folder}/*"]
+    resources = [for folder in ["control", "inputs"] : "${local.bucket_arn}/${folder}/*"]
   }
 
   statement {

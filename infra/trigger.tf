@@ -11,7 +11,7 @@ locals {
       JOBDEFINITIONS            = join(",", local.bin_names)
       CALDP_LAYOUT              = var.layout
       CALDP_HOURLY_PRICES       = join(",", var.memory_bins[*].hourly_price)
-      CALDP_ONDEMAND_QUEUES     = join(",", local.on_demand_queues)
+      CALDP_ON_DEMAND_QUEUES    = join(",", local.on_demand_queues)
       CALDP_ALLOWED_QUEUES      = join(",", var.allowed_job_queues)
       CALDP_ALLOWED_DEFINITIONS = join(",", var.allowed_job_definitions)
       CALDP_ALLOWED_OUTPUTS     = join(",", var.allowed_outputs)

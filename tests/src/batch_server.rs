@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use serde_json::{Value, json};
 
+use crate::calls::Calls;
 use crate::http::{Answer, Bucket, HttpThread, Port, closed, json_answer, lock};
 
 /// `SubmitJob` refuses larger payloads, in bytes.
@@ -82,8 +83,9 @@ impl BatchServer {
     pub fn start() -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
+        let calls = Calls::of_this_test();
         let http = Port::bind().serve("batch-server", move |request: Request<Incoming>| {
-            let shared = Arc::clone(&shared);
+            let (shared, calls) = (Arc::clone(&shared), calls.clone());
             async move {
                 let path = request.uri().path().to_owned();
                 let body = request
@@ -91,9 +93,9 @@ impl BatchServer {
                     .collect()
                     .await
                     .map_err(std::io::Error::other)?;
-                answer(&shared, &path, &body.to_bytes())
-                    .await
-                    .ok_or_else(closed)
+                let body = body.to_bytes();
+                record(&calls, &path, &body);
+                answer(&shared, &path, &body).await.ok_or_else(closed)
             }
         });
         Self { http, state }
@@ -129,6 +131,17 @@ impl BatchServer {
     pub fn throttled(&self) -> u64 {
         lock(&self.state).throttled
     }
+}
+
+/// A call and those of its fields that policies look at.
+fn record(calls: &Calls, path: &str, body: &[u8]) {
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    let kept: serde_json::Map<_, _> = ["jobQueue", "jobDefinition", "tags"]
+        .into_iter()
+        .filter_map(|name| Some((name.to_owned(), request.get(name)?.clone())))
+        .collect();
+    let operation = path.rsplit('/').next().unwrap_or_default();
+    calls.record("batch", operation, &Value::Object(kept).to_string());
 }
 
 async fn answer(shared: &Mutex<State>, path: &str, body: &[u8]) -> Answer {

@@ -15,6 +15,7 @@
 )]
 
 mod batch_server;
+mod calls;
 mod crds_server;
 pub mod fits_sample;
 mod fixtures;

@@ -1,5 +1,7 @@
-"""The infrastructure: validated, scanned, applied to an emulator, planned again and destroyed."""
+"""The infrastructure: validated, scanned, its plan compared with what the programs expect, applied to an emulator,
+planned again and destroyed."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +11,8 @@ from pathlib import Path
 
 from aws import PYTHON, Emulator
 from progress import HERE, ROOT, Failed, LeftOut, Progress, logged, output, run, set_up
+from wiring import check, examples
+from wiring.plan import Plan
 
 EXAMPLE = "infra/example"
 
@@ -44,6 +48,27 @@ class Terraform:
             if run("terraform", "fmt", "-check", folder, env=env, stdout=subprocess.DEVNULL).returncode:
                 raise Failed(f"terraform fmt: {folder}")
         self._progress.say("the example is valid")
+
+    def check_wiring(self, emulator: Emulator, image: str, trigger_zip: Path) -> None:
+        """Compares plans with what the programs expect: as it comes, and with everything chosen that can be."""
+        progress = self._progress
+        wrong = examples.wrong()
+        for name, options in {"as it comes": [], "everything chosen": ["-var", "everything=true"]}.items():
+            progress.step(f"a plan, {name}")
+            plan = progress.scratch / "wiring"
+            variables = {"endpoint": emulator.endpoint, "image": image, "trigger_zip": str(trigger_zip), "service_role": ""}
+            words = [word for pair in variables.items() for word in ("-var", "=".join(pair))]
+            env = {**emulator.environment, **self._own}
+            logged(f"the plan, {name}", progress.log("wiring"), "terraform", f"-chdir={self.folder}", "plan", "-input=false", "-no-color",
+                   "-out", plan, *words, *options, env=env)
+            world = check.world(Plan(name, json.loads(output("terraform", f"-chdir={self.folder}", "show", "-json", plan, env=env))))
+            wrong += check.faults(world)
+            # The first plan has in it all that the changes change.
+            wrong += check.blind_spots(world) if not options else []
+        if wrong:
+            print(*wrong, sep="\n")
+            raise Failed("the infrastructure and the programs do not fit together")
+        progress.say(f"wiring: {len(check.RULES)} rules hold in both plans, {len(check.MUTATIONS)} changes that break them are noticed")
 
     def applied(self, emulator: Emulator, image: str, trigger_zip: Path) -> "Applied":
         """Applies the module for a role that the scenario prepares, and looks at a second plan."""

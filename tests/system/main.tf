@@ -14,6 +14,12 @@ variable "image" { type = string }
 variable "trigger_zip" { type = string }
 variable "service_role" { type = string }
 
+# Whether everything that can be chosen is chosen: for plans that are only looked at.
+variable "everything" {
+  type    = bool
+  default = false
+}
+
 provider "aws" {
   region                      = "us-east-1"
   access_key                  = "testing"
@@ -57,6 +63,15 @@ module "caldp" {
   job_environment        = merge(local.emulator, { CALDP_INPUT_URI = "s3://caldp-inputs/raw" })
   batch_service_role_arn = var.service_role
   force_destroy          = true
+
+  layout                  = var.everything ? "calcloud" : "tree"
+  kms_key_arn             = var.everything ? "arn:aws:kms:us-east-1:123456789012:key/own" : ""
+  input_kms_key_arns      = var.everything ? ["arn:aws:kms:us-east-1:123456789012:key/inputs"] : []
+  allowed_job_queues      = var.everything ? ["reprocessing"] : []
+  allowed_job_definitions = var.everything ? ["reprocessing"] : []
+  allowed_outputs         = var.everything ? ["reprocessing"] : []
+  spot                    = !var.everything
+  ami_epoch               = var.everything ? "2026-11" : ""
 }
 
 output "caldp" {

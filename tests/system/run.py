@@ -3,7 +3,7 @@
 the Lambda really invoked, the jobs really run in containers, their products looked at.
 
     run.py image        what is in the image, and how people run it
-    run.py infra        the infrastructure validated, scanned, applied, destroyed
+    run.py infra        the infrastructure validated, scanned, compared with the programs, applied, destroyed
     run.py system       all of it together, against moto
     run.py localstack   the worker and the Lambda against a second emulator
     run.py all          these four, with one build, one image and one engine for all
@@ -66,11 +66,12 @@ class System:
         self.progress.step("validate and scan")
         terraform.validate()
         scan(self.progress)
-        # The system test applies and destroys it as well, with the real image and Lambda in it.
-        if "system" in self.parts:
-            return
         with start_moto(self.progress, dict(os.environ), LAMBDA_IMAGE) as moto:
-            terraform.applied(moto, IMAGE, empty_function(self.progress)).destroy()
+            function = empty_function(self.progress)
+            terraform.check_wiring(moto, IMAGE, function)
+            # The system test applies and destroys it as well, with the real image and Lambda in it.
+            if "system" not in self.parts:
+                terraform.applied(moto, IMAGE, function).destroy()
 
     def test_system(self) -> None:
         terraform, image = self.terraform, self.image

@@ -7,6 +7,7 @@
 )]
 
 mod cli;
+mod contract;
 mod doctor;
 mod operators;
 mod process;

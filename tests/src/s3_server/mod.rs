@@ -29,6 +29,7 @@ use s3s::auth::SimpleAuth;
 use s3s::path::S3Path;
 use s3s::service::{S3Service, S3ServiceBuilder};
 
+use crate::calls::Calls;
 use crate::http::{Bucket, HttpThread, Port, lock};
 pub use faults::{Fault, Faults};
 use objects::Objects;
@@ -51,6 +52,7 @@ struct Shared {
     counts: Mutex<BTreeMap<String, u64>>,
     faults: Mutex<Option<Faults>>,
     writes: Mutex<Option<Bucket>>,
+    calls: Calls,
 }
 
 impl S3Server {
@@ -62,6 +64,7 @@ impl S3Server {
             counts: Mutex::default(),
             faults: Mutex::default(),
             writes: Mutex::default(),
+            calls: Calls::of_this_test(),
         });
         let service = {
             let mut builder = S3ServiceBuilder::new(Backend(Arc::clone(&shared.objects)));
@@ -206,6 +209,7 @@ async fn answer(
         request.uri().path(),
         request.uri().query(),
     );
+    shared.calls.record("s3", operation, &about(&request));
     *lock(&shared.counts)
         .entry(operation.to_owned())
         .or_default() += 1;
@@ -219,6 +223,19 @@ async fn answer(
         fault = Some(Fault::SlowDown);
     }
     faults::answer(fault, service, request).await
+}
+
+/// What a request is about, for the record of calls: a key in its bucket, or for a listing its prefix.
+fn about(request: &Request<Incoming>) -> String {
+    let path = request.uri().path().trim_start_matches('/');
+    let query = request.uri().query().unwrap_or_default();
+    let prefix = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "prefix");
+    let source = request.headers().get("x-amz-copy-source");
+    match (prefix, source.and_then(|source| source.to_str().ok())) {
+        (Some((_, prefix)), _) => format!("{path}\t{prefix}"),
+        (None, Some(source)) => format!("{path}\t{source}"),
+        (None, None) => path.to_owned(),
+    }
 }
 
 /// The name of the operation a request asks for, as far as this server knows it.
