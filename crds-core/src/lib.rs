@@ -17,14 +17,36 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let cache = folder.path().to_str().ok_or("not text")?;
 //! # runtime.block_on(async {
-//! # let published = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/crds");
-//! # let uri = |part| format!("{published}/{part}/hst");
+//! # let elsewhere = tempfile::tempdir()?;
+//! # let published = elsewhere.path().to_str().ok_or("not text")?;
+//! # let catalogue = "{'observatory': 'hst', 'operational_context': 'hst_0001.pmap', \
+//! #     'download_metadata': {'crds_encoded': '1.0', 'crds_payload': \
+//! #     'H4sIAAAAAAACA6tWqjAAA8Os+OTkFL20zJJiJSuFaqXizKpUIEPJRElHQak4I9GwuDQXxM/Lz0tVqq0FABv8Rn84AAAA'}}";
+//! # let pmap = "header = {'mapping': 'PIPELINE', 'derived_from': 'nothing', 'name': 'hst_0001.pmap', 'observatory': 'HST', \
+//! #     'parkey': ('INSTRUME',)}\nselector = {'ACS': 'hst_acs_0001.imap'}\n";
+//! # let imap = "header = {'mapping': 'INSTRUMENT', 'derived_from': 'nothing', 'name': 'hst_acs_0001.imap', \
+//! #     'observatory': 'HST', 'instrument': 'ACS', 'parkey': ('REFTYPE',)}\n\
+//! #     selector = {'ccdtab': 'hst_acs_ccdtab_0001.rmap', 'darkfile': 'N/A'}\n";
+//! # let rmap = "header = {'mapping': 'REFERENCE', 'derived_from': 'nothing', 'name': 'hst_acs_ccdtab_0001.rmap', \
+//! #     'observatory': 'HST', 'instrument': 'ACS', 'filekind': 'CCDTAB', \
+//! #     'parkey': (('DETECTOR',), ('DATE-OBS', 'TIME-OBS'))}\n\
+//! #     selector = Match({('WFC',): UseAfter({'1992-01-01 00:00:00': 'x0000001j_ccd.fits'})})\n";
+//! # for (name, content) in [
+//! #     ("server_config", catalogue),
+//! #     ("hst_0001.pmap", pmap),
+//! #     ("hst_acs_0001.imap", imap),
+//! #     ("hst_acs_ccdtab_0001.rmap", rmap),
+//! #     ("x0000001j_ccd.fits", "FITS"),
+//! # ] {
+//! #     std::fs::write(elsewhere.path().join(name), content)?;
+//! # }
 //! // `Config::from_env()` takes the settings of the environment.
 //! let config = Config::from_vars([
-//!     ("CRDS_PATH", cache.to_owned()),
-//!     ("CRDS_CONFIG_URI", uri("config")),
-//!     ("CRDS_MAPPING_URI", uri("mappings")),
-//!     ("CRDS_REFERENCE_URI", uri("references")),
+//!     ("CRDS_PATH", cache),
+//!     ("CRDS_CONFIG_URI", published),
+//!     ("CRDS_MAPPING_URI", published),
+//!     ("CRDS_REFERENCE_URI", published),
+//! #   ("CRDS_IGNORE_MAPPING_CHECKSUM", "1"),
 //! ])?;
 //! let client = Client::new(config, Observatory::Hst);
 //!

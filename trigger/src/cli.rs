@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use caldp_core::batch::{BatchName, JobId};
-use caldp_core::dataset::Dataset;
+use caldp_core::dataset::{Dataset, DatasetError};
 use caldp_core::layout::{BatchListFormat, Layout, Target, Verb};
 use caldp_core::resources::MemoryBin;
 use caldp_core::resources::table::TableError;
@@ -18,7 +18,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
-use storage::hint::Hint;
+use storage::hint::{Hint, parsed};
 use storage::s3::S3;
 use storage::uri::S3Uri;
 
@@ -61,13 +61,13 @@ pub struct SubmitArgs {
     #[arg(required = true, value_name = "LIST|DATASET")]
     what: Vec<String>,
     /// Where results go
-    #[arg(long, value_name = "S3_URI")]
+    #[arg(long, value_name = "S3_URI", value_parser = parsed::<S3Uri>)]
     output: S3Uri,
     /// A CSV table of what is known of the datasets, as caldp estimate takes it
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,
     /// The batch's name; given again, the same submission is continued
-    #[arg(long)]
+    #[arg(long, value_parser = parsed::<BatchName>)]
     batch_name: Option<BatchName>,
     /// A job queue for all memory bins of memory
     #[arg(long)]
@@ -88,7 +88,7 @@ pub struct RequestArgs {
     #[arg(required = true, value_name = "DATASET|all")]
     targets: Vec<String>,
     /// The output path the datasets were submitted with
-    #[arg(long, value_name = "S3_URI")]
+    #[arg(long, value_name = "S3_URI", value_parser = parsed::<S3Uri>)]
     output: S3Uri,
     #[command(flatten)]
     run: RunArgs,
@@ -114,7 +114,7 @@ struct RunArgs {
 #[derive(Debug, Args)]
 struct CommonArgs {
     /// The layout of results and messages
-    #[arg(long, env = "CALDP_LAYOUT", default_value_t)]
+    #[arg(long, env = "CALDP_LAYOUT", default_value_t, value_parser = parsed::<Layout>)]
     layout: Layout,
     /// Say what would be done, and do nothing
     #[arg(long)]
@@ -150,14 +150,14 @@ pub enum CliError {
         source: TableError,
     },
     /// A target that makes no sense.
-    #[error("{target:?} cannot be {verb}ed: {reason}")]
+    #[error("{target:?} cannot be {verb}ed")]
     Target {
         /// As given.
         target: String,
         /// What was to be done with it.
         verb: Verb,
         /// Why not.
-        reason: String,
+        source: DatasetError,
     },
 }
 
@@ -184,7 +184,10 @@ impl Hint for CliError {
             Self::Features { .. } => Some(
                 "a table is CSV whose first line names the columns, one of them dataset".into(),
             ),
-            Self::Target { .. } => Some("give names of datasets, or all".into()),
+            Self::Target { source, .. } => {
+                let hint = source.hint().unwrap_or_default();
+                Some(format!("{hint}; or give all").into())
+            }
         }
     }
 }
@@ -387,10 +390,10 @@ fn target(verb: Verb, text: &str) -> Result<Target, CliError> {
     }
     text.parse()
         .map(Target::Dataset)
-        .map_err(|e: caldp_core::dataset::DatasetError| CliError::Target {
+        .map_err(|source| CliError::Target {
             target: text.to_owned(),
             verb,
-            reason: e.to_string(),
+            source,
         })
 }
 

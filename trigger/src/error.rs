@@ -131,7 +131,8 @@ impl Hint for TriggerError {
             Self::Busy { .. } => Some("deliver the event again later".into()),
             Self::Contended { .. } => Some("deliver the event again".into()),
             Self::Partly { first, .. } => first.hint(),
-            Self::Key(_) | Self::Batch(_) | Self::Name { .. } | Self::Cleaned { .. } => None,
+            Self::Name { source, .. } => source.hint(),
+            Self::Key(_) | Self::Batch(_) | Self::Cleaned { .. } => None,
         }
     }
 }

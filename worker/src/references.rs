@@ -12,11 +12,12 @@ use crate::operators;
 use crate::process::program::Environment;
 use caldp_core::dataset::{Dataset, Instrument};
 use caldp_core::provenance::{DatasetHeader, ReferenceRecord};
+use crds_core::config::ConfigError;
 use crds_core::{
-    AssignOptions, Assignments, Client, Config, FetchedReference, FileAssignment, Observatory,
-    ReferenceOrigin,
+    AssignError, AssignOptions, Assignments, Client, ClientError, Config, FetchedReference,
+    FileAssignment, Observatory, ReferenceOrigin,
 };
-use fits::{CardUpdate, CardValue, update_primary};
+use fits::{CardUpdate, CardValue, FitsError, update_primary};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use storage::blocking;
 use storage::checksum::Sha1Sum;
-use storage::hint::{Hint, with_causes};
+use storage::hint::Hint;
 use storage::s3::{S3, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -56,9 +57,18 @@ pub enum ReferencesError {
     /// The operators' choice of a context cannot be read.
     #[error(transparent)]
     Operators(#[from] StoreError),
-    /// A variable of CRDS cannot be used, CRDS could not answer, or a header not be written.
+    /// CRDS could not answer.
     #[error(transparent)]
-    Crds(#[from] CrdsError),
+    Crds(#[from] ClientError),
+    /// A variable of CRDS cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Some raw files have no references.
+    #[error(transparent)]
+    Assign(#[from] AssignError),
+    /// A header cannot be written.
+    #[error(transparent)]
+    Fits(#[from] FitsError),
     /// A reference cannot be read.
     #[error("a reference in the cache cannot be read")]
     Read(#[from] io::Error),
@@ -68,32 +78,11 @@ impl Hint for ReferencesError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Operators(error) => error.hint(),
-            Self::Crds(error) => error.hint.as_deref().map(Cow::from),
+            Self::Crds(error) => error.hint(),
+            Self::Config(error) => error.hint(),
+            Self::Assign(error) => error.hint(),
+            Self::Fits(error) => error.hint(),
             Self::Read(error) => Some(disk_hint(error).into()),
-        }
-    }
-}
-
-/// An error of crds-core, whose text and hint are not yet apart there.
-#[derive(Debug, thiserror::Error)]
-#[error("{text}")]
-pub struct CrdsError {
-    text: String,
-    hint: Option<String>,
-}
-
-impl CrdsError {
-    fn of(error: impl std::error::Error) -> Self {
-        let said = with_causes(&error).to_string();
-        match said.split_once("\n  hint: ") {
-            Some((text, hint)) => Self {
-                text: text.to_owned(),
-                hint: Some(hint.to_owned()),
-            },
-            None => Self {
-                text: said,
-                hint: None,
-            },
         }
     }
 }
@@ -143,7 +132,7 @@ pub struct ReferenceAssigner {
 
 impl ReferenceAssigner {
     fn new(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
-        let config = Config::from_vars(settings.variables()).map_err(CrdsError::of)?;
+        let config = Config::from_vars(settings.variables())?;
         Ok(Self {
             client: Client::new(config, Observatory::Hst),
             settings,
@@ -165,35 +154,25 @@ impl ReferenceAssigner {
         let Some(instrument) = self.instrument.filter(|_| self.has_raw_files()) else {
             return Ok(());
         };
-        let context = self
-            .client
-            .context_name(None)
-            .await
-            .map_err(CrdsError::of)?;
+        let context = self.client.context_name(None).await?;
         self.client
             .rules(context.as_str(), Some(instrument.name()))
-            .await
-            .map_err(CrdsError::of)?;
+            .await?;
         while let Some(path) = events.recv().await {
             if self.recipe.raw_files.includes(&name_of(&path)) {
                 let options = AssignOptions::default();
-                let found = self
-                    .client
-                    .assign(&[path], &options)
-                    .await
-                    .map_err(CrdsError::of)?;
+                let found = self.client.assign(&[path], &options).await?;
                 self.fetch(&found).await?;
             }
         }
         Ok(())
     }
 
-    async fn fetch(&self, found: &Assignments) -> Result<Vec<FetchedReference>, CrdsError> {
+    async fn fetch(&self, found: &Assignments) -> Result<Vec<FetchedReference>, ClientError> {
         let references = self
             .client
             .fetch_references(found.references(), &())
-            .await
-            .map_err(CrdsError::of)?;
+            .await?;
         let fetched = |reference: &&FetchedReference| {
             matches!(reference.origin, ReferenceOrigin::Fetched { .. })
         };
@@ -253,7 +232,7 @@ impl ReferenceAssigner {
             .filter(|name| self.recipe.raw_files.includes(name))
             .map(|name| folder.join(name))
             .collect();
-        let places = client.references().map_err(CrdsError::of)?;
+        let places = client.references()?;
         let mut references = References {
             variables: reference_variables(|instrument| places.instrument_folder(instrument)),
             ..References::default()
@@ -261,18 +240,14 @@ impl ReferenceAssigner {
         if raw.is_empty() {
             return Ok(references);
         }
-        let assignments = client
-            .assign(&raw, &AssignOptions::default())
-            .await
-            .map_err(CrdsError::of)?;
+        let assignments = client.assign(&raw, &AssignOptions::default()).await?;
         for warning in assignments.files.iter().flat_map(|file| &file.warnings) {
             tracing::warn!("{warning}");
         }
-        assignments.check().map_err(CrdsError::of)?;
+        assignments.check()?;
         let fetched = self.fetch(&assignments).await?;
         for file in &assignments.files {
-            update_primary(&file.path, &updates(file, self.recipe, &self.settings))
-                .map_err(CrdsError::of)?;
+            update_primary(&file.path, &updates(file, self.recipe, &self.settings))?;
         }
         tracing::info!("references chosen by {}", assignments.context.as_str());
         references.context = Some(assignments.context.as_str().to_owned());

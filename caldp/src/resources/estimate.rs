@@ -10,6 +10,7 @@ use caldp_core::resources::table::Table;
 use caldp_core::resources::{Basis, Estimate, Features};
 use clap::Args;
 use serde::Serialize;
+use storage::hint::parsed;
 
 use super::{Error, ended, model};
 
@@ -17,7 +18,7 @@ use super::{Error, ended, model};
 #[derive(Debug, Args)]
 pub(crate) struct EstimateArguments {
     /// Datasets of which nothing but the name is known
-    #[arg(required_unless_present = "features")]
+    #[arg(required_unless_present = "features", value_parser = parsed::<Dataset>)]
     datasets: Vec<Dataset>,
     /// A CSV table of what is known of datasets before they run
     #[arg(long, value_name = "FILE")]

@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+use storage::hint::explain;
+
 use crate::failure::Failure;
 use crate::{bestrefs, env, interrupt, list, log, matches, options, s3_get, s3_set, sync};
 
@@ -91,8 +93,8 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let code = match dispatch(cli) {
         Ok(code) => code,
         Err(failure) => {
-            if !failure.text.is_empty() {
-                tracing::error!("{}", failure.text);
+            if let Some(cause) = &failure.cause {
+                tracing::error!("{}", explain(cause.as_ref()));
             }
             failure.code
         }

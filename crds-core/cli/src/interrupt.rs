@@ -28,10 +28,11 @@ pub(crate) fn run(
     let _ = thread::Builder::new().spawn(move || watch(tell));
     let told = async {
         match told.await {
-            Ok(code) => Err(Failure {
+            Ok(code) => Err(Failure::said(
                 code,
-                text: "interrupted; what was not complete was not kept\n  hint: the same command goes on where this one ended".to_owned(),
-            }),
+                "interrupted; what was not complete was not kept",
+                "the same command goes on where this one ended",
+            )),
             Err(_) => pending().await,
         }
     };

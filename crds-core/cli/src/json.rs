@@ -8,6 +8,7 @@ use crate::failure::Failure;
 
 use crds_core::bestrefs::Outcome;
 use crds_core::{Assignments, FetchedReference, FileAssignment, Problem, ReferenceOrigin};
+use storage::hint::with_causes;
 
 /// A reference in the cache, and where it came from.
 pub(crate) fn reference(reference: &FetchedReference) -> Value {
@@ -36,7 +37,10 @@ pub(crate) fn assignments(new: &Assignments, fetched: &[FetchedReference]) -> Va
         let types = file.types.iter();
         let types = types.map(|t| (t.reference_type.to_string(), outcome(&t.outcome)));
         let texts = |problems: &[Problem]| -> Vec<String> {
-            problems.iter().map(ToString::to_string).collect()
+            problems
+                .iter()
+                .map(|problem| with_causes(problem).to_string())
+                .collect()
         };
         json!({
             "id": file.path.display().to_string(),

@@ -9,8 +9,9 @@ use crate::failure::Failure;
 use crate::{json, options};
 use crds_core::cache::inventory::{self, CachedFile};
 use crds_core::config::{CacheMode, Config};
-use crds_core::names::ContextName;
+use crds_core::names::{ContextName, ContextNameError, FileNameError};
 use crds_core::{Client, VERSION_TEXT};
+use storage::hint::{explain, parsed, with_causes};
 
 /// Prints what the cache has, what rules consist of, and which rules are in use
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,7 @@ pub(crate) struct Args {
     #[arg(long)]
     resolve_contexts: bool,
     /// Rules, by name [default: `CRDS_CONTEXT`, else those in use]
-    #[arg(long, visible_alias = "context", num_args = 1.., value_name = "CONTEXT")]
+    #[arg(long, visible_alias = "context", num_args = 1.., value_name = "CONTEXT", value_parser = parsed::<ContextName>)]
     contexts: Vec<ContextName>,
     /// The rule files of the contexts; all that the server knows, without --contexts
     #[arg(long)]
@@ -132,7 +133,7 @@ async fn status(client: &Client) -> Vec<String> {
     };
     let context = match client.context_name(None).await {
         Ok(name) => name.to_string(),
-        Err(error) => format!("unknown: {error}"),
+        Err(error) => format!("unknown: {}", with_causes(&error)),
     };
     let synced = match client.server_config().await {
         Ok(server) => server.synchronised().unwrap_or("unknown").to_owned(),
@@ -193,7 +194,7 @@ async fn of_server(args: &Args, client: &Client, lists: &mut Lists) -> Result<()
 fn named(client: &Client, tag: &str) -> Result<ContextName, Failure> {
     format!("{}-{tag}", client.observatory())
         .parse()
-        .map_err(|error| Failure::fatal(format!("{error}")))
+        .map_err(|error: ContextNameError| Failure::new(Failure::FATAL, error))
 }
 
 async fn of_contexts(args: &Args, client: &Client, lists: &mut Lists) -> Result<(), Failure> {
@@ -228,7 +229,7 @@ async fn of_contexts(args: &Args, client: &Client, lists: &mut Lists) -> Result<
     for file in &files {
         let rules = client.rules(file, None).await?;
         for (instrument, error) in rules.broken() {
-            tracing::error!("{file}: {instrument}: {error}");
+            tracing::error!("{file}: {instrument}: {}", explain(error));
         }
         mappings.extend(rules.mappings().into_iter().map(ToString::to_string));
         references.extend(rules.references().into_iter().map(str::to_owned));
@@ -314,7 +315,7 @@ fn cat(client: &Client, name: &str) -> Result<(), Failure> {
         name.into()
     } else {
         let plain = name.parse();
-        let plain = plain.map_err(|error| Failure::usage(format!("{error}")))?;
+        let plain = plain.map_err(|error: FileNameError| Failure::new(2, error))?;
         client.cache_path(&plain)?
     };
     let failed = |error: std::io::Error| Failure::fatal(format!("{}: {error}", path.display()));

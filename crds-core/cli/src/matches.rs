@@ -11,6 +11,7 @@ use crds_core::Observatory;
 use crds_core::literal::Literal;
 use crds_core::names::ContextName;
 use crds_core::rules::RuleRow;
+use storage::hint::parsed;
 
 /// Prints the rows of the rules that choose references: context, file, and what the row asks for
 #[derive(Debug, clap::Args)]
@@ -20,7 +21,7 @@ use crds_core::rules::RuleRow;
 )]
 pub(crate) struct Args {
     /// The rules to search [default: `CRDS_CONTEXT`, else those in use]
-    #[arg(long, visible_alias = "context", num_args = 1.., value_name = "CONTEXT")]
+    #[arg(long, visible_alias = "context", num_args = 1.., value_name = "CONTEXT", value_parser = parsed::<ContextName>)]
     contexts: Vec<ContextName>,
     /// The references, by name; @LIST reads names from a file
     #[arg(short, long, num_args = 1.., value_name = "FILE")]

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::{log, options};
 use crds_core::cache::verified_file::{Expected, VerifyError};
 use crds_core::config::{Config, FileUri};
-use crds_core::names::FileName;
+use crds_core::names::{FileName, FileNameError};
 use crds_core::source::SourceError;
 use crds_core::{Client, Reuse};
 
@@ -81,7 +81,7 @@ pub(crate) async fn run(args: &Args, config: Config, reuse: Reuse) -> Result<u8,
     }
     let folder = target.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)
-        .map_err(|error| failed(1, format!("{}: {error}", folder.display())))?;
+        .map_err(|error| Failure::said(1, format!("{}: {error}", folder.display()), None))?;
     let expected = Expected {
         size: args.file_size.flatten(),
         sha1: args.file_sha1sum.flatten(),
@@ -95,12 +95,8 @@ pub(crate) async fn run(args: &Args, config: Config, reuse: Reuse) -> Result<u8,
             debug_assert_eq!(log::errors(), 0);
             Ok(0)
         }
-        Err(error) => Err(failed(status(&error), error.to_string())),
+        Err(error) => Err(Failure::new(status(&error), error)),
     }
-}
-
-fn failed(code: u8, text: String) -> Failure {
-    Failure { code, text }
 }
 
 fn status(error: &SourceError) -> u8 {
@@ -128,15 +124,16 @@ fn find(client: &Client, given: &str) -> Result<(FileName, Option<FileUri>), Fai
     };
     let name: FileName = name
         .parse()
-        .map_err(|error| Failure::usage(format!("{given}: {error}")))?;
+        .map_err(|error: FileNameError| Failure::usage(format!("{given}: {error}")))?;
     let folder: Option<FileUri> = folder
         .map(str::parse)
         .transpose()
         .map_err(|reason| Failure::usage(format!("{given}: {reason}")))?;
     if client.file_location(&name, folder.as_ref()).is_none() {
-        return Err(Failure::usage(format!(
-            "nothing says where {name} is\n  hint: give s3://bucket/key, or set CRDS_REFERENCE_URI and the like"
-        )));
+        return Err(Failure::misuse(
+            format!("nothing says where {name} is"),
+            "give s3://bucket/key, or set CRDS_REFERENCE_URI and the like",
+        ));
     }
     Ok((name, folder))
 }

@@ -18,7 +18,7 @@ pub(crate) struct Args {
     #[arg(default_value = "ops")]
     environment: Environment,
     /// How references are sorted in the local cache: flat or instrument
-    #[arg(env = "CRDS_REF_SUBDIR_MODE", default_value = "flat")]
+    #[arg(env = "CRDS_REF_SUBDIR_MODE", default_value = "flat", value_parser = storage::hint::parsed::<SubdirMode>)]
     subdir_mode: SubdirMode,
     /// The local cache
     #[arg(long, env = "CRDS_PATH", default_value = "/tmp/crds_cache")]

@@ -1,6 +1,8 @@
 //! What is asked: a header in one of two forms, for some types, and why that may make no sense.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use storage::hint::Hint;
 
 use crate::rules::LoadError;
 
@@ -52,7 +54,7 @@ pub enum LookupError {
         context: MappingName,
     },
     /// The instrument's rules could not be loaded.
-    #[error("the rules of {instrument} in {context} cannot be used: {source}")]
+    #[error("the rules of {instrument} in {context} cannot be used")]
     BrokenRules {
         /// The instrument, lower-case.
         instrument: Box<str>,
@@ -71,4 +73,13 @@ pub enum LookupError {
         /// The type that was asked for.
         asked: Box<str>,
     },
+}
+
+impl Hint for LookupError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::BrokenRules { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
 }

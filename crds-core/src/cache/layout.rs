@@ -4,9 +4,11 @@
 //! for the observatory; every part can be elsewhere, and a cache for a single observatory has no
 //! such folders. References may be sorted by instrument: [`References`] knows.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 
 use storage::atomic;
 
@@ -118,12 +120,12 @@ pub enum ReferenceError {
     Name(#[from] FileNameError),
     /// The name does not say the instrument.
     #[error(
-        "the name of reference {0} does not tell its instrument, and this cache sorts references by instrument\n  hint: `crds sync --organize flat` makes it a cache that does not"
+        "the name of reference {0} does not tell its instrument, and this cache sorts references by instrument"
     )]
     Instrument(FileName),
     /// The legacy variable is not set.
     #[error(
-        "references of {instrument} are where ${variable} says, in this cache, and it is not set\n  hint: set {variable}, or CRDS_REF_SUBDIR_MODE=instrument"
+        "references of {instrument} are where ${variable} says, in this cache, and it is not set"
     )]
     Legacy {
         /// The instrument.
@@ -140,13 +142,28 @@ pub enum ReferenceError {
         text: String,
     },
     /// The operating system refused.
-    #[error("{path}: {source}")]
+    #[error("{path} cannot be used")]
     Io {
         /// Where.
         path: String,
         /// Why.
         source: io::Error,
     },
+}
+
+impl Hint for ReferenceError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Name(error) => error.hint(),
+            Self::Instrument(_) => {
+                Some("`crds sync --organize flat` makes it a cache that does not".into())
+            }
+            Self::Legacy { variable, .. } => {
+                Some(format!("set {variable}, or CRDS_REF_SUBDIR_MODE=instrument").into())
+            }
+            Self::Mode { .. } | Self::Io { .. } => None,
+        }
+    }
 }
 
 impl ReferenceError {

@@ -4,11 +4,13 @@
 //! `CRDS_LOCK_PATH` says. Locks save work; they are not what keeps files whole: that is how they
 //! are written. Where locks cannot be made, work goes on without.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
+use storage::hint::Hint;
 
 use storage::lock::FileLock;
 
@@ -35,10 +37,7 @@ pub struct Lock {
 
 /// Another process has the lock, and keeps it.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "another process has been fetching {name} for {} s\n  hint: wait for it, or end it; its lock is {}",
-    waited.as_secs(), path.display()
-)]
+#[error("another process has been fetching {name} for {} s", waited.as_secs())]
 pub struct LockTimeout {
     /// The file that is locked.
     pub name: FileName,
@@ -46,6 +45,13 @@ pub struct LockTimeout {
     pub path: PathBuf,
     /// How long it was waited for.
     pub waited: Duration,
+}
+
+impl Hint for LockTimeout {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let path = self.path.display();
+        Some(format!("wait for it, or end it; its lock is {path}").into())
+    }
 }
 
 impl Locks {

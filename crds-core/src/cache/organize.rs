@@ -5,10 +5,12 @@
 //! moment, and after an interruption the same command finishes the work. Where a file system has
 //! no hard links, files are renamed instead, and missing to others until all are.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use storage::hint::{Hint, with_causes};
 
 use super::inventory::{self, CachedFile};
 use super::layout::{self, Layout, References};
@@ -28,19 +30,29 @@ pub struct Organized {
 #[derive(Debug, thiserror::Error)]
 pub enum OrganizeError {
     /// The cache may not be written.
-    #[error("the cache is read-only\n  hint: unset CRDS_READONLY_CACHE")]
+    #[error("the cache is read-only")]
     ReadOnly,
     /// Only the two usual ways.
     #[error("references can be sorted `flat` or by `instrument`")]
     Legacy,
     /// The operating system refused.
-    #[error("{path}: {source}\n  hint: run the same command again to go on")]
+    #[error("{path} cannot be sorted")]
     Io {
         /// Where.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+}
+
+impl Hint for OrganizeError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::ReadOnly => Some("unset CRDS_READONLY_CACHE".into()),
+            Self::Legacy => None,
+            Self::Io { .. } => Some("run the same command again to go on".into()),
+        }
+    }
 }
 
 /// Sorts the references of a cache. `each` is called for every file, for showing progress.
@@ -99,7 +111,9 @@ fn new_name(file: &CachedFile, target: &References) -> Result<PathBuf, String> {
     if file.path.is_symlink() {
         return Err("it is a link".into());
     }
-    target.prepare(&name).map_err(|error| error.to_string())
+    target
+        .prepare(&name)
+        .map_err(|error| with_causes(&error).to_string())
 }
 
 /// Gives a file a second name; fine if it has it already.

@@ -4,10 +4,12 @@
 //! It is the text of one Python dictionary, foreign and bounded; so is the catalogue inside. Getting
 //! the text, from the cache, a URI or a server, is for others.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use storage::hint::Hint;
 
 use storage::{atomic, bounded};
 
@@ -59,7 +61,7 @@ pub struct ResolvedContext {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerConfigError {
     /// It is not there.
-    #[error("{path}: {source}\n  hint: {}", hint_for(source))]
+    #[error("{path} cannot be read")]
     Io {
         /// The file.
         path: PathBuf,
@@ -75,7 +77,7 @@ pub enum ServerConfigError {
         problem: String,
     },
     /// It is about another observatory.
-    #[error("{source_name} is about {found:?}, not about {expected}\n  hint: {PATH_HINT}")]
+    #[error("{source_name} is about {found:?}, not about {expected}")]
     Observatory {
         /// Where the text is from.
         source_name: String,
@@ -99,13 +101,19 @@ pub enum ServerConfigError {
     },
 }
 
-const PATH_HINT: &str = "CRDS_PATH, CRDS_CONFIG_URI or CRDS_OBSERVATORY is set to another one";
-
-fn hint_for(error: &io::Error) -> &'static str {
-    if error.kind() == io::ErrorKind::NotFound {
-        "set CRDS_PATH to a filled cache, or CRDS_CONFIG_URI or CRDS_SERVER_URL to where it can be filled from"
-    } else {
-        "the cache should be readable"
+impl Hint for ServerConfigError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "set CRDS_PATH to a filled cache, or CRDS_CONFIG_URI or CRDS_SERVER_URL to where it can be filled from"
+            }
+            Self::Io { .. } => "the cache should be readable",
+            Self::Observatory { .. } => {
+                "CRDS_PATH, CRDS_CONFIG_URI or CRDS_OBSERVATORY is set to another one"
+            }
+            Self::Damaged { .. } | Self::Unnamed(_) | Self::TooEarly { .. } => return None,
+        };
+        Some(hint.into())
     }
 }
 

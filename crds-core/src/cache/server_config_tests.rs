@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use storage::hint::explain;
+
 use super::*;
 use crate::config::Config;
 
@@ -132,7 +134,7 @@ fn a_configuration_from_a_server_is_kept_in_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::from_vars([("CRDS_PATH", folder.path())]).unwrap();
     let layout = Layout::new(&config.locations, Observatory::Hst);
-    let missing = ServerConfig::load(&layout).unwrap_err().to_string();
+    let missing = explain(&ServerConfig::load(&layout).unwrap_err()).to_string();
     assert!(missing.contains("hint: set CRDS_PATH"), "{missing}");
     let text = b"{'observatory': 'hst', 'bad_files_list': ['b.fits', 'a.rmap']}";
     let parsed = ServerConfig::parse(text, Observatory::Hst, "server").unwrap();

@@ -3,8 +3,10 @@
 //! Writing and checking is left to `storage`; here is which checks the settings want, and what a
 //! failed one means to a user of a cache.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 
 use storage::atomic::{CheckedFile, CheckedFileError};
 pub use storage::checksum::{Expected, Sha1Sum};
@@ -23,7 +25,7 @@ pub(crate) fn as_configured(expected: Expected, config: &Config) -> Expected {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The operating system refused.
-    #[error("{path}: {source}")]
+    #[error("{path} cannot be read or written")]
     Io {
         /// The file's final place.
         path: PathBuf,
@@ -31,7 +33,7 @@ pub enum VerifyError {
         source: io::Error,
     },
     /// The size is wrong.
-    #[error("{path}: has {found} bytes, should have {expected}\n  hint: {HINT}")]
+    #[error("{path}: has {found} bytes, should have {expected}")]
     Size {
         /// The file's final place.
         path: PathBuf,
@@ -41,7 +43,7 @@ pub enum VerifyError {
         found: u64,
     },
     /// The sum is wrong.
-    #[error("{path}: has SHA-1 {found}, should have {expected}\n  hint: {HINT}")]
+    #[error("{path}: has SHA-1 {found}, should have {expected}")]
     Sum {
         /// The file's final place.
         path: PathBuf,
@@ -52,8 +54,13 @@ pub enum VerifyError {
     },
 }
 
-const HINT: &str = "the file, or the catalogue in server_config, is damaged or of another date; \
+impl Hint for VerifyError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = "the file, or the catalogue in server_config, is damaged or of another date; \
                     `crds sync --check-sha1sum --repair-files` fetches both anew";
+        self.is_mismatch().then(|| hint.into())
+    }
+}
 
 impl VerifyError {
     pub(crate) fn new(path: &Path, error: impl Into<CheckedFileError>) -> Self {

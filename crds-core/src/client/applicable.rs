@@ -6,6 +6,7 @@
 //! client then uses tables of its own, the last of 2020.)
 
 use std::collections::{BTreeSet, HashMap};
+use storage::hint::with_causes;
 
 use regex::Regex;
 use serde::Deserialize;
@@ -94,7 +95,7 @@ impl Client {
     }
 
     async fn pipeline_table(&self, context: &str, version: &str) -> Result<PipelineTable, String> {
-        let said = |error: ClientError| error.to_string();
+        let said = |error: ClientError| with_causes(&error).to_string();
         let rules = self.rules(context, Some("system")).await.map_err(said)?;
         let header: Header = [
             ("INSTRUME", "SYSTEM"),
@@ -106,7 +107,7 @@ impl Client {
         .collect();
         let answers = rules
             .best_references(&header, LookupPath::Conditioned, Types::Only(&["crdscfg"]))
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| with_causes(&error).to_string())?;
         let name = match answers.get("crdscfg") {
             Some(Outcome::File(name)) => name.as_str(),
             Some(Outcome::Error(failure)) => return Err(failure.to_string()),

@@ -1,5 +1,6 @@
 //! The answers for a number of files, as data; nothing is changed until [`Assignments::write`].
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use crate::names::MappingName;
 use crate::names::ReferenceType;
 use crate::observatory::Observatory;
 use fits::{CardUpdate, FitsError, UpdateOutcome};
+use storage::hint::{Hint as _, with_causes};
 
 /// What is done about withdrawn rules and references that the settings do not allow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -120,8 +122,9 @@ impl Assignments {
         Err(AssignError {
             failed: self.files.iter().filter(|f| !f.errors.is_empty()).count(),
             of: self.files.len(),
-            first: first.to_string(),
+            first: with_causes(first).to_string(),
             errors: errors().count(),
+            hint: first.hint().map(Cow::into_owned),
         })
     }
 

@@ -1,8 +1,10 @@
 //! Why a client cannot do what it is asked.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use storage::hint::Hint;
 
 use crate::bestrefs::LookupError;
 use crate::cache::layout::ReferenceError;
@@ -25,7 +27,7 @@ pub enum ClientError {
     ServerConfig(#[from] ServerConfigError),
     /// The server does not answer, and the cache does not know what it said before.
     #[error(
-        "{source}\n  hint: is CRDS_SERVER_URL right, and the network there? Without a server a filled cache is enough; {folder} has no server_config"
+        "what is in use is not known: the server does not answer, and {folder} has no server_config"
     )]
     NoServer {
         /// Why the server could not be asked.
@@ -40,9 +42,7 @@ pub enum ClientError {
     #[error(transparent)]
     MappingName(#[from] MappingNameError),
     /// A context of another observatory.
-    #[error(
-        "{name} is a context of {found}, and this is about {expected}\n  hint: set CRDS_OBSERVATORY={found}, or name a context of {expected}"
-    )]
+    #[error("{name} is a context of {found}, and this is about {expected}")]
     OtherObservatory {
         /// The context.
         name: String,
@@ -61,7 +61,7 @@ pub enum ClientError {
     },
     /// Rules are nowhere to be had.
     #[error(
-        "the rules {name} are not in the cache ({folder}) and there is nowhere to fetch them from\n  hint: set CRDS_PATH to a filled cache, or CRDS_PICKLE_URI, CRDS_MAPPING_URI or CRDS_SERVER_URL to where they are"
+        "the rules {name} are not in the cache ({folder}) and there is nowhere to fetch them from"
     )]
     NoRules {
         /// The rules asked for.
@@ -73,7 +73,7 @@ pub enum ClientError {
     #[error(transparent)]
     Load(#[from] Arc<LoadError>),
     /// Rules are known to be scientifically wrong.
-    #[error("{context} uses rules for {instrument} that CRDS has withdrawn: {}\n  hint: use a newer context, or CRDS_ALLOW_BAD_RULES=1 if you know what you do", .names.join(", "))]
+    #[error("{context} uses rules for {instrument} that CRDS has withdrawn: {}", .names.join(", "))]
     BadRules {
         /// The context.
         context: MappingName,
@@ -86,13 +86,13 @@ pub enum ClientError {
     #[error(transparent)]
     Lookup(#[from] LookupError),
     /// References are missing and may not be fetched.
-    #[error("the cache lacks {}, and may not be written to\n  hint: unset CRDS_READONLY_CACHE, or fill the cache with `crds sync`", .names.join(", "))]
+    #[error("the cache lacks {}, and may not be written to", .names.join(", "))]
     ReadOnly {
         /// The missing references.
         names: Vec<String>,
     },
     /// A reference that the server does not know.
-    #[error("the reference {name} is not among the files CRDS knows\n  hint: {hint}")]
+    #[error("the reference {name} is not among the files CRDS knows")]
     Unknown {
         /// Its name.
         name: String,
@@ -100,7 +100,7 @@ pub enum ClientError {
         hint: &'static str,
     },
     /// References were withdrawn by CRDS.
-    #[error("{} withdrawn by CRDS: {}\n  hint: use a newer context, or CRDS_ALLOW_BAD_REFERENCES=1 if you know what you do", if .names.len() == 1 { "this reference was" } else { "these references were" }, .names.join(", "))]
+    #[error("{} withdrawn by CRDS: {}", if .names.len() == 1 { "this reference was" } else { "these references were" }, .names.join(", "))]
     BadReferences {
         /// The withdrawn references.
         names: Vec<String>,
@@ -124,7 +124,7 @@ pub enum ClientError {
     #[error("the headers of {0} datasets are not updated by this program: only HST's are")]
     NoUpdates(Observatory),
     /// A file of the cache cannot be written.
-    #[error("{}: {source}", .path.display())]
+    #[error("{} cannot be written", .path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -133,7 +133,7 @@ pub enum ClientError {
     },
     /// The server was to do what is done here.
     #[error(
-        "best references are not asked of the server: they are computed here, with the same rules\n  hint: leave out --remote-bestrefs, or set CRDS_MODE=auto"
+        "best references are not asked of the server: they are computed here, with the same rules"
     )]
     Remote,
     /// Only the server can do this, and it answered something else.
@@ -144,6 +144,51 @@ pub enum ClientError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl Hint for ClientError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::ServerConfig(error) => return error.hint(),
+            Self::Source(error) => return error.hint(),
+            Self::MappingName(error) => return error.hint(),
+            Self::Load(error) => return error.hint(),
+            Self::Lookup(error) => return error.hint(),
+            Self::FileName(error) => return error.hint(),
+            Self::Reference(error) => return error.hint(),
+            Self::Verify(error) => return error.hint(),
+            Self::Lock(error) => return error.hint(),
+            Self::Fits(error) => return error.hint(),
+            Self::OtherObservatory {
+                found, expected, ..
+            } => {
+                let hint = format!("set CRDS_OBSERVATORY={found}, or name a context of {expected}");
+                return Some(hint.into());
+            }
+            Self::NoServer { .. } => {
+                "is CRDS_SERVER_URL right, and the network there? Without a server a filled cache is enough"
+            }
+            Self::NoRules { .. } => {
+                "set CRDS_PATH to a filled cache, or CRDS_PICKLE_URI, CRDS_MAPPING_URI or CRDS_SERVER_URL to where they are"
+            }
+            Self::BadRules { .. } => {
+                "use a newer context, or CRDS_ALLOW_BAD_RULES=1 if you know what you do"
+            }
+            Self::ReadOnly { .. } => {
+                "unset CRDS_READONLY_CACHE, or fill the cache with `crds sync`"
+            }
+            Self::Unknown { hint, .. } => hint,
+            Self::BadReferences { .. } => {
+                "use a newer context, or CRDS_ALLOW_BAD_REFERENCES=1 if you know what you do"
+            }
+            Self::Remote => "leave out --remote-bestrefs, or set CRDS_MODE=auto",
+            Self::NoInstrument { .. }
+            | Self::NoUpdates(_)
+            | Self::Io { .. }
+            | Self::Answer { .. } => return None,
+        };
+        Some(hint.into())
+    }
 }
 
 impl From<LoadError> for ClientError {

@@ -1,7 +1,9 @@
 //! What can be wrong with one file of many, in words a user can act on.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use storage::hint::Hint;
 
 use super::ClientError;
 use crate::bestrefs::LookupFailure;
@@ -19,7 +21,7 @@ pub enum Problem {
     #[error("{}: the header does not say which instrument it is from", .0.display())]
     NoInstrument(PathBuf),
     /// There are no answers at all.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: no references can be chosen", .path.display())]
     Rules {
         /// The file.
         path: PathBuf,
@@ -61,7 +63,7 @@ pub enum Problem {
         names: Vec<String>,
     },
     /// The answer was withdrawn by CRDS.
-    #[error("{}: {reference_type}: {name} was withdrawn by CRDS as scientifically wrong\n  hint: use a newer context; CRDS_ALLOW_BAD_REFERENCES=1 accepts it", .path.display())]
+    #[error("{}: {reference_type}: {name} was withdrawn by CRDS as scientifically wrong", .path.display())]
     BadReference {
         /// The file.
         path: PathBuf,
@@ -71,13 +73,30 @@ pub enum Problem {
         name: String,
     },
     /// The rules were withdrawn by CRDS.
-    #[error("{}: the rules {} were withdrawn by CRDS as scientifically wrong\n  hint: use a newer context; CRDS_ALLOW_BAD_RULES=1 accepts them", .path.display(), .names.join(", "))]
+    #[error("{}: the rules {} were withdrawn by CRDS as scientifically wrong", .path.display(), .names.join(", "))]
     BadRules {
         /// The file.
         path: PathBuf,
         /// The rules.
         names: Vec<String>,
     },
+}
+
+impl Hint for Problem {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Header(error) => error.hint(),
+            Self::Rules { source, .. } => source.hint(),
+            Self::Lookup { failure, .. } => failure.hint(),
+            Self::BadReference { .. } => {
+                Some("use a newer context; CRDS_ALLOW_BAD_REFERENCES=1 accepts it".into())
+            }
+            Self::BadRules { .. } => {
+                Some("use a newer context; CRDS_ALLOW_BAD_RULES=1 accepts them".into())
+            }
+            Self::NoInstrument(_) | Self::NoMatch { .. } | Self::Ambiguous { .. } => None,
+        }
+    }
 }
 
 /// Some files are in error.
@@ -88,6 +107,14 @@ pub struct AssignError {
     pub(super) of: usize,
     pub(super) first: String,
     pub(super) errors: usize,
+    /// That of the first.
+    pub(super) hint: Option<String>,
+}
+
+impl Hint for AssignError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        self.hint.as_deref().map(Cow::from)
+    }
 }
 
 #[allow(

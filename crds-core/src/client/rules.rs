@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use storage::hint::with_causes;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -278,7 +279,7 @@ impl Client {
         match verified_file::write(path, expected, bytes) {
             Err(error) if keep == Keep::Yes || error.is_mismatch() => Err(error.into()),
             Err(error) => {
-                tracing::debug!("not kept in the cache: {error}");
+                tracing::debug!("not kept in the cache: {}", with_causes(&error));
                 Ok(())
             }
             Ok(()) => Ok(()),

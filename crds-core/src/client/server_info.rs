@@ -2,6 +2,7 @@
 //! someone left it.
 
 use std::borrow::Cow;
+use storage::hint::with_causes;
 
 use serde_json::{Value, json};
 
@@ -38,7 +39,10 @@ impl Client {
         match self.ask_server_config().await {
             Ok(config) => Ok(config),
             Err(error) if has_one => {
-                tracing::warn!("the cached configuration is used, because {error}");
+                tracing::warn!(
+                    "the cached configuration is used, because {}",
+                    with_causes(&error)
+                );
                 Ok(cached()?)
             }
             Err(error) => Err(ClientError::NoServer {

@@ -8,12 +8,14 @@ mod file_uri;
 mod types;
 mod variables;
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
 // The type of buckets and prefixes is the one of `storage`, on purpose: whoever configures a client
 // may use that crate's stores too.
 pub use file_uri::{FileUri, FileUriError};
+use storage::hint::Hint;
 pub use storage::uri::S3Uri;
 pub use types::{CacheMode, Config, DownloadMode, Locations, Part, SubdirMode, SubdirModeError};
 use variables::{VARIABLES, Variable};
@@ -44,7 +46,7 @@ pub struct Setting {
 
 /// A variable has a value that makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{variable} is {value:?}, which cannot be used: {reason}\n  hint: allowed is {allowed}")]
+#[error("{variable} is {value:?}, which cannot be used: {reason}")]
 pub struct ConfigError {
     /// Its name.
     pub variable: String,
@@ -54,6 +56,12 @@ pub struct ConfigError {
     pub reason: String,
     /// What would be right.
     pub allowed: &'static str,
+}
+
+impl Hint for ConfigError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(format!("allowed is {}", self.allowed).into())
+    }
 }
 
 impl Config {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use storage::hint::explain;
+
 use super::*;
 
 fn config(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
@@ -114,7 +116,7 @@ fn bad_values_are_refused_by_name_value_and_what_is_allowed() {
         ("CRDS_LOCKING_MODE", "none", "`filelock`"),
         ("CRDS_FITS_IGNORE_MISSING_END", "1", "never used"),
     ] {
-        let error = config(&[(name, value)]).unwrap_err().to_string();
+        let error = explain(&config(&[(name, value)]).unwrap_err()).to_string();
         assert!(
             error.starts_with(&format!("{name} is {value:?}")),
             "{error}"

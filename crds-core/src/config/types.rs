@@ -1,8 +1,10 @@
 //! The settings as types.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+use storage::hint::Hint;
 
 use super::{FileUri, Origin};
 use crate::names::ContextName;
@@ -198,8 +200,14 @@ impl SubdirMode {
 
 /// A text names no way to sort references.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a way to sort references: there are flat, instrument and legacy")]
+#[error("{0:?} is not a way to sort references")]
 pub struct SubdirModeError(String);
+
+impl Hint for SubdirModeError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("there are flat, instrument and legacy".into())
+    }
+}
 
 impl FromStr for SubdirMode {
     type Err = SubdirModeError;

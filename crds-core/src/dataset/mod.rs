@@ -6,9 +6,11 @@ pub mod fits;
 mod model_names;
 mod references;
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
+use storage::hint::Hint;
 
 use crate::header::{Header, INSTRUMENT_KEYS};
 use ::fits::FitsError;
@@ -24,6 +26,15 @@ pub enum ReadError {
     /// An ASDF file.
     #[error(transparent)]
     Asdf(#[from] AsdfError),
+}
+
+impl Hint for ReadError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Fits(error) => error.hint(),
+            Self::Asdf(error) => error.hint(),
+        }
+    }
 }
 
 /// Reads the header of a dataset, FITS or ASDF as its first bytes say, ready to be looked up: with

@@ -2,6 +2,7 @@
 //! reference type.
 
 use ::fits::CardUpdate;
+use storage::hint::Hint;
 
 use crate::bestrefs::{BestReferences, Outcome};
 
@@ -31,6 +32,8 @@ pub struct ReferenceCards<'b> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("references are only written into the headers of Hubble datasets, not of {0:?}")]
 pub struct UnknownPrefix(String);
+
+impl Hint for UnknownPrefix {}
 
 impl<'b> ReferenceCards<'b> {
     /// The keywords that say `references`, chosen by `context` for a dataset of `instrument` (any

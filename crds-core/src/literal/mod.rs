@@ -9,6 +9,7 @@ mod parser;
 pub(crate) mod scan;
 mod value;
 
+use storage::hint::Hint;
 pub use value::Literal;
 
 use parser::{Calls, Parser};
@@ -32,6 +33,8 @@ pub struct LiteralError {
     /// What was found, and what would have been right.
     pub problem: String,
 }
+
+impl Hint for LiteralError {}
 
 /// Reads a text that is one literal, as `server_config` is. `file` only names it in errors.
 ///

@@ -3,8 +3,10 @@
 //! Reading a name is here; which rules `hst-operational` stands for today is in the server's
 //! configuration.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use storage::hint::Hint;
 
 use crate::observatory::Observatory;
 
@@ -44,7 +46,7 @@ pub enum ContextTag {
 
 /// A text does not name a context.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} does not name a context: {reason}\n  hint: {HINT}")]
+#[error("{name:?} does not name a context: {reason}")]
 pub struct ContextNameError {
     /// The text.
     pub name: String,
@@ -53,6 +55,12 @@ pub struct ContextNameError {
 
 const HINT: &str = "write a rules file such as hst_1008.pmap, or latest, hst-operational, \
                     hst-edit, or a date such as hst-2018-01-21T12:46:05";
+
+impl Hint for ContextNameError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(HINT.into())
+    }
+}
 
 impl ContextName {
     /// Whether it can name the rules of a whole observatory, as `CRDS_CONTEXT` must.
@@ -230,8 +238,8 @@ mod tests {
             "a b.pmap",
             "hst-acs-wfc-2018-01-01",
         ] {
-            let error = text.parse::<ContextName>().unwrap_err().to_string();
-            assert!(error.contains("hint: write a rules file"), "{error}");
+            let error = text.parse::<ContextName>().unwrap_err();
+            assert!(error.hint().unwrap().contains("a rules file"), "{error}");
         }
     }
 }

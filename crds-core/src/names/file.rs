@@ -1,7 +1,9 @@
 //! Names of files in a cache.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use storage::hint::Hint;
 
 /// The plain name of a rules or reference file, as the server's catalogue lists them.
 ///
@@ -12,10 +14,14 @@ pub struct FileName(Box<str>);
 
 /// A text is not the plain name of a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not the name of a file in the cache: these have letters, digits, `_`, `-`, `.` and `+`"
-)]
+#[error("{0:?} is not the name of a file in the cache")]
 pub struct FileNameError(String);
+
+impl Hint for FileNameError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("these names have letters, digits, `_`, `-`, `.` and `+`".into())
+    }
+}
 
 impl FileName {
     /// The name as text.

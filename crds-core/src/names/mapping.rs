@@ -1,6 +1,8 @@
 //! Names of rule files.
 
+use std::borrow::Cow;
 use std::fmt;
+use storage::hint::Hint;
 
 use super::FileName;
 
@@ -21,10 +23,14 @@ pub struct MappingName(FileName);
 
 /// A text is not the name of a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not the name of a rule file\n  hint: rule files are plain names ending in .pmap, .imap or .rmap"
-)]
+#[error("{0:?} is not the name of a rule file")]
 pub struct MappingNameError(String);
+
+impl Hint for MappingNameError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("rule files are plain names ending in .pmap, .imap or .rmap".into())
+    }
+}
 
 impl MappingName {
     /// The name as text.

@@ -3,8 +3,10 @@
 pub mod hst;
 pub(crate) mod hst_rules;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use storage::hint::Hint;
 
 /// A telescope with CRDS rules of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,8 +56,14 @@ impl fmt::Display for Observatory {
 
 /// A text is not the name of an observatory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not an observatory; these are hst, jwst and roman")]
+#[error("{0:?} is not an observatory")]
 pub struct UnknownObservatory(String);
+
+impl Hint for UnknownObservatory {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("these are hst, jwst and roman".into())
+    }
+}
 
 impl FromStr for Observatory {
     type Err = UnknownObservatory;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::LoadError;
+use super::Outcome;
 use super::compiled::{ExpressionName, Instrument, Table, TypeRule};
 use super::mapping::{Body, Mapping, Target};
-use crate::bestrefs::Outcome;
 use crate::expression::Expression;
 use crate::literal::Literal;
 use crate::names::MappingName;

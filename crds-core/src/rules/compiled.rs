@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::Outcome;
 use super::mapping::Mapping;
-use crate::bestrefs::Outcome;
 use crate::expression::Expression;
 use crate::names::ReferenceType;
 use crate::observatory::hst_rules::Hook;

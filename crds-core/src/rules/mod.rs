@@ -22,6 +22,8 @@ pub use inspect::RuleRow;
 pub use mapping::Checksums;
 pub use outcome::Outcome;
 pub use source::{MappingDirectory, MappingSource};
+use std::borrow::Cow;
+use storage::hint::Hint;
 
 pub(crate) use compiled::{Instrument, Table, TypeRule};
 pub(crate) use context::{Found, Root};
@@ -34,7 +36,7 @@ use crate::names::MappingName;
 #[non_exhaustive]
 pub enum LoadError {
     /// The file cannot be read.
-    #[error("cannot read the rules {name}: {source}")]
+    #[error("cannot read the rules {name}")]
     Read {
         /// The rule file.
         name: MappingName,
@@ -50,19 +52,17 @@ pub enum LoadError {
         at: usize,
     },
     /// The file is not written as rules are.
-    #[error("the rules cannot be read: {0}")]
+    #[error("the rules cannot be read")]
     Syntax(#[from] crate::literal::LiteralError),
     /// The file has no checksum.
-    #[error(
-        "the rules {name} carry no sha1sum\n  hint: CRDS_IGNORE_MAPPING_CHECKSUM=1 loads them all the same"
-    )]
+    #[error("the rules {name} carry no sha1sum")]
     NoChecksum {
         /// The rule file.
         name: MappingName,
     },
     /// The file is not what it was when its checksum was made.
     #[error(
-        "the rules {name} say their sha1sum is {stated}, but it is {actual}: the file was changed\n  hint: fetch it again, or load it as it is with CRDS_IGNORE_MAPPING_CHECKSUM=1"
+        "the rules {name} say their sha1sum is {stated}, but it is {actual}: the file was changed"
     )]
     WrongChecksum {
         /// The rule file.
@@ -73,9 +73,7 @@ pub enum LoadError {
         actual: String,
     },
     /// The pickle is not one of a CRDS context.
-    #[error(
-        "the pickle of {name} cannot be used: {problem}\n  hint: remove it, and the rules are loaded from their files"
-    )]
+    #[error("the pickle of {name} cannot be used: {problem}")]
     Pickle {
         /// The context.
         name: MappingName,
@@ -90,4 +88,20 @@ pub enum LoadError {
         /// What is wrong.
         problem: String,
     },
+}
+
+impl Hint for LoadError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::NoChecksum { .. } => "CRDS_IGNORE_MAPPING_CHECKSUM=1 loads them all the same",
+            Self::WrongChecksum { .. } => {
+                "fetch it again, or load it as it is with CRDS_IGNORE_MAPPING_CHECKSUM=1"
+            }
+            Self::Pickle { .. } => "remove it, and the rules are loaded from their files",
+            Self::Read { .. } | Self::NotText { .. } | Self::Syntax(_) | Self::Invalid { .. } => {
+                return None;
+            }
+        };
+        Some(hint.into())
+    }
 }

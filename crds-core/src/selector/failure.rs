@@ -1,7 +1,9 @@
 //! Why a lookup of one reference type fails.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use storage::hint::Hint;
 
 use super::date::Moment;
 
@@ -83,7 +85,7 @@ pub enum LookupFailure {
         problem: Box<str>,
     },
     /// The instrument has no such reference type.
-    #[error("{instrument} has no reference type {name:?}\n  hint: it has {known}")]
+    #[error("{instrument} has no reference type {name:?}")]
     UnknownType {
         /// The instrument, lower-case.
         instrument: Box<str>,
@@ -92,6 +94,15 @@ pub enum LookupFailure {
         /// The types it has, separated by commas.
         known: Box<str>,
     },
+}
+
+impl Hint for LookupFailure {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::UnknownType { known, .. } => Some(format!("it has {known}").into()),
+            _ => None,
+        }
+    }
 }
 
 /// The values one column of a table lists, sorted.

@@ -1,9 +1,10 @@
 //! Why a file could not be had.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
-use storage::hint::{Hint as _, with_causes};
+use storage::hint::Hint;
 pub use storage::retry::RetryStats;
 pub use storage::store::StoreError;
 
@@ -38,7 +39,7 @@ pub enum SourceError {
         stats: RetryStats,
     },
     /// What came is not the file that CRDS knows, or cannot be stored.
-    #[error("{location} was fetched, but {problem}")]
+    #[error("{location} was fetched, but is not kept")]
     Verify {
         /// Path or URI.
         location: String,
@@ -47,8 +48,8 @@ pub enum SourceError {
         problem: VerifyError,
     },
     /// A folder or object storage did not give the file.
-    #[error("{}", said(.0))]
-    Store(StoreError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A file that is read into memory is far larger than any real one.
     #[error("{location} is larger than {limit} bytes, which no such file is")]
     TooLarge {
@@ -58,7 +59,7 @@ pub enum SourceError {
         limit: u64,
     },
     /// The file cannot be stored.
-    #[error("{} cannot be written: {source}", .path.display())]
+    #[error("{} cannot be written", .path.display())]
     Write {
         /// Where it should be.
         path: PathBuf,
@@ -94,9 +95,7 @@ pub enum SourceError {
         message: String,
     },
     /// Something needs a server and there is none.
-    #[error(
-        "{what} needs a CRDS server, and there is none\n  hint: set CRDS_SERVER_URL, such as https://hst-crds.stsci.edu, or the CRDS_*_URI variables"
-    )]
+    #[error("{what} needs a CRDS server, and there is none")]
     Serverless {
         /// What was to be done.
         what: String,
@@ -118,12 +117,17 @@ impl SourceError {
     }
 }
 
-/// As the errors of this crate are said: with causes and hint.
-fn said(error: &StoreError) -> String {
-    let text = with_causes(error);
-    match error.hint() {
-        Some(hint) => format!("{text}\n  hint: {hint}"),
-        None => text.to_string(),
+impl Hint for SourceError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Verify { problem, .. } => problem.hint(),
+            Self::Store(error) => error.hint(),
+            Self::Serverless { .. } => Some(
+                "set CRDS_SERVER_URL, such as https://hst-crds.stsci.edu, or the CRDS_*_URI variables"
+                    .into(),
+            ),
+            _ => None,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crds_core::names::{MappingKind, MappingName};
 use crds_core::rules::{
     Checksums, Context, LoadError, MappingDirectory, MappingSource, Scope, mappings_named_in,
 };
+use storage::hint::with_causes;
 
 const CONTEXTS: [&str; 3] = ["hst_9000.pmap", "hst_9001.pmap", "hst_9002.pmap"];
 
@@ -164,7 +165,9 @@ fn rules_can_be_fetched_step_by_step() {
         .best_references(&header("ACS"), LookupPath::Conditioned, Types::All)
         .unwrap_err();
     assert!(
-        error.to_string().contains("hst_acs_biasfile_9000.rmap"),
+        with_causes(&error)
+            .to_string()
+            .contains("hst_acs_biasfile_9000.rmap"),
         "{error}"
     );
     assert_eq!(context.broken().count(), 1);

@@ -8,6 +8,7 @@ use caldp_tests::{CrdsFault, CrdsServer, fixtures, unpack_fixture};
 use crds_core::dataset::fits;
 use crds_core::{AssignOptions, Client, Config, Observatory, ReferenceLocation, ReferenceOrigin};
 use serde_json::Value;
+use storage::hint::with_causes;
 
 const CONTEXT: &str = "hst_9001.pmap";
 
@@ -134,7 +135,10 @@ async fn damage_on_the_way_is_noticed_and_repaired_by_another_try() {
         client.server_config().await.unwrap();
         server.fail_next(1, fault);
         let error = client.fetch_references([reference], &()).await.unwrap_err();
-        assert!(error.to_string().contains("should have"), "{error}");
+        assert!(
+            with_causes(&error).to_string().contains("should have"),
+            "{error}"
+        );
         let places = client.references().unwrap();
         let path = places.path(&reference.parse().unwrap()).unwrap();
         assert!(!path.exists());
@@ -240,7 +244,7 @@ async fn a_plugin_fetches_whatever_the_paths_are_called() {
             .fetch_references([reference], &())
             .await
             .unwrap_err();
-        assert!(error.to_string().contains(part), "{error}");
+        assert!(with_causes(&error).to_string().contains(part), "{error}");
         let places = with_plugin(plugin).references().unwrap();
         let path = places.path(&reference.parse().unwrap()).unwrap();
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 0);

@@ -1,9 +1,11 @@
 //! Array jobs of AWS Batch: one job for many datasets, whose children each take the line of a list
 //! that their index says. The trigger writes lists, the worker reads them.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::dataset::{Dataset, DatasetError};
+use storage::hint::Hint;
 
 /// The variable in which AWS Batch tells a child its index, counted from 0.
 pub const INDEX_VARIABLE: &str = "AWS_BATCH_JOB_ARRAY_INDEX";
@@ -17,12 +19,18 @@ pub struct DatasetList(Vec<Dataset>);
 
 /// A line of a list that names no dataset.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {reason}")]
+#[error("line {line} names no dataset")]
 pub struct ListError {
     /// Counted from 1.
     pub line: usize,
     /// What is wrong with it.
-    pub reason: String,
+    pub source: DatasetError,
+}
+
+impl Hint for ListError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        self.source.hint()
+    }
 }
 
 impl DatasetList {
@@ -34,9 +42,9 @@ impl DatasetList {
         let text = String::from_utf8_lossy(bytes);
         let lines = text.lines().enumerate();
         let datasets = lines.map(|(index, line)| {
-            line.parse().map_err(|error: DatasetError| ListError {
+            line.parse().map_err(|source| ListError {
                 line: index + 1,
-                reason: error.to_string(),
+                source,
             })
         });
         datasets.collect::<Result<_, _>>().map(Self)

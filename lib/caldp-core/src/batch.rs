@@ -1,9 +1,11 @@
 //! Names of batches and ids of AWS Batch jobs, as they appear in keys.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use storage::hint::Hint;
 
 /// The longest batch name. AWS Batch allows job names of 128 characters, and they start with it.
 const MAX_BATCH_NAME: usize = 100;
@@ -23,17 +25,26 @@ pub struct JobId(String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BatchError {
     /// Not a batch name.
-    #[error(
-        "{0:?} is not a batch name\n\
-         hint: use letters, digits, '-' and '_', starting with a letter or digit, at most 100"
-    )]
+    #[error("{0:?} is not a batch name")]
     Name(String),
     /// Not the id of a job.
-    #[error(
-        "{0:?} is not the id of an AWS Batch job\n\
-         hint: it looks like 5b202ca1-bfd0-4c9f-b2a0-f396843ef639, with :0 appended for the first child of an array"
-    )]
+    #[error("{0:?} is not the id of an AWS Batch job")]
     Job(String),
+}
+
+impl Hint for BatchError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::Name(_) => {
+                "use letters, digits, '-' and '_', starting with a letter or digit, at most 100"
+            }
+            Self::Job(_) => {
+                "it looks like 5b202ca1-bfd0-4c9f-b2a0-f396843ef639, with :0 appended for the \
+                 first child of an array"
+            }
+        };
+        Some(hint.into())
+    }
 }
 
 impl BatchName {

@@ -5,10 +5,12 @@
 //! called on disk is for the worker to know; this module gives the prefixes they share and the names that
 //! follow from the dataset's alone.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use storage::hint::Hint;
 
 /// Length of an ipppssoot name, and with it of every exposure and association name.
 const IPPPSSOOT_LENGTH: usize = 9;
@@ -112,8 +114,7 @@ enum Name {
 pub enum DatasetError {
     /// A well-formed HST name of an instrument this system does not calibrate.
     #[error(
-        "dataset {input}: data of {instrument} (names starting with '{letter}') are not supported\n\
-         hint: supported are ACS (j...), WFC3 (i...), STIS (o...) and COS (l...)"
+        "dataset {input}: data of {instrument} (names starting with '{letter}') are not supported"
     )]
     Unsupported {
         /// The text given, quoted and cut to a readable length.
@@ -124,17 +125,28 @@ pub enum DatasetError {
         instrument: &'static str,
     },
     /// Not a name of any known shape.
-    #[error(
-        "{input} is not a dataset name: {reason}\n\
-         hint: expected an exposure or association like j8cb010b0, a visit like acs_8ph_01, \
-         or a sky cell like skycell-p1234x05y06"
-    )]
+    #[error("{input} is not a dataset name: {reason}")]
     Malformed {
         /// The text given, quoted and cut to a readable length.
         input: String,
         /// What is wrong with it.
         reason: &'static str,
     },
+}
+
+impl Hint for DatasetError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::Unsupported { .. } => {
+                "supported are ACS (j...), WFC3 (i...), STIS (o...) and COS (l...)"
+            }
+            Self::Malformed { .. } => {
+                "expected an exposure or association like j8cb010b0, a visit like acs_8ph_01, \
+                 or a sky cell like skycell-p1234x05y06"
+            }
+        };
+        Some(hint.into())
+    }
 }
 
 impl Dataset {
@@ -413,7 +425,7 @@ mod tests {
     fn other_hst_letters_are_named() {
         let error = Dataset::parse("U2AB0101T").unwrap_err().to_string();
         assert!(
-            error.contains("WFPC2") && error.contains("not supported") && error.contains("hint:"),
+            error.contains("WFPC2") && error.contains("not supported"),
             "{error}"
         );
         for letter in "unvwxyzef".chars() {
@@ -457,7 +469,7 @@ mod tests {
                 matches!(error, DatasetError::Malformed { .. }),
                 "{bad:?}: {error}"
             );
-            assert!(error.to_string().contains("hint:"));
+            assert!(error.hint().is_some());
         }
     }
 

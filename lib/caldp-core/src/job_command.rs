@@ -1,11 +1,13 @@
 //! The command of an AWS Batch job: the trigger submits it, AWS Batch repeats it in every event about
 //! the job, and the worker is started with it. All three meet here.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use crate::dataset::{Dataset, DatasetError};
 use crate::layout::{Layout, root_of};
+use storage::hint::Hint;
 use storage::uri::{S3Uri, UriError};
 
 /// The variable of a job's container that names the layout of its results.
@@ -156,6 +158,15 @@ pub enum JobInputError {
     /// What follows the `@` is no URI.
     #[error(transparent)]
     List(#[from] UriError),
+}
+
+impl Hint for JobInputError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Dataset(error) => error.hint(),
+            Self::List(error) => error.hint(),
+        }
+    }
 }
 
 impl FromStr for JobInput {

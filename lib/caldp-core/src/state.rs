@@ -3,10 +3,12 @@
 //! Pure rules; [`crate::messages`] keeps the state on S3 or on disk and [`crate::layout`] spells
 //! the keys.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use storage::hint::Hint;
 
 /// The state of one dataset.
 ///
@@ -109,11 +111,15 @@ impl FromStr for State {
 
 /// A text that names no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a state\n\
-     hint: the states are submitted, processing, processed, error, syncing, synced, archived, terminated"
-)]
+#[error("{0:?} is not a state")]
 pub struct UnknownState(String);
+
+impl Hint for UnknownState {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let names = State::ALL.map(State::name).join(", ");
+        Some(format!("the states are {names}").into())
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,10 @@
 //! What can be wrong with a FITS file, told so that a user can act on it.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use storage::hint::Hint;
 
 /// A FITS file could not be read or updated.
 #[derive(Debug, thiserror::Error)]
@@ -23,17 +26,13 @@ pub enum FitsProblem {
     #[error("cannot be read: {0}")]
     Read(#[source] io::Error),
     /// The operating system refused to replace it.
-    #[error(
-        "cannot be updated: {0}\n  hint: the folder must be writable, with room for a second copy of the file"
-    )]
+    #[error("cannot be updated: {0}")]
     Write(#[source] io::Error),
     /// It does not begin as the standard says.
     #[error("not a FITS file: it does not begin with `SIMPLE  =`")]
     NotFits,
     /// It is compressed as a whole.
-    #[error(
-        "compressed with {0}: headers are only read from, and written to, plain FITS files\n  hint: uncompress it first"
-    )]
+    #[error("compressed with {0}: headers are only read from, and written to, plain FITS files")]
     Compressed(&'static str),
     /// The file ends inside a header.
     #[error("the header has no END card: the file is truncated or damaged")]
@@ -90,6 +89,24 @@ impl FitsProblem {
             path: path.to_owned(),
             hdu,
             problem: self,
+        }
+    }
+}
+
+impl Hint for FitsError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        self.problem.hint()
+    }
+}
+
+impl Hint for FitsProblem {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Write(_) => {
+                Some("the folder must be writable, with room for a second copy of the file".into())
+            }
+            Self::Compressed(_) => Some("uncompress it first".into()),
+            _ => None,
         }
     }
 }

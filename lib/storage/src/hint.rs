@@ -7,12 +7,15 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 
 /// An error that may know its remedy.
 pub trait Hint: Error {
     /// What its reader can do, as a sentence without a full stop. An error that wraps another
     /// passes on the hint of that one, unless it knows better.
-    fn hint(&self) -> Option<Cow<'_, str>>;
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        None
+    }
 }
 
 /// The error, its causes after colons, and its hint on a line of its own.
@@ -59,6 +62,16 @@ impl<E: Error + ?Sized> fmt::Display for WithCauses<'_, E> {
         }
         Ok(())
     }
+}
+
+/// A text as the value it stands for, for parsers of options that show no more of an error than a
+/// text: where it cannot be used, that is the whole explanation.
+pub fn parsed<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: Hint,
+{
+    text.parse().map_err(|error| explain(&error).to_string())
 }
 
 #[cfg(test)]

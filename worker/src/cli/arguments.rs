@@ -15,15 +15,15 @@ use caldp_core::layout::{Layout, root_of};
 use clap::Args;
 use std::borrow::Cow;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
-use storage::hint::{Hint, explain};
+use storage::hint::{Hint, parsed};
 use storage::uri::{Location, S3Uri};
 
 /// What `caldp process` takes.
 #[derive(Debug, Args)]
 pub struct Process {
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell
+    #[arg(value_parser = parsed::<Dataset>)]
     dataset: Dataset,
     /// Where inputs come from: file:<dir>, s3://..., astroquery:, stpubdata:
     #[arg(default_value = "file:.", value_parser = parsed::<Source>)]
@@ -46,6 +46,7 @@ pub struct ProcessAws {
     s3_output_path: S3Uri,
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky cell;
     /// or `@s3://bucket/list` for the child of an array job
+    #[arg(value_parser = parsed::<JobInput>)]
     dataset: JobInput,
     /// Where inputs come from
     #[arg(
@@ -100,7 +101,7 @@ the list that AWS_BATCH_JOB_ARRAY_INDEX says, counted from 0:
 struct Options {
     /// How results are laid out: tree or calcloud; by default tree, or calcloud where the output is a
     /// dataset's own folder, `outputs/<dataset>`
-    #[arg(long, env = variables::LAYOUT, hide_env_values = true)]
+    #[arg(long, env = variables::LAYOUT, value_parser = parsed::<Layout>, hide_env_values = true)]
     layout: Option<Layout>,
     /// Below this directory the working directory is made
     #[arg(long, env = variables::HOME_DIRECTORY, default_value = ".", hide_env_values = true)]
@@ -173,15 +174,6 @@ impl Hint for Refusal {
             Self::SimulateError(error) => return error.hint(),
         })
     }
-}
-
-/// An argument as clap takes it: where it cannot be used, the whole explanation is its error.
-pub(super) fn parsed<T>(text: &str) -> Result<T, String>
-where
-    T: FromStr,
-    T::Err: Hint,
-{
-    text.parse().map_err(|error| explain(&error).to_string())
 }
 
 impl Run {
@@ -284,7 +276,7 @@ mod tests {
         match run.share.clone() {
             JobInput::Dataset(dataset) => run
                 .request(dataset, None)
-                .map_err(|error| explain(&error).to_string()),
+                .map_err(|error| storage::hint::explain(&error).to_string()),
             JobInput::List(list) => Err(format!("it has a list, {list}")),
         }
     }

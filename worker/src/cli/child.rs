@@ -40,7 +40,7 @@ impl Hint for ChildError {
             }
             Self::Index { .. } => "AWS Batch counts from 0".into(),
             Self::Beyond { .. } => "the array job has more children than its list has lines".into(),
-            Self::List { .. } => return None,
+            Self::List { error, .. } => return error.hint(),
             Self::S3(error) => return error.hint(),
         })
     }

@@ -4,7 +4,6 @@
     reason = "the texts are shown by --help as they are"
 )]
 
-use super::arguments::parsed;
 use crate::config::{ConfigName, Settings, variables};
 use crate::doctor::{self, Request};
 use crate::input::source::Source;
@@ -14,6 +13,7 @@ use clap::Args;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use storage::hint::parsed;
 use storage::uri::Location;
 
 /// What `caldp doctor` takes.
@@ -21,6 +21,7 @@ use storage::uri::Location;
 pub struct Doctor {
     /// Dataset: an exposure or association such as `j8cb010b0`, a visit (`acs_8ph_01`) or sky
     /// cell; without one, all instruments are looked at
+    #[arg(value_parser = parsed::<Dataset>)]
     dataset: Option<Dataset>,
     /// Where inputs come from: file:<dir>, s3://..., astroquery:, stpubdata:
     #[arg(long, value_parser = parsed::<Source>)]

@@ -81,26 +81,19 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// A finding; a `hint:` line at the end of `text`, as errors have it, becomes its hint.
+    /// A finding without a remedy.
     pub(super) fn new(
         area: Area,
         subject: impl Into<String>,
         level: Level,
         text: impl fmt::Display,
     ) -> Self {
-        let text = text.to_string();
-        let (text, hint) = match text.rsplit_once("hint: ") {
-            Some((before, hint)) if before.trim_end_matches(' ').ends_with('\n') => {
-                (before.trim_end().to_owned(), Some(hint.trim().to_owned()))
-            }
-            _ => (text, None),
-        };
         Self {
             area,
             subject: subject.into(),
             level,
-            text,
-            hint,
+            text: text.to_string(),
+            hint: None,
             details: BTreeMap::new(),
         }
     }
@@ -216,24 +209,18 @@ impl fmt::Display for Report {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
     use super::*;
 
     #[test]
     fn the_hint_of_an_error_becomes_the_hint() {
-        for text in [
-            "it is not there\nhint: get it",
-            "it is not there\n  hint: get it",
-        ] {
-            let finding = Finding::new(Area::Programs, "x", Level::Problem, text);
-            assert_eq!(finding.text, "it is not there");
-            assert_eq!(finding.hint.as_deref(), Some("get it"));
-            assert_eq!(
-                finding.to_string(),
-                "  PROBLEM  x: it is not there\n           hint: get it"
-            );
-        }
-        let finding = Finding::new(Area::Programs, "x", Level::Ok, "no hint: here");
-        assert_eq!(finding.hint, None);
+        let error = "nope".parse::<caldp_core::layout::Layout>().unwrap_err();
+        let finding = Finding::of_error(Area::Programs, "x", Level::Problem, &error);
+        assert_eq!(
+            finding.to_string(),
+            "  PROBLEM  x: \"nope\" is not a layout\n           hint: the layouts are tree and calcloud"
+        );
     }
 
     #[test]

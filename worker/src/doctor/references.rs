@@ -19,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::blocking;
+use storage::hint::{Hint, with_causes};
 use storage::s3::Access;
 
 /// How long a server may take for one answer.
@@ -26,6 +27,10 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 fn finding(subject: &str, level: Level, text: impl Display) -> Finding {
     Finding::new(Area::References, subject, level, text)
+}
+
+fn problem(subject: &str, error: &impl Hint) -> Finding {
+    Finding::of_error(Area::References, subject, Level::Problem, error)
 }
 
 /// The settings with which a run would ask CRDS, and what is to be said of the operators' choice.
@@ -62,7 +67,7 @@ pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
     let (settings, chosen) = settings_of_run(&situation).await;
     let config = match Config::from_vars(settings.variables()) {
         Ok(config) => config,
-        Err(error) => return vec![finding("settings", Level::Problem, error)],
+        Err(error) => return vec![problem("settings", &error)],
     };
     let mut findings: Vec<Finding> = config
         .unknown()
@@ -158,7 +163,7 @@ async fn rules(situation: &Situation, settings: &Settings, config: &Config) -> V
             Level::Ok,
             format!("references are sorted: {}", places.mode().name()),
         ),
-        Err(error) => finding("cache: layout", Level::Problem, error),
+        Err(error) => problem("cache: layout", &error),
     }];
     let (server, context) = context(settings, config, &client).await;
     findings.extend(server);
@@ -173,7 +178,7 @@ async fn rules(situation: &Situation, settings: &Settings, config: &Config) -> V
         }
         Some(Err(error)) => {
             findings
-                .push(finding("context", Level::Problem, error).hint(
+                .push(problem("context", &error).hint(
                     "set CRDS_CONTEXT=hst_<number>.pmap, or fill the cache with `crds sync`",
                 ));
             return findings;
@@ -259,7 +264,7 @@ async fn asking(config: &Config) -> Result<(tempfile::TempDir, Client), String> 
     let client = Client::new(config, Observatory::Hst);
     match client.server_config().await {
         Ok(_) => Ok((empty, client)),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(with_causes(&error).to_string()),
     }
 }
 
@@ -268,7 +273,7 @@ async fn loaded(client: &Client, context: &str, wanted: &[Instrument]) -> (Findi
     for instrument in wanted {
         let loaded = client.rules(context, Some(instrument.name())).await;
         if let Err(error) = loaded {
-            return (finding("rules", Level::Problem, error), false);
+            return (problem("rules", &error), false);
         }
     }
     let names: Vec<&str> = wanted.iter().map(|instrument| instrument.name()).collect();
@@ -312,16 +317,16 @@ async fn chosen(
     };
     let assignments = match client.assign(&raw, &options).await {
         Ok(assignments) => assignments,
-        Err(error) => return Some(finding("references", Level::Problem, error)),
+        Err(error) => return Some(problem("references", &error)),
     };
     if let Err(error) = assignments.check() {
-        return Some(finding("references", Level::Problem, error));
+        return Some(problem("references", &error));
     }
     let wanted = assignments.references().len();
     let missing = match client.fetch_references(assignments.references(), &()).await {
         Ok(_) => Vec::new(),
         Err(ClientError::ReadOnly { names }) => names,
-        Err(error) => return Some(finding("references", Level::Problem, error)),
+        Err(error) => return Some(problem("references", &error)),
     };
     let found = finding(
         "references",

@@ -92,10 +92,11 @@ pub(super) async fn gather(
     } else if !args.datasets.is_empty() || !args.instruments.is_empty() {
         from_server(args, client).await?
     } else {
-        return Err(Failure {
-            code: 1,
-            text: "nothing says what to choose references for\n  hint: give --files, --headers, --load-pickles, --datasets or --instruments".to_owned(),
-        });
+        return Err(Failure::said(
+            1,
+            "nothing says what to choose references for",
+            "give --files, --headers, --load-pickles, --datasets or --instruments",
+        ));
     };
     headers.retain(|id, _| wanted(id));
     Ok(Inputs::Headers(headers))
@@ -119,16 +120,24 @@ fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
             .extension()
             .is_some_and(|e| e == "pkl" || e == "pickle")
         {
-            return Err(failed(
-                "headers are read from JSON only, not from pickles\n  hint: the Python client's --save-pickle x.json writes it".into(),
+            return Err(Failure::refused(
+                format!(
+                    "{}: headers are read from JSON only, not from pickles",
+                    path.display()
+                ),
+                "the Python client's --save-pickle x.json writes it",
             ));
         }
         let file = std::fs::File::open(path).map_err(|error| failed(error.to_string()))?;
         let size = file.metadata().map_or(0, |metadata| metadata.len());
         if size > MAX_FILE {
-            return Err(failed(format!(
-                "it has {size} bytes, more than the {MAX_FILE} that are read\n  hint: --headers reads one line after another, however many there are"
-            )));
+            return Err(Failure::refused(
+                format!(
+                    "{}: it has {size} bytes, more than the {MAX_FILE} that are read",
+                    path.display()
+                ),
+                "--headers reads one line after another, however many there are",
+            ));
         }
         let text = std::io::BufReader::new(file.take(MAX_FILE));
         let values = serde_json::Deserializer::from_reader(text).into_iter::<Map<String, Value>>();

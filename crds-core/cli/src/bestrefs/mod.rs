@@ -17,6 +17,7 @@ use crds_core::Config;
 use crds_core::dataset::NoMatch;
 use crds_core::names::ContextName;
 use crds_core::{AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice};
+use storage::hint::{explain, parsed};
 
 /// Chooses the best references of datasets; updates their headers if asked to
 ///
@@ -47,13 +48,13 @@ pub(crate) struct Args {
     #[arg(short = 'a', long, value_name = "FILE")]
     save_pickle: Option<PathBuf>,
     /// The rules to use [default: `CRDS_CONTEXT`, else those in use]
-    #[arg(short, long, visible_alias = "context", value_name = "CONTEXT")]
+    #[arg(short, long, visible_alias = "context", value_name = "CONTEXT", value_parser = parsed::<ContextName>)]
     new_context: Option<ContextName>,
     /// Compare with what these rules say
     #[arg(
         short,
         long,
-        value_name = "CONTEXT",
+        value_name = "CONTEXT", value_parser = parsed::<ContextName>,
         conflicts_with = "compare_source_bestrefs"
     )]
     old_context: Option<ContextName>,
@@ -147,8 +148,9 @@ pub(crate) async fn run(
         }
     }
     if args.sync_references == 1 && config.readonly_cache {
-        return Err(Failure::fatal(
-            "references cannot be fetched into a read-only cache\n  hint: leave out --sync-references or CRDS_READONLY_CACHE",
+        return Err(Failure::refused(
+            "references cannot be fetched into a read-only cache",
+            "leave out --sync-references or CRDS_READONLY_CACHE",
         ));
     }
     let files = options::expanded(&args.files)?;
@@ -241,10 +243,10 @@ fn report_each<'a>(args: &Args, new: &'a Assignments, old: &Old<'a>) -> Updates<
             tracing::info!("===> Processing {}", file.path.display());
         }
         for error in &file.errors {
-            tracing::error!("{error}");
+            tracing::error!("{}", explain(error));
         }
         for warning in &file.warnings {
-            tracing::warn!("{warning}");
+            tracing::warn!("{}", explain(warning));
         }
         let found = compare::updates(file, old);
         if args.differences_are_errors {
@@ -352,7 +354,7 @@ async fn finish(
         let names: Vec<&str> = names.map(|update| update.new.as_str()).collect();
         match client.fetch_unless(reuse, names, &Downloads::new()).await {
             Ok(references) => fetched = references,
-            Err(error) => tracing::error!("{error}"),
+            Err(error) => tracing::error!("{}", explain(&error)),
         }
     }
     if args.update_bestrefs {
@@ -373,7 +375,7 @@ async fn finish(
         };
         for written in written {
             if let Some(Err(error)) = written.outcome {
-                tracing::error!("{error}");
+                tracing::error!("{}", explain(&error));
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::{json, log, options};
 use crds_core::config::{Config, SubdirMode};
 use crds_core::names::ContextName;
 use crds_core::{Client, ClientError, Reuse};
+use storage::hint::{explain, parsed};
 
 /// Brings rules and references into the cache; checks, repairs, sorts and clears it
 ///
@@ -30,7 +31,7 @@ use crds_core::{Client, ClientError, Reuse};
 )]
 pub(crate) struct Args {
     /// These contexts
-    #[arg(long, num_args = 1.., value_name = "CONTEXT", group = "which")]
+    #[arg(long, num_args = 1.., value_name = "CONTEXT", value_parser = parsed::<ContextName>, group = "which")]
     contexts: Vec<ContextName>,
     /// All contexts that the server knows
     #[arg(long, group = "which")]
@@ -42,10 +43,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", group = "which")]
     last_n_contexts: Option<usize>,
     /// All contexts up to this one
-    #[arg(long, value_name = "CONTEXT", group = "which")]
+    #[arg(long, value_name = "CONTEXT", value_parser = parsed::<ContextName>, group = "which")]
     up_to_context: Option<ContextName>,
     /// This context and all after it
-    #[arg(long, value_name = "CONTEXT", group = "which")]
+    #[arg(long, value_name = "CONTEXT", value_parser = parsed::<ContextName>, group = "which")]
     after_context: Option<ContextName>,
     /// These files, rules or references; @LIST reads names from a file
     #[arg(short, long, num_args = 1.., value_name = "FILE")]
@@ -72,7 +73,7 @@ pub(crate) struct Args {
     #[arg(short, long)]
     repair_files: bool,
     /// Sort the references into folders: flat or instrument
-    #[arg(short, long, value_name = "MODE", num_args = 0..=1, default_missing_value = "instrument")]
+    #[arg(short, long, value_name = "MODE", num_args = 0..=1, default_missing_value = "instrument", value_parser = parsed::<SubdirMode>)]
     organize: Option<SubdirMode>,
     /// Copy the files into this folder, too
     #[arg(long, value_name = "FOLDER")]
@@ -119,8 +120,9 @@ pub(crate) async fn run(
         .chain(&args.after_context);
     let client = options::client(config, contexts.next(), names);
     if client.config().readonly_cache && !args.dry_run && args.output_dir.is_none() {
-        return Err(Failure::fatal(
-            "the cache may not be written to\n  hint: leave out --readonly-cache or CRDS_READONLY_CACHE, or give --dry-run",
+        return Err(Failure::refused(
+            "the cache may not be written to",
+            "leave out --readonly-cache or CRDS_READONLY_CACHE, or give --dry-run",
         ));
     }
     let mut report = Report {
@@ -188,7 +190,7 @@ async fn fetch(
     let fetched = match client.fetch_unless(reuse, names, &progress).await {
         Ok(fetched) => fetched,
         Err(error) => {
-            tracing::error!("{error}");
+            tracing::error!("{}", explain(&error));
             return Ok(());
         }
     };

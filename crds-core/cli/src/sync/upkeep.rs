@@ -12,6 +12,7 @@ use crds_core::cache::lock::Locks;
 use crds_core::cache::organize::organize;
 use crds_core::config::SubdirMode;
 use crds_core::{Client, ClientError, Reuse};
+use storage::hint::{explain, with_causes};
 
 pub(super) fn purge(
     args: &Args,
@@ -93,7 +94,9 @@ pub(super) async fn check(
     for Finding { file, problem } in findings {
         let found = Found {
             path: file.path.clone(),
-            problem: problem.as_ref().map(ToString::to_string),
+            problem: problem
+                .as_ref()
+                .map(|problem| with_causes(problem).to_string()),
             repaired: false,
         };
         let Some(problem) = problem else {
@@ -105,11 +108,11 @@ pub(super) async fn check(
             continue;
         };
         if !args.repair_files || args.dry_run {
-            tracing::error!("{problem}");
+            tracing::error!("{}", explain(&problem));
             report.findings.push(found);
             continue;
         }
-        tracing::warn!("{problem}");
+        tracing::warn!("{}", with_causes(&problem));
         let repaired = repair(client, &file).await;
         report.findings.push(Found { repaired, ..found });
     }
@@ -132,7 +135,7 @@ async fn repair(client: &Client, file: &CachedFile) -> bool {
         fetched.map(drop)
     };
     if let Err(error) = &repaired {
-        tracing::error!("{error}");
+        tracing::error!("{}", explain(error));
     }
     repaired.is_ok()
 }
@@ -148,7 +151,7 @@ pub(super) fn sort(
         return Ok(());
     }
     let sorted = organize(client.layout(), client.config(), mode, |_| {});
-    let sorted = sorted.map_err(|error| Failure::fatal(error.to_string()))?;
+    let sorted = sorted.map_err(|error| Failure::new(Failure::FATAL, error))?;
     tracing::info!(
         "Moved {} references; the cache is now {}",
         sorted.moved,

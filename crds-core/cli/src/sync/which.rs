@@ -7,6 +7,7 @@ use super::Args;
 use crate::failure::Failure;
 use crate::options;
 use crds_core::{AssignOptions, Client, Storing};
+use storage::hint::explain;
 
 /// What the cache is to have.
 #[derive(Default)]
@@ -63,7 +64,7 @@ pub(super) async fn wanted(args: &Args, client: &Client) -> Result<Wanted, Failu
         };
         let assigned = client.assign(&files, &options).await?;
         for error in assigned.files.iter().flat_map(|file| &file.errors) {
-            tracing::error!("{error}");
+            tracing::error!("{}", explain(error));
         }
         wanted
             .references

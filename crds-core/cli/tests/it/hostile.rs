@@ -327,7 +327,7 @@ fn links_that_lead_in_a_circle_are_named() {
         &["list", "--latest-context"],
     );
     assert!(
-        complaint(&refused).contains("server_config: Too many levels"),
+        complaint(&refused).contains("server_config cannot be read: Too many levels"),
         "{}",
         refused.stderr
     );

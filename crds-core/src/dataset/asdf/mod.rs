@@ -8,6 +8,7 @@ mod tree;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use storage::hint::Hint;
 
 use crate::header::Header;
 
@@ -47,6 +48,10 @@ pub enum AsdfProblem {
     #[error("the tree has more than {0}: not a file this program should read")]
     TooLarge(&'static str),
 }
+
+impl Hint for AsdfError {}
+
+impl Hint for AsdfProblem {}
 
 /// Reads the tree of an ASDF file as a header.
 ///

@@ -10,6 +10,7 @@ mod objects;
 mod values;
 
 use std::collections::HashMap;
+use storage::hint::Hint;
 
 use super::LoadError;
 use super::compiled::Instrument;
@@ -27,6 +28,8 @@ pub(crate) struct PickleError {
     pub(crate) at: usize,
     pub(crate) problem: String,
 }
+
+impl Hint for PickleError {}
 
 impl Context {
     /// Loads the context `name` from its pickle, `<name>.pkl`.

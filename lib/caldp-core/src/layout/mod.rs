@@ -28,6 +28,7 @@ mod parse;
 
 pub use parse::{BatchListFormat, KeyError, KeyKind, ParsedKey};
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use crate::batch::{BatchName, JobId};
 use crate::dataset::{ARCHIVE_SUFFIX, Dataset};
 use crate::state::State;
+use storage::hint::Hint;
 use storage::uri::S3Uri;
 
 /// The folder every batch list is put in by operators.
@@ -357,8 +359,14 @@ impl FromStr for Layout {
 
 /// A text that names no layout.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a layout\nhint: the layouts are tree and calcloud")]
+#[error("{0:?} is not a layout")]
 pub struct UnknownLayout(String);
+
+impl Hint for UnknownLayout {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some("the layouts are tree and calcloud".into())
+    }
+}
 
 impl fmt::Display for BatchState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,6 +23,7 @@ use crds_core::bestrefs::{Lookups, Types};
 use crds_core::header::Field;
 use crds_core::names::{ContextName, ContextNameError};
 use crds_core::rules::Context;
+use storage::hint::with_causes;
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 16 << 20;
@@ -63,13 +64,18 @@ impl<'c> Contexts<'c> {
         };
         let asked: Option<ContextName> = match name {
             "" => None,
-            name => Some(name.parse().map_err(|e: ContextNameError| e.to_string())?),
+            name => Some(
+                name.parse()
+                    .map_err(|e: ContextNameError| with_causes(&e).to_string())?,
+            ),
         };
         let rules = async {
             let file = client.context_file(asked.as_ref()).await?;
             client.rules(&file, None).await
         };
-        let rules = rules.await.map_err(|error| error.to_string())?;
+        let rules = rules
+            .await
+            .map_err(|error| with_causes(&error).to_string())?;
         Ok(cell.get_or_init(|| rules).lookups())
     }
 }
@@ -182,7 +188,7 @@ impl BulkRun<'_> {
             Ok(()) => answers.end(),
             Err(error) => {
                 answers.cancel();
-                refuse(&mut self.out, id, &error.to_string());
+                refuse(&mut self.out, id, &with_causes(&error).to_string());
             }
         }
         fields
