@@ -22,7 +22,8 @@ def _card(card):
 
 
 def hdus(path):
-    """Every header and data unit: a dictionary of keywords, the cards, where the data lie and how many bytes they are."""
+    """Every header and data unit: a dictionary of keywords, the cards, where the data lie and how many bytes they are.
+    What follows the last is passed over, as cfitsio does."""
     units = []
     with open(path, "rb") as file:
         file.seek(0, 2)
@@ -32,6 +33,8 @@ def hdus(path):
             header, cards = {}, []
             while "END" not in header:
                 block = file.read(BLOCK)
+                if units and not cards and not block.startswith(b"XTENSION"):
+                    return units
                 if len(block) < BLOCK:
                     raise ValueError(f"{path}: a header breaks off")
                 for start in range(0, BLOCK, 80):

@@ -57,12 +57,6 @@ pub enum FitsProblem {
         /// How many units it has, the primary one included.
         count: usize,
     },
-    /// A complete file ends with its last extension; this one does not.
-    #[error("there is no FITS header at byte {offset}")]
-    NoExtension {
-        /// Where the next extension should begin.
-        offset: u64,
-    },
     /// It is no table, or not the table that was asked for.
     #[error("{0}")]
     Table(String),

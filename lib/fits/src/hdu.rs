@@ -1,7 +1,8 @@
 //! From one header-data unit to the next: reads blocks of cards up to `END` and skips the data.
 //! Source: FITS standard 4.0, sections 3 and 4.4.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::Path;
 
 use crate::bytes::ReadAt;
@@ -59,23 +60,37 @@ pub fn read_header(path: &Path, index: usize) -> Result<Header, FitsError> {
     Ok(find(&open(path)?, path, index)?.header)
 }
 
-/// Whether a file is complete, with all its headers and data and nothing after them; gives how
-/// many units it has.
+/// Whether a file is complete, with all its headers and data; gives how many units it has. What
+/// fills the last block may be missing, and there may be anything behind the last unit: the standard
+/// calls it special records (section 3.5), and every reader passes over it.
 pub fn check(path: &Path) -> Result<usize, FitsError> {
     let file = open(path)?;
     let mut units = hdus(&file, path);
     for unit in &mut units {
         unit?;
     }
-    let fail = |problem: FitsProblem| problem.at(path, units.count_read());
-    if units.next
-        < file
-            .size()
-            .map_err(|error| fail(FitsProblem::Read(error)))?
-    {
-        return Err(fail(FitsProblem::NoExtension { offset: units.next }));
-    }
     Ok(units.count_read())
+}
+
+/// Fills the last block of a file as the standard wants it, where that is missing; gives whether it
+/// was. Programs that read in blocks fail without it.
+pub fn fill(path: &Path) -> Result<bool, FitsError> {
+    let file = open(path)?;
+    let mut units = hdus(&file, path);
+    let mut with = 0;
+    for unit in &mut units {
+        let unit = unit?;
+        let text = unit.data_length == 0 || unit.header.text("XTENSION") == Some("TABLE");
+        with = if text { b' ' } else { 0 };
+    }
+    let write = |error| FitsProblem::Write(error).at(path, units.count_read());
+    let size = file.size().map_err(write)?;
+    let missing = usize::try_from(units.next.saturating_sub(size)).unwrap_or_default();
+    if missing > 0 {
+        let mut file = OpenOptions::new().append(true).open(path).map_err(write)?;
+        file.write_all(&vec![with; missing]).map_err(write)?;
+    }
+    Ok(missing > 0)
 }
 
 pub(crate) fn open(path: &Path) -> Result<File, FitsError> {
@@ -117,7 +132,8 @@ impl<B: ReadAt + ?Sized> Hdus<'_, B> {
         let data_length = header.data_length()?;
         let overflow = || FitsProblem::Geometry("more bytes than a file can have".into());
         let needed = data_start.checked_add(data_length).ok_or_else(overflow)?;
-        if needed > size {
+        // A header is complete with its END, whatever fills its block.
+        if data_length > 0 && needed > size {
             return Err(FitsProblem::Truncated { needed, size });
         }
         self.next = needed

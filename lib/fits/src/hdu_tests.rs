@@ -62,6 +62,49 @@ fn what_follows_the_last_extension_is_nobodys_business() {
 }
 
 #[test]
+fn a_file_is_complete_without_its_last_fill_and_with_anything_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.fits");
+    let units = |bytes: &[u8]| {
+        std::fs::write(&path, bytes).unwrap();
+        check(&path)
+    };
+    let good = [primary(&["A       = 1"]), image(3000, &[])].concat();
+    assert_eq!(units(&good).unwrap(), 2);
+    for behind in [
+        &[0; 2880][..],
+        &[0; 1],
+        b"\n",
+        b"special record",
+        &[b' '; 9000],
+    ] {
+        let longer = [&good, behind].concat();
+        assert_eq!(units(&longer).unwrap(), 2, "{} bytes", behind.len());
+        assert_eq!(last(&longer), None);
+    }
+    // The data end at byte 11760.
+    for length in [11760, 11761, good.len() - 1] {
+        assert_eq!(units(&good[..length]).unwrap(), 2, "{length} bytes");
+    }
+    let error = units(&good[..11759]).unwrap_err().to_string();
+    assert!(error.contains("truncated"), "{error}");
+    // A header that ends with END, and nothing else.
+    let end = 80 * 5;
+    assert_eq!(units(&good[..end]).unwrap(), 1);
+    assert!(units(&good[..end - 80]).is_err());
+    // The missing fill is added, and only that.
+    for (length, added) in [(11760, true), (good.len(), false), (end, true)] {
+        std::fs::write(&path, &good[..length]).unwrap();
+        assert_eq!(fill(&path).unwrap(), added);
+        let filled = std::fs::read(&path).unwrap();
+        assert_eq!(filled, good[..length.next_multiple_of(2880)]);
+    }
+    // Half of an extension is none of these.
+    let cut = [&good, &b"XTENSION= 'IMAGE   '"[..]].concat();
+    assert!(units(&cut).is_err());
+}
+
+#[test]
 fn damaged_files_are_refused_by_name_and_reason() {
     let good = [primary(&[]), image(3000, &[])].concat();
     assert!(problem(b"").starts_with("x.fits: not a FITS file"));

@@ -35,7 +35,7 @@
 //! ```
 //!
 //! [`Table`] reads columns, [`Image`] reads images row by row, [`check`] says whether
-//! a file is complete.
+//! a file is complete, [`fill`] adds what may be missing of its last block.
 
 mod bytes;
 mod card;
@@ -51,7 +51,7 @@ mod value;
 pub use bytes::ReadAt;
 pub use card::{Card, ParsedCard};
 pub use error::{FitsError, FitsProblem};
-pub use hdu::{BLOCK, Hdu, Hdus, check, hdus, read_header};
+pub use hdu::{BLOCK, Hdu, Hdus, check, fill, hdus, read_header};
 pub use header::Header;
 pub use image::Image;
 pub use table::{NumberColumn, Table};

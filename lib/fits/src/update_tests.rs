@@ -39,6 +39,14 @@ fn updated(file: &[u8], updates: &[CardUpdate]) -> (Vec<String>, Vec<u8>) {
 }
 
 #[test]
+fn a_header_whose_last_block_is_not_filled_is_updated() {
+    let file = file_of(&["A       = 1"], b"");
+    let (cards, rest) = updated(&file[..5 * 80], &[CardUpdate::integer("A", 2)]);
+    assert_eq!(cards, ["A       =                    2"]);
+    assert!(rest.is_empty());
+}
+
+#[test]
 fn values_change_in_place_and_new_cards_stand_before_the_comments() {
     let before = [
         "BIASFILE= 'N/A     '           / a comment",

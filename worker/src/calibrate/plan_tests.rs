@@ -127,6 +127,25 @@ fn products_missing_or_cut_short_are_found() {
 }
 
 #[test]
+fn a_product_with_something_behind_it_or_without_its_last_fill_is_complete() {
+    let folder = unpacked("lbgu17qnq");
+    let raw = std::fs::read(folder.path().join("lbgu17qnq_rawtag.fits")).unwrap();
+    let filled = raw.iter().rev().take_while(|byte| **byte == 0).count();
+    assert!(filled > 1000, "the file ends with fill");
+    let product = Expected::OneOf(vec!["x.fits".into()]);
+    for (bytes, complete) in [
+        ([&raw[..], &[0; 2880]].concat(), true),
+        ([&raw[..], b"x"].concat(), true),
+        (raw[..raw.len() - 1].to_vec(), true),
+        (raw[..raw.len() - 2881].to_vec(), false),
+    ] {
+        std::fs::write(folder.path().join("x.fits"), &bytes).unwrap();
+        let check = product.check(folder.path());
+        assert_eq!(check.is_ok(), complete, "{} bytes: {check:?}", bytes.len());
+    }
+}
+
+#[test]
 fn a_member_without_a_file_is_refused_before_anything_runs() {
     for (dataset, member) in [("lbgu18010", "lbgu18q2q"), ("ib8t01010", "ib8t01a1q")] {
         let folder = unpacked(dataset);

@@ -3,22 +3,26 @@
 //! destination and moved there only when the whole archive has been read and found good, so
 //! that nothing of a bad one stays behind. Finding and fetching archives is left to others.
 //!
-//! The `tar` crate cuts the stream into entries; long names and extended headers are read here,
-//! because the crate would read them into memory whatever their size.
+//! Archives are taken as common programs write them: with a folder around the files, with what macOS and
+//! Windows add, with holes, blocked for tapes. What could mean two things is refused by name.
 
 mod entry;
+mod header;
+mod sparse;
+mod stream;
 
 pub use entry::Reason;
 
 use crate::error::disk_hint;
-use entry::{Kind, LONGEST_NAME, Names, kind_of, relative};
-use flate2::bufread::MultiGzDecoder;
+use entry::{Kind, Names, kind_of, place, relative};
+use header::{Member, Problem, Stream};
+use sparse::Piece;
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, Read};
+use std::io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use storage::hint::Hint;
-use tar::{EntryType, PaxExtensions};
+use stream::{Capped, Members, is_gzip, other_format};
 
 /// How much an archive may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,11 +65,13 @@ pub enum ArchiveError {
         source: io::Error,
     },
     /// It is cut short, damaged or no archive at all.
-    #[error("archive {archive} is damaged: {reason}")]
+    #[error("archive {archive} is damaged{}: {reason}", at(entry.as_deref()))]
     Damaged {
         /// The archive.
         archive: PathBuf,
-        /// Where and how.
+        /// The entry that was read last.
+        entry: Option<String>,
+        /// How.
         reason: String,
     },
     /// One of its entries is not acceptable.
@@ -79,10 +85,12 @@ pub enum ArchiveError {
         reason: Reason,
     },
     /// It holds more than it may.
-    #[error("archive {archive} is refused: it holds more than {limit} {unit}")]
+    #[error("archive {archive} is refused{}: it holds more than {limit} {unit}", at(entry.as_deref()))]
     TooLarge {
         /// The archive.
         archive: PathBuf,
+        /// The entry that was one too many.
+        entry: Option<String>,
         /// The limit.
         limit: u64,
         /// Of what.
@@ -100,6 +108,10 @@ pub enum ArchiveError {
     },
 }
 
+fn at(entry: Option<&str>) -> String {
+    entry.map_or(String::new(), |entry| format!(" at entry {entry:?}"))
+}
+
 impl Hint for ArchiveError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(Cow::from(match self {
@@ -114,19 +126,22 @@ impl Hint for ArchiveError {
     }
 }
 
-/// The longest extended header, in bytes.
-const LONGEST_EXTENSION: u64 = 64 * 1024;
 /// What headers and padding may add to the files' bytes.
 const OVERHEAD: u64 = 256 << 20;
 
 /// Unpacks `archive` into the existing folder `destination` and returns the files' paths
-/// relative to it, sorted. Files of the same names are replaced.
+/// relative to it, sorted. FITS files and lists that count for a dataset are put there without the
+/// folders they were packed in. Files of the same names are replaced.
 pub fn unpack(
     archive: &Path,
     destination: &Path,
     limits: &Limits,
 ) -> Result<Vec<PathBuf>, ArchiveError> {
-    let unpacking = Unpacking::new(archive, limits);
+    let mut unpacking = Unpacking {
+        archive,
+        limits,
+        entry: None,
+    };
     let file = File::open(archive).map_err(|source| unpacking.read_error(source))?;
     let staging = tempfile::Builder::new()
         .prefix(".unpacking-")
@@ -137,31 +152,47 @@ pub fn unpack(
     Ok(names.into_files())
 }
 
-/// What the error messages of one archive need.
+/// An archive while it is read, with what error messages need.
 struct Unpacking<'a> {
     archive: &'a Path,
     limits: &'a Limits,
+    /// The entry that was read last.
+    entry: Option<String>,
 }
 
-impl<'a> Unpacking<'a> {
-    fn new(archive: &'a Path, limits: &'a Limits) -> Self {
-        Self { archive, limits }
-    }
-
+impl Unpacking<'_> {
     fn read_error(&self, source: io::Error) -> ArchiveError {
-        let archive = self.archive.to_owned();
         match source.kind() {
-            io::ErrorKind::FileTooLarge => self.too_large(),
-            io::ErrorKind::UnexpectedEof => ArchiveError::Damaged {
-                archive,
-                reason: "it is cut short".to_owned(),
-            },
+            io::ErrorKind::FileTooLarge => self.too_large(self.limits.total_bytes, "bytes"),
+            io::ErrorKind::UnexpectedEof if self.entry.is_none() => {
+                self.damaged("it is no tar archive, or cut short at its beginning")
+            }
+            io::ErrorKind::UnexpectedEof => self.damaged("it is cut short"),
             // What decoders report; the rest comes from the system.
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData | io::ErrorKind::Other => {
-                let reason = source.to_string();
-                ArchiveError::Damaged { archive, reason }
+                self.damaged(&source.to_string())
             }
-            _ => ArchiveError::Read { archive, source },
+            _ => ArchiveError::Read {
+                archive: self.archive.to_owned(),
+                source,
+            },
+        }
+    }
+
+    fn problem(&self, problem: Problem) -> ArchiveError {
+        match problem {
+            Problem::Io(error) => self.read_error(error),
+            Problem::Damaged(_) if self.entry.is_none() => self.damaged("it is no tar archive"),
+            Problem::Damaged(reason) => self.damaged(reason),
+            Problem::Refused { name, reason } => self.refused(&name, reason),
+        }
+    }
+
+    fn damaged(&self, reason: &str) -> ArchiveError {
+        ArchiveError::Damaged {
+            archive: self.archive.to_owned(),
+            entry: self.entry.clone(),
+            reason: reason.to_owned(),
         }
     }
 
@@ -173,161 +204,102 @@ impl<'a> Unpacking<'a> {
         }
     }
 
-    fn too_large(&self) -> ArchiveError {
+    fn too_large(&self, limit: u64, unit: &'static str) -> ArchiveError {
         ArchiveError::TooLarge {
             archive: self.archive.to_owned(),
-            limit: self.limits.total_bytes,
-            unit: "bytes",
+            entry: self.entry.clone(),
+            limit,
+            unit,
         }
     }
 
     fn refused(&self, entry: &[u8], reason: Reason) -> ArchiveError {
-        let entry: String = String::from_utf8_lossy(entry).chars().take(200).collect();
         ArchiveError::Refused {
             archive: self.archive.to_owned(),
-            entry,
+            entry: shown(entry),
             reason,
         }
     }
 
-    /// Unpacks everything into `staging`, and reads the archive to its last byte, so that
-    /// checksums at its end are verified.
-    fn stage(&self, mut file: BufReader<File>, staging: &Path) -> Result<Names, ArchiveError> {
+    /// Unpacks everything into `staging`.
+    fn stage(&mut self, mut file: BufReader<File>, staging: &Path) -> Result<Names, ArchiveError> {
         let start = file.fill_buf().map_err(|e| self.read_error(e))?;
         if start.is_empty() {
-            let archive = self.archive.to_owned();
-            let reason = "it is empty".to_owned();
-            return Err(ArchiveError::Damaged { archive, reason });
+            return Err(self.damaged("it is empty"));
         }
-        let cap = self.limits.total_bytes.saturating_add(OVERHEAD);
-        let stream: Box<dyn Read> = if start.starts_with(&[0x1f, 0x8b]) {
-            Box::new(MultiGzDecoder::new(file))
+        if let Some(format) = other_format(start) {
+            return Err(self.damaged(&format!("it is of {format}, not a tar archive of gzip")));
+        }
+        let compressed = is_gzip(start);
+        let stream: Box<dyn Read> = if compressed {
+            Box::new(Members::new(file))
         } else {
             Box::new(file)
         };
-        let mut tar = tar::Archive::new(Capped { stream, left: cap });
-        let names = self.stage_entries(&mut tar, staging)?;
-        io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(|e| self.read_error(e))?;
-        Ok(names)
-    }
-
-    fn stage_entries<R: Read>(
-        &self,
-        tar: &mut tar::Archive<R>,
-        staging: &Path,
-    ) -> Result<Names, ArchiveError> {
+        let left = self.limits.total_bytes.saturating_add(OVERHEAD);
+        // The checksum of gzip says that everything came; without it only the end itself does.
+        let mut tar = Stream::new(Capped { stream, left }, !compressed);
         let mut names = Names::default();
-        let mut total: u64 = 0;
-        let mut count = 0;
-        let mut long_name: Option<Vec<u8>> = None;
-        for entry in tar.entries().map_err(|e| self.read_error(e))?.raw(true) {
-            let mut entry = entry.map_err(|e| self.read_error(e))?;
-            let kind = entry.header().entry_type();
-            if let Some(name) = self.extension(&mut entry, kind)? {
-                long_name = name.or(long_name);
-                continue;
-            }
+        let (mut total, mut count): (u64, u64) = (0, 0);
+        while let Some(member) = tar.next().map_err(|problem| self.problem(problem))? {
+            self.entry = Some(shown(&member.name));
             count += 1;
-            if count > self.limits.entries {
-                return Err(ArchiveError::TooLarge {
-                    archive: self.archive.to_owned(),
-                    limit: self.limits.entries as u64,
-                    unit: "entries",
-                });
+            if count > self.limits.entries as u64 {
+                return Err(self.too_large(self.limits.entries as u64, "entries"));
             }
-            let written = long_name
-                .take()
-                .unwrap_or_else(|| entry.path_bytes().into_owned());
-            let refuse = |reason| self.refused(&written, reason);
-            let kind = kind_of(kind, &written).map_err(refuse)?;
-            let Some(path) = relative(&written, kind).map_err(refuse)? else {
+            let refuse = |reason| self.refused(&member.name, reason);
+            let kind = kind_of(member.kind, &member.name).map_err(refuse)?;
+            let Some(path) = relative(&member.name, kind).map_err(refuse)? else {
                 continue;
             };
-            names.add(&path, kind).map_err(refuse)?;
-            total = total.saturating_add(entry.size());
-            if total > self.limits.total_bytes {
-                return Err(self.too_large());
+            if kind == Kind::Folder {
+                continue;
             }
-            self.write(&mut entry, kind, &staging.join(&path))?;
+            let path = place(&path);
+            names.add(&path).map_err(refuse)?;
+            total = total.saturating_add(member.size);
+            if total > self.limits.total_bytes {
+                return Err(self.too_large(self.limits.total_bytes, "bytes"));
+            }
+            self.write(&mut tar, &member, &staging.join(&path))?;
         }
         Ok(names)
-    }
-
-    /// Reads an entry that only extends the next one. `None` if it is not of that kind; else the
-    /// name it gives, if it does.
-    #[allow(clippy::option_option, reason = "two questions, both with an answer")]
-    fn extension<R: Read>(
-        &self,
-        entry: &mut tar::Entry<R>,
-        kind: EntryType,
-    ) -> Result<Option<Option<Vec<u8>>>, ArchiveError> {
-        let limit = match kind {
-            EntryType::GNULongName => LONGEST_NAME,
-            EntryType::XHeader | EntryType::XGlobalHeader => LONGEST_EXTENSION,
-            _ => return Ok(None),
-        };
-        let refuse = |reason| self.refused(&entry.path_bytes(), reason);
-        if entry.size() > limit {
-            return Err(refuse(Reason::TooLong));
-        }
-        let mut data = Vec::new();
-        entry
-            .read_to_end(&mut data)
-            .map_err(|e| self.read_error(e))?;
-        let refuse = |reason| self.refused(&entry.path_bytes(), reason);
-        if kind == EntryType::GNULongName {
-            while data.last() == Some(&0) {
-                data.pop();
-            }
-            return Ok(Some(Some(data)));
-        }
-        let mut name = None;
-        for record in PaxExtensions::new(&data) {
-            let record = record.map_err(|e| self.read_error(e))?;
-            match record.key_bytes() {
-                b"path" => name = Some(record.value_bytes().to_owned()),
-                b"size" => {
-                    return Err(refuse(Reason::Unsupported("a size in an extended header")));
-                }
-                key if key.starts_with(b"GNU.sparse") => {
-                    return Err(refuse(Reason::Unsupported("sparse files")));
-                }
-                _ => {}
-            }
-        }
-        if name.is_some() && kind == EntryType::XGlobalHeader {
-            return Err(refuse(Reason::Unsupported("a name for all entries")));
-        }
-        Ok(Some(name))
     }
 
     fn write<R: Read>(
         &self,
-        entry: &mut tar::Entry<R>,
-        kind: Kind,
+        tar: &mut Stream<R>,
+        member: &Member,
         path: &Path,
     ) -> Result<(), ArchiveError> {
-        let folder = match kind {
-            Kind::Folder => path,
-            Kind::File => path.parent().unwrap_or(path),
-        };
+        let folder = path.parent().unwrap_or(path);
         std::fs::create_dir_all(folder).map_err(|e| self.write_error(folder, e))?;
-        if kind == Kind::Folder {
-            return Ok(());
-        }
         let mut file = File::create_new(path).map_err(|e| self.write_error(path, e))?;
-        let size = entry.size();
-        let mut left = size;
+        let whole = [Piece {
+            offset: 0,
+            length: member.size,
+        }];
+        let pieces = member.sparse.as_ref().map_or(&whole[..], |map| &map.pieces);
         let mut buffer = vec![0; 128 * 1024];
-        while left > 0 {
-            let read = entry.read(&mut buffer).map_err(|e| self.read_error(e))?;
-            let Some(bytes) = buffer.get(..read).filter(|bytes| !bytes.is_empty()) else {
-                return Err(self.read_error(io::ErrorKind::UnexpectedEof.into()));
-            };
-            io::Write::write_all(&mut file, bytes).map_err(|e| self.write_error(path, e))?;
-            left = left.saturating_sub(read as u64);
+        for piece in pieces {
+            file.seek(SeekFrom::Start(piece.offset))
+                .map_err(|e| self.write_error(path, e))?;
+            let mut left = piece.length;
+            while left > 0 {
+                let most = usize::try_from(left)
+                    .unwrap_or(usize::MAX)
+                    .min(buffer.len());
+                let part = buffer.get_mut(..most).unwrap_or_default();
+                let read = tar.read(part).map_err(|e| self.read_error(e))?;
+                let Some(bytes) = part.get(..read).filter(|bytes| !bytes.is_empty()) else {
+                    return Err(self.read_error(io::ErrorKind::UnexpectedEof.into()));
+                };
+                io::Write::write_all(&mut file, bytes).map_err(|e| self.write_error(path, e))?;
+                left -= read as u64;
+            }
         }
-        Ok(())
+        file.set_len(member.size)
+            .map_err(|e| self.write_error(path, e))
     }
 
     /// Moves all files to their places, after looking that all places are free or files.
@@ -370,22 +342,9 @@ impl<'a> Unpacking<'a> {
     }
 }
 
-/// Ends with an error when the stream gives more than it may: a small archive can unpack to
-/// any size.
-struct Capped {
-    stream: Box<dyn Read>,
-    left: u64,
-}
-
-impl Read for Capped {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.stream.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(read as u64)
-            .ok_or(io::ErrorKind::FileTooLarge)?;
-        Ok(read)
-    }
+/// An entry's name as it stands in messages.
+fn shown(entry: &[u8]) -> String {
+    String::from_utf8_lossy(entry).chars().take(200).collect()
 }
 
 #[cfg(test)]

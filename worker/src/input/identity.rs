@@ -3,10 +3,12 @@
 //! wrong name is found years later, if ever. Which files belong to a dataset by their names is
 //! left to `membership`.
 
+use super::error::InputError;
 use crate::calibrate::recipe::{RawFiles, Recipe};
 use crate::membership::file_name::{quoted, root};
 use crate::membership::{OtherDatasets, is_fits};
 use caldp_core::dataset::{Dataset, Kind};
+use fits::Header;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -43,33 +45,19 @@ pub enum IdentityError {
         /// The file.
         file: String,
     },
-    /// None is of the dataset itself.
-    #[error(transparent)]
-    OtherDatasets(#[from] OtherDatasets),
 }
 
 impl Hint for IdentityError {
     fn hint(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Self::OtherDatasets(error) => error.hint(),
-            _ => Some(
-                "the file was renamed, or packed with another dataset; fetch the inputs again"
-                    .into(),
-            ),
-        }
+        Some("the file was renamed, or packed with another dataset; fetch the inputs again".into())
     }
 }
 
-/// Checks the raw files, exposures and association tables among `names` in `folder`. Files that
-/// cannot be read are left to the step that needs them.
+/// Checks the raw files, exposures and association tables among `names` in `folder`.
 ///
 /// # Errors
-/// [`IdentityError`] for the first that is not what it is named, or when none is the dataset's own.
-pub(crate) fn check(
-    dataset: &Dataset,
-    folder: &Path,
-    names: &[String],
-) -> Result<(), IdentityError> {
+/// For the first that is damaged or not what it is named, or when none is the dataset's own.
+pub(crate) fn check(dataset: &Dataset, folder: &Path, names: &[String]) -> Result<(), InputError> {
     let recipe = Recipe::of(dataset);
     let table = |name: &str| name.ends_with("_asn.fits");
     let is_told = |name: &&String| match dataset.kind() {
@@ -80,19 +68,20 @@ pub(crate) fn check(
     };
     let files: Vec<&String> = names.iter().filter(is_told).collect();
     for file in &files {
-        check_file(dataset, folder, file)?;
+        let path = folder.join(file);
+        let header = fits::read_header(&path, 0)?;
+        check_file(dataset, file, &header)?;
+        fits::check(&path)?;
     }
     let own = |file: &&String| root(file) == dataset.name();
     if recipe.raw_files != RawFiles::None && !files.is_empty() && !files.iter().any(own) {
         let others: BTreeSet<&str> = files.iter().map(|file| root(file)).collect();
-        return Err(IdentityError::OtherDatasets(OtherDatasets::new(
-            dataset, others,
-        )));
+        return Err(OtherDatasets::new(dataset, others).into());
     }
     Ok(())
 }
 
-fn check_file(dataset: &Dataset, folder: &Path, file: &str) -> Result<(), IdentityError> {
+fn check_file(dataset: &Dataset, file: &str, header: &Header) -> Result<(), IdentityError> {
     if dataset
         .ippps()
         .is_some_and(|ippps| !file.starts_with(ippps))
@@ -102,9 +91,6 @@ fn check_file(dataset: &Dataset, folder: &Path, file: &str) -> Result<(), Identi
             file: file.to_owned(),
         });
     }
-    let Ok(header) = fits::read_header(&folder.join(file), 0) else {
-        return Ok(());
-    };
     let text = |keyword| {
         header
             .text(keyword)

@@ -11,6 +11,7 @@ use crate::input::context::InputContext;
 use crate::input::events::InputEvents;
 use crate::input::gather::gather;
 use crate::input::mast;
+use crate::membership::is_fits;
 use crate::preview;
 use crate::process::metrics::Metrics;
 use crate::process::program::Environment;
@@ -19,6 +20,7 @@ use crate::report::{file_record, peak_memory_kib};
 use crate::workspace::Workspace;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::provenance::ProgramRecord;
+use fits::FitsProblem;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use std::fs;
 use std::path::Path;
@@ -69,6 +71,7 @@ impl Run<'_> {
             .await
             .map_err(LocalError::read(workspace.data()))
             .map_err(RunError::at(Step::Inputs, ExitCode::Generic))?;
+        fill_last_blocks(workspace.data(), &names)?;
         tracing::info!("inputs: {}", names.join(" "));
         self.took(Step::Inputs, started);
         Ok((names, preparation))
@@ -219,6 +222,24 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// Completes files that lack only what fills their last block: they are whole, but not every
+/// program reads them.
+fn fill_last_blocks(folder: &Path, names: &[String]) -> Result<(), RunError> {
+    for name in names.iter().filter(|name| is_fits(name)) {
+        match fits::fill(&folder.join(name)) {
+            Ok(true) => tracing::warn!("{name} lacked what fills its last block"),
+            Err(error) if matches!(error.problem, FitsProblem::Write(_)) => {
+                let path = folder.join(name);
+                let written = LocalError::write(&path)(std::io::Error::other(error));
+                return Err(RunError::new(Step::Inputs, ExitCode::Generic, written));
+            }
+            // A file that nobody needs may be damaged.
+            Ok(false) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Writes what programs cost in the form of GNU `time`; where the worker did the work itself,

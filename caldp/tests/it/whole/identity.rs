@@ -222,3 +222,91 @@ fn what_an_earlier_run_made_does_not_pass_for_a_product() {
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("j8cb02u4q_flt.fits is missing"), "{text}");
 }
+
+#[test]
+fn raw_files_with_something_behind_them_or_without_their_last_fill_are_calibrated() {
+    // By the real calcos.
+    let dataset = "lbgu17qnq";
+    let whole = fixture(dataset).remove(0);
+    let with = |content: Vec<u8>| vec![(whole.0.clone(), content)];
+    let padded = [&whole.1[..], &[0; 2880]].concat();
+    let unfilled = whole.1[..whole.1.len() - 1].to_vec();
+    for (form, content) in [
+        (Form::LooseInDirectory, &padded),
+        (Form::ArchiveOnS3, &unfilled),
+        (Form::Mast, &padded),
+    ] {
+        let (world, output) = run(form, dataset, &with(content.clone()));
+        assert_code(&output, 0);
+        assert_eq!(world.state(dataset), "processed");
+    }
+    let cut = whole.1[..whole.1.len() - 2881].to_vec();
+    for (form, code) in [
+        (Form::LooseInDirectory, 21),
+        (Form::ArchiveOnS3, 21),
+        (Form::LooseOnS3, 21),
+        (Form::Mast, 22),
+    ] {
+        let (_, output) = run(form, dataset, &with(cut.clone()));
+        assert_code(&output, code);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            text.contains("lbgu17qnq_rawtag.fits") && text.contains("truncated"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_raw_file_is_named() {
+    let mut files = fixture("octka7040");
+    files.push(("octka7040_wav.fits".to_owned(), Vec::new()));
+    let (_, output) = run(Form::ArchiveOnS3, "octka7040", &files);
+    assert_code(&output, 21);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        text.contains("octka7040_wav.fits: not a FITS file"),
+        "{text}"
+    );
+}
+
+#[test]
+fn an_archive_of_an_earlier_run_is_calibrated_again() {
+    let world = World::with("j8cb02u4q").in_layout(super::world::Layout::Calcloud);
+    assert_code(&world.run("j8cb02u4q"), 0);
+    let before = world.delivered("j8cb02u4q");
+    let packed = world.stored("j8cb02u4q", "j8cb02u4q.tar.gz");
+    world.put_archive("j8cb02u4q", packed);
+    let output = world.run("j8cb02u4q");
+    assert_code(&output, 0);
+    let after = world.delivered("j8cb02u4q");
+    assert_eq!(
+        after.keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn an_archive_without_inputs_says_what_is_in_it() {
+    for (files, said) in [
+        (
+            vec![("notes.txt".to_owned(), b"x".to_vec())],
+            "it has \"notes.txt\"",
+        ),
+        (Vec::new(), "it has no files"),
+        (
+            renamed(fixture("j8cb02u4q"), "_raw", "_flt"),
+            "it has \"j8cb02u4q_flt.fits\"",
+        ),
+    ] {
+        for form in [Form::ArchiveInDirectory, Form::ArchiveOnS3] {
+            let (_, output) = run(form, "j8cb02u4q", &files);
+            assert_code(&output, 21);
+            let text = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                text.contains("holds no input of j8cb02u4q") && text.contains(said),
+                "{text}"
+            );
+        }
+    }
+}

@@ -30,6 +30,12 @@ pub enum Reason {
     /// A file is already there as a folder, or the other way round, or behind a link.
     #[error("collides with what is already at its place")]
     Collision,
+    /// It stands where most programs would not find it.
+    #[error("stands behind the end of the archive, as where two were joined")]
+    BehindTheEnd,
+    /// It is of no use without the archive's other volumes.
+    #[error("is a part of a file that begins or ends in another volume")]
+    OtherVolume,
     /// It uses a feature of tar that HST archives do not.
     #[error("uses {0}, which is not supported")]
     Unsupported(&'static str),
@@ -65,13 +71,13 @@ impl Names {
         self.0.values().map(|(name, kind)| (&**name, *kind))
     }
 
-    /// Adds a path and the folders above it.
-    pub(super) fn add(&mut self, path: &str, kind: Kind) -> Result<(), Reason> {
+    /// Adds a file's path and the folders above it.
+    pub(super) fn add(&mut self, path: &str) -> Result<(), Reason> {
         for (end, _) in path.match_indices('/') {
             let folder = path.get(..end).unwrap_or_default();
             self.add_one(folder, Kind::Folder)?;
         }
-        self.add_one(path, kind)
+        self.add_one(path, Kind::File)
     }
 
     fn add_one(&mut self, path: &str, kind: Kind) -> Result<(), Reason> {
@@ -99,20 +105,65 @@ pub(super) fn kind_of(kind: EntryType, name: &[u8]) -> Result<Kind, Reason> {
         EntryType::Directory => Ok(Kind::Folder),
         // Archives of the first format mark folders by a slash.
         EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Ok(Kind::Folder),
-        EntryType::Regular | EntryType::Continuous => Ok(Kind::File),
+        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Ok(Kind::File),
         EntryType::Symlink => Err(Reason::NotAFile("symbolic link")),
-        EntryType::Link | EntryType::GNULongLink => Err(Reason::NotAFile("hard link")),
+        EntryType::Link => Err(Reason::NotAFile("hard link")),
         EntryType::Char | EntryType::Block => Err(Reason::NotAFile("device")),
         EntryType::Fifo => Err(Reason::NotAFile("named pipe")),
-        EntryType::GNUSparse => Err(Reason::Unsupported("sparse files")),
-        _ => Err(Reason::NotAFile("thing of an unknown type")),
+        other => match other.as_byte() {
+            // A folder with the list of what was in it, as incremental dumps have them.
+            b'D' => Ok(Kind::Folder),
+            b'M' => Err(Reason::OtherVolume),
+            _ => Err(Reason::NotAFile("thing of an unknown type")),
+        },
     }
 }
 
-/// The entry's path below the destination, without `.` and doubled slashes; `None` for the
-/// destination itself.
+/// What file managers and archivers add for themselves, by a part of the path.
+fn is_bookkeeping(part: &str) -> bool {
+    // AppleDouble files; the folders of extended headers that were unpacked as files.
+    part.starts_with("._")
+        || part.starts_with("PaxHeader")
+        || matches!(
+            part,
+            "__MACOSX"
+                | ".DS_Store"
+                | ".AppleDouble"
+                | ".Spotlight-V100"
+                | ".Trashes"
+                | ".fseventsd"
+                | "@eaDir"
+                | "@LongLink"
+                | "Thumbs.db"
+                | "desktop.ini"
+                | "$RECYCLE.BIN"
+                | "System Volume Information"
+        )
+}
+
+/// How the names of files end that count for a dataset, whichever folder of its archive they are in.
+const COUNTING: [&str; 3] = [".fits", "_cal_env.txt", "_input.out"];
+
+/// Where a file of the archive is put: one that counts for the dataset beside all others, in lower
+/// case as HST's names are, whatever folder it was packed in; any other where it was.
+pub(super) fn place(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    if COUNTING.iter().any(|end| name.ends_with(end)) {
+        name
+    } else {
+        path.to_owned()
+    }
+}
+
+/// The entry's path below the destination, without `.` and doubled slashes, with the separators
+/// of Windows as those of everyone else; `None` for the destination itself, and for what file managers
+/// and archivers add for themselves.
 pub(super) fn relative(name: &[u8], kind: Kind) -> Result<Option<String>, Reason> {
     let name = std::str::from_utf8(name).map_err(|_| Reason::BadName)?;
+    let name = &*name.replace('\\', "/");
+    if name.get(1..2) == Some(":") {
+        return Err(Reason::Absolute);
+    }
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(Reason::BadName);
     }
@@ -138,6 +189,7 @@ pub(super) fn relative(name: &[u8], kind: Kind) -> Result<Option<String>, Reason
         }
     }
     match (path.is_empty(), kind) {
+        (false, _) if path.split('/').any(is_bookkeeping) => Ok(None),
         (false, _) => Ok(Some(path)),
         (true, Kind::Folder) => Ok(None),
         (true, Kind::File) => Err(Reason::BadName),

@@ -19,9 +19,6 @@ use super::select::Product;
 const STALL_BYTES: u64 = 64 << 10;
 const STALL_WINDOW: Duration = Duration::from_mins(1);
 
-/// FITS files are whole blocks of this many bytes (FITS standard 4.0, section 3.1).
-const FITS_BLOCK: u64 = 2880;
-
 /// Brings one file into `directory` and returns its path. A file that is there already, with the
 /// size that MAST lists, is left as it is.
 pub(super) async fn download(
@@ -141,7 +138,7 @@ async fn check(product: &Product, part: &mut Part) -> Result<(), AttemptError> {
     let found = part.length();
     let trouble = match product.size {
         Some(expected) if expected != found => AttemptError::Size { expected, found },
-        None if found == 0 || !found.is_multiple_of(FITS_BLOCK) => AttemptError::NotFits,
+        None if !part.is_whole_fits().await? => AttemptError::NotFits,
         _ if !part.is_fits().await? => AttemptError::NotFits,
         _ => return Ok(()),
     };

@@ -109,6 +109,13 @@ impl Part {
         blocking::run(move || begins_as_fits(&path)).await
     }
 
+    /// Whether the content is FITS with all its headers and data.
+    pub(super) async fn is_whole_fits(&mut self) -> io::Result<bool> {
+        self.flush().await?;
+        let path = self.path.clone();
+        Ok(blocking::run(move || fits::check(&path).is_ok()).await)
+    }
+
     /// Makes the content durable and gives the file its name.
     pub(super) async fn finish(mut self) -> io::Result<PathBuf> {
         self.flush().await?;

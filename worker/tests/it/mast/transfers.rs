@@ -184,7 +184,7 @@ async fn without_sizes_the_content_must_still_be_a_whole_fits_file() {
     let fetched = fetch(&server, "octka6030", into.path()).await.unwrap();
     assert_same(&server, &fetched);
     for trick in [
-        Trick::Shorter(1),
+        Trick::Shorter(2881),
         Trick::Text("<html>SIMPLE  =</html>"),
         Trick::Text(""),
     ] {
