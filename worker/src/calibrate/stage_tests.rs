@@ -168,6 +168,10 @@ async fn lack_of_memory_is_told_from_other_failures() {
         "echo 'ValueError: MemoryError was yesterday' >&2; exit 1",
     );
     assert_eq!(code(&bench.calibrate("lbgu17qnq").await), ExitCode::Stage1);
+    let bench = Bench::new("octka7040");
+    bench.program("cs0.e", "echo 'ERROR:             Out of memory.'; exit 2");
+    let memory = code(&bench.calibrate("octka7040").await);
+    assert_eq!(memory, ExitCode::ProgramMemory);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! out-of-memory kills, the signal that ended the program, and what a failed program said at
 //! the end of its output. The log as a whole is never searched.
 
+use super::memory_words;
 use caldp_core::exit_code::ExitCode;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
@@ -123,7 +124,7 @@ impl KillCounters {
                 return Some(MemoryEvidence::KilledWithoutCounters);
             }
         }
-        said_at_the_end(tail)
+        memory_words::said_at_the_end(tail)
     }
 }
 
@@ -213,34 +214,6 @@ fn kills_in(path: &Path) -> Option<u64> {
         .ok()?
         .lines()
         .find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
-}
-
-/// How many of the last lines that are not empty may hold the report of the failure.
-const LAST_LINES: usize = 20;
-
-/// An explicit memory error in the last lines of a failed program's output: a Python traceback
-/// ends, unindented, with `<module>.<Class>: <text>`.
-fn said_at_the_end(tail: &[u8]) -> Option<MemoryEvidence> {
-    let text = String::from_utf8_lossy(tail);
-    text.lines()
-        .rev()
-        .filter(|line| !line.trim().is_empty())
-        .take(LAST_LINES)
-        .find_map(|line| {
-            let class = line.split(':').next().unwrap_or(line);
-            let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
-            if !class.trim_end().chars().all(is_name) {
-                return None;
-            }
-            let report = || line.trim_end().chars().take(200).collect::<String>();
-            if class.trim_end().ends_with("MemoryError") {
-                Some(MemoryEvidence::Reported { line: report() })
-            } else if class == "OSError" && line.contains("Cannot allocate memory") {
-                Some(MemoryEvidence::Refused { line: report() })
-            } else {
-                None
-            }
-        })
 }
 
 #[cfg(test)]
@@ -354,39 +327,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_end_of_a_failed_programs_output_counts() {
+    fn words_count_of_failed_programs_only() {
         let none = KillCounters::default();
-        let reported = |tail: &str| match none.evidence(failed(), tail.as_bytes()) {
-            Some(MemoryEvidence::Reported { line } | MemoryEvidence::Refused { line }) => {
-                Some(line)
-            }
-            _ => None,
-        };
-        let traceback = "Traceback (most recent call last):\n  File \"x.py\", line 1\n";
-        assert_eq!(
-            reported(&format!("{traceback}MemoryError\n\n")).as_deref(),
-            Some("MemoryError")
-        );
-        let numpy =
-            "numpy._core._exceptions._ArrayMemoryError: Unable to allocate 8.00 GiB for an array";
-        assert_eq!(
-            reported(&format!("{traceback}{numpy}\n")).as_deref(),
-            Some(numpy)
-        );
-        let refused = "OSError: [Errno 12] Cannot allocate memory";
-        assert_eq!(reported(refused).as_deref(), Some(refused));
-        assert_eq!(
-            reported("recovered from a MemoryError: going on\nfailed: no such file\n"),
-            None
-        );
-        assert_eq!(reported("  raise MemoryError\nValueError: bad\n"), None);
-        assert_eq!(
-            reported(&format!("MemoryError\n{}", "more\n".repeat(30))),
-            None
-        );
-        assert_eq!(
-            none.evidence(ExitStatus::from_raw(0), b"MemoryError\n"),
-            None
-        );
+        for words in [&b"MemoryError\n"[..], b"ERROR:    Out of memory.\n"] {
+            let evidence = none.evidence(failed(), words).map(|e| e.exit_code());
+            assert_eq!(evidence, Some(ExitCode::ProgramMemory));
+            assert_eq!(none.evidence(ExitStatus::from_raw(0), words), None);
+        }
     }
 }

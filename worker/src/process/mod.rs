@@ -4,6 +4,7 @@
 
 pub mod locate;
 pub mod memory;
+mod memory_words;
 pub mod metrics;
 pub mod program;
 
