@@ -2,7 +2,7 @@
 
 resource "aws_ecr_repository" "worker" {
   #checkov:skip=CKV_AWS_136:a customer's KMS key is used when kms_key_arn names one
-  #checkov:skip=CKV_AWS_51:the tag that jobs run is moved on purpose; name the image by digest where it must not move
+  #checkov:skip=CKV_AWS_51:tags are for people; jobs run the digest that image names
   name                 = var.name
   image_tag_mutability = "MUTABLE"
   force_delete         = var.force_destroy
@@ -33,4 +33,13 @@ resource "aws_ecr_lifecycle_policy" "worker" {
 
 locals {
   image = var.image != "" ? var.image : "${aws_ecr_repository.worker.repository_url}:${var.image_tag}"
+}
+
+# A tag may mean another image tomorrow: jobs of one batch would be calibrated by two, and the record in their products
+# would not say which.
+check "image_by_digest" {
+  assert {
+    condition     = strcontains(local.image, "@sha256:")
+    error_message = "image names no digest; caldp-image-push prints the name of what it pushed."
+  }
 }

@@ -107,7 +107,7 @@ data "aws_iam_policy_document" "job" {
     sid       = "NoRequests"
     effect    = "Deny"
     actions   = ["s3:PutObject", "s3:DeleteObject"]
-    resources = [for word in local.acted_on : "${local.bucket_arn}/*messages/${word}*"]
+    resources = local.request_arns
   }
 
   # The list of an array job, and inputs that were put in place.

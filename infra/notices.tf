@@ -11,6 +11,9 @@ locals {
   output_folders = concat(["data"], var.allowed_outputs)
 
   noticed_prefixes = concat(["batches/"], [for word in local.acted_on : "messages/${word}"])
+  # All of them, wherever they lie, for policies.
+  request_arns = [for word in local.acted_on : "${local.bucket_arn}/*messages/${word}*"]
+
   noticed_patterns = [for pair in setproduct(local.output_folders, local.acted_on) : "${pair[0]}/*messages/${pair[1]}*"]
 }
 

@@ -44,3 +44,10 @@ output "kms_key_policy" {
   description = "What the policy of a key of your own (kms_key_arn) must allow; the module cannot change it."
   value       = data.aws_iam_policy_document.key_policy.json
 }
+
+output "operator_policies" {
+  description = "Policies for people, by the command of caldp each is for; requests: to put batch lists and messages."
+  value = merge([
+    for name, commands in local.operator_commands : { for command in commands : command => local.operator_policies[name] }
+  ]...)
+}

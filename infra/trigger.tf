@@ -63,42 +63,12 @@ resource "aws_lambda_event_source_mapping" "events" {
 
 data "aws_iam_policy_document" "trigger" {
   #checkov:skip=CKV_AWS_356:AWS Batch knows no resource for its list and describe calls
-  source_policy_documents = [data.aws_iam_policy_document.key.json]
+  source_policy_documents = [data.aws_iam_policy_document.work.json]
 
   statement {
     sid       = "Log"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${local.arns.logs}:log-group:${local.log_groups["trigger"]}:*"]
-  }
-
-  statement {
-    sid       = "Objects"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
-    resources = ["${local.bucket_arn}/*"]
-  }
-
-  statement {
-    sid       = "ListObjects"
-    actions   = ["s3:ListBucket"]
-    resources = [local.bucket_arn]
-  }
-
-  statement {
-    sid       = "SubmitJobs"
-    actions   = ["batch:SubmitJob"]
-    resources = concat(local.queue_arns, local.definition_arns)
-  }
-
-  statement {
-    sid       = "StopJobs"
-    actions   = ["batch:TerminateJob"]
-    resources = ["${local.arns.batch}:job/*"]
-  }
-
-  statement {
-    sid       = "SeeJobs"
-    actions   = ["batch:DescribeJobs", "batch:ListJobs"]
-    resources = ["*"]
   }
 
   statement {

@@ -75,7 +75,7 @@ variable "security_group_ids" {
 }
 
 variable "image" {
-  description = "The worker's image; empty: image_tag of the ECR repository that is created. A digest is best."
+  description = "The worker's image, by its digest, as caldp-image-push prints it; empty, before one is pushed: image_tag of the repository that is created."
   type        = string
   default     = ""
 }
@@ -92,7 +92,7 @@ variable "trigger_zip" {
 }
 
 variable "trigger_architecture" {
-  description = "The processor trigger_zip was built for: x86_64 or arm64."
+  description = "The processor trigger_zip was built for, x86_64 or arm64: `make lambda` builds for its own machine."
   type        = string
   default     = "x86_64"
 
@@ -261,10 +261,39 @@ variable "input_kms_key_arns" {
   default     = []
 }
 
-variable "alarm_actions" {
-  description = "What is told of an alarm: ARNs of SNS topics."
+variable "alarm_emails" {
+  description = "Who is told of alarms, blocked queues and the budget: addresses, each of which has to confirm once."
   type        = list(string)
   default     = []
+}
+
+variable "alarm_actions" {
+  description = <<-EOT
+    What else is told of an alarm, for example ARNs of SNS topics. Of blocked queues topics are told whose policy lets
+    events.amazonaws.com publish.
+  EOT
+  type        = list(string)
+  default     = []
+}
+
+variable "monthly_budget" {
+  description = <<-EOT
+    US dollars a month; alarm_emails, or else the topics of alarm_actions, are told at 80 % and when more is forecast. 0:
+    no budget. It counts what bears the tag Application, which must be activated as a cost allocation tag once.
+  EOT
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.monthly_budget == 0 || length(var.alarm_emails) + length(var.alarm_actions) > 0
+    error_message = "A budget tells somebody: alarm_emails or alarm_actions."
+  }
+}
+
+variable "dashboard" {
+  description = "Whether there is a CloudWatch dashboard; AWS takes money for each beyond an account's first three."
+  type        = bool
+  default     = false
 }
 
 variable "force_destroy" {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What caldp-docker-run-pipeline and caldp-docker-run-container ask of the container engine.
+"""What the commands in docker/bin ask of the container engine.
 
 The engine is a stand-in: a `docker` that writes its arguments down, one on each line, and succeeds.
 The real engine is for tests/system/run.py image. Costs a few seconds.
@@ -19,7 +19,15 @@ STAND_IN = """#!/bin/sh
 # A stand-in for a container engine: knows run, which images it has, and whether it is rootless.
 case $1 in
     run) printf '%s\\n' "$@" >"$RECORD"; env >"$RECORD.env" ;;
-    image) [ "$2 $3" = "inspect caldp:latest" ] || exit 1 ;;
+    image)
+        case "$*" in
+            "image inspect caldp:latest") ;;
+            *caldp.programs*) echo conda ;;
+            *RepoDigests*) printf 'other/caldp@sha256:00\nregistry/caldp@sha256:11\n' ;;
+            *) exit 1 ;;
+        esac ;;
+    push) echo "The push refers to repository" ;;
+    build) printf '%s\n' "$@" >"$RECORD" ;;
     info) echo "[name=seccomp${ROOTLESS:+ name=rootless}]" ;;
     --version) echo 'Docker version 20.10.24' ;;
     *) exit 64 ;;
@@ -161,6 +169,33 @@ class Wrappers(unittest.TestCase):
         self.settings = {}
         self.runs(CONTAINER, "true")
         self.assertEqual(self.said, "")
+
+    def test_a_push_tells_the_digest_and_nothing_else(self) -> None:
+        self.settings = {"CALDP_DOCKER_REPO": "registry/caldp"}
+        done = self.call("caldp-image-push")
+        self.assertEqual((done.returncode, done.stdout), (0, "registry/caldp@sha256:11\n"), done.stderr)
+        self.settings = {"CALDP_DOCKER_REPO": "elsewhere/caldp"}
+        done = self.call("caldp-image-push")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("does not say under which digest", done.stderr)
+
+    def test_an_image_is_for_the_processors_of_its_worker(self) -> None:
+        cargo = self.folder / "bin/cargo"
+        cargo.write_text("#!/bin/sh\n")
+        cargo.chmod(0o755)
+        for machine, platform in ((b"\x3e", "linux/amd64"), (b"\xb7", "linux/arm64")):
+            worker = self.folder / "worker"
+            worker.write_bytes(b"\x7fELF".ljust(18, b"\0") + machine + b"\0")
+            worker.chmod(0o755)
+            self.settings = {"CALDP_WORKER": str(worker)}
+            self.runs("caldp-image-build")
+            self.assertEqual(self.asked[:3], ["build", "--platform", platform])
+            self.settings["CALDP_PLATFORM"] = "linux/s390x"
+            done = self.call("caldp-image-build")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(f"is for {platform}", done.stderr)
+        worker.write_text("#!/bin/sh\necho a script, which is for no processor\n")
+        self.assertIn("for neither", self.call("caldp-image-build").stderr)
 
     def test_help_needs_no_engine_and_says_how_it_is_called(self) -> None:
         for command in ("caldp-image-build", "caldp-image-push", "caldp-image-sbom", PIPELINE, CONTAINER):

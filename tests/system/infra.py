@@ -1,6 +1,7 @@
 """The infrastructure: validated, scanned, its plan compared with what the programs expect, applied to an emulator,
 planned again and destroyed."""
 
+import base64
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import zipfile
 from pathlib import Path
 
 from aws import PYTHON, Emulator
+from metadata import check_metadata
 from progress import HERE, ROOT, Failed, LeftOut, Progress, logged, output, run, set_up
 from wiring import check, examples
 from wiring.plan import Plan
@@ -64,7 +66,9 @@ class Terraform:
             world = check.world(Plan(name, json.loads(output("terraform", f"-chdir={self.folder}", "show", "-json", plan, env=env))))
             wrong += check.faults(world)
             # The first plan has in it all that the changes change.
-            wrong += check.blind_spots(world) if not options else []
+            if not options:
+                wrong += check.blind_spots(world)
+                check_metadata(progress, base64.b64decode(world.plan["aws_launch_template.worker"]["user_data"]))
         if wrong:
             print(*wrong, sep="\n")
             raise Failed("the infrastructure and the programs do not fit together")

@@ -72,6 +72,10 @@ module "caldp" {
   allowed_outputs         = var.everything ? ["reprocessing"] : []
   spot                    = !var.everything
   ami_epoch               = var.everything ? "2026-11" : ""
+  alarm_emails            = ["operators@example.org"]
+  alarm_actions           = var.everything ? ["arn:aws:sns:us-east-1:123456789012:others"] : []
+  monthly_budget          = var.everything ? 100 : 0
+  dashboard               = true
 }
 
 output "caldp" {

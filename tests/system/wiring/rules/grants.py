@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import policy
-from .world import ACCOUNT, World, rule
+from ..calls import DELIVERED
+from .world import ACCOUNT, BATCH, BUCKET, World, rule
 
 # What the Lambda service does in the trigger's name; no program of ours calls it.
 BY_AWS = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
@@ -45,6 +46,41 @@ def each_role_is_taken_by_its_service_alone(world: World) -> Iterator[str]:
                                  "sts:AssumeRole", "*", {"aws:SourceAccount": ACCOUNT}, service)
             if (done == policy.ALLOWED) != (service == services[name]):
                 yield f"{service} taking the role {name} is {done}"
+
+
+# What people do with each policy: allowed, and not.
+PEOPLE: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
+    "requests": (
+        [("s3:PutObject", "batches/spring.ids"), ("s3:PutObject", "data/spring/messages/request-rescue/all"), ("s3:PutObject", "messages/cancel-all"),
+         ("s3:GetObject", "blackboard/index.html"), ("s3:PutObject", "data/spring/messages/broadcast/kill")],
+        [("s3:PutObject", "data/spring/messages/dataset-error/j8cb010b0"), ("s3:DeleteObject", DELIVERED), ("batch:SubmitJob", "")],
+    ),
+    "sync": (
+        [("s3:GetObject", DELIVERED), ("s3:PutObject", "data/spring/messages/dataset-synced/j8cb010b0"),
+         ("s3:DeleteObject", "messages/processed-j8cb010b0.trigger"), ("s3:PutObject", "data/spring/messages/batch-done/spring.json")],
+        [("s3:PutObject", "data/spring/messages/request-clean/all"), ("s3:PutObject", "batches/spring.ids"), ("s3:DeleteObject", DELIVERED),
+         ("batch:SubmitJob", "")],
+    ),
+    "look": (
+        [("s3:GetObject", "control/j8cb010b0/attempts.json"), ("s3:PutObject", "data/spring/blackboard/index.html"), ("batch:DescribeJobs", "*")],
+        [("s3:DeleteObject", DELIVERED), ("s3:PutObject", "batches/spring.ids"), ("batch:SubmitJob", ""), ("batch:TerminateJob", "")],
+    ),
+    "work": (
+        [("s3:DeleteObject", DELIVERED), ("s3:PutObject", "control/j8cb010b0/attempts.json"), ("batch:SubmitJob", ""), ("batch:TerminateJob", "")],
+        [("s3:PutBucketPolicy", DELIVERED), ("sqs:ReceiveMessage", "*"), ("iam:PassRole", "*")],
+    ),
+}
+
+
+@rule
+def people_may_do_what_their_policy_is_for(world: World) -> Iterator[str]:
+    for name, (allowed, refused) in PEOPLE.items():
+        for wanted, calls in ((True, allowed), (False, refused)):
+            for action, what in calls:
+                resource = {"batch:SubmitJob": f"{BATCH}job-queue/caldp-2g", "batch:TerminateJob": f"{BATCH}job/1"}.get(action, f"{BUCKET}/{what}")
+                done = policy.decide([world.plan.documents[name]], action, "*" if what == "*" else resource)
+                if (done == policy.ALLOWED) != wanted:
+                    yield f"with the policy {name}, {action} on {what} is {done}"
 
 
 def _is_chosen(resource: str) -> bool:
