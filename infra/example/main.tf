@@ -37,14 +37,35 @@ variable "crds_bucket" {
   type        = string
 }
 
+variable "image" {
+  description = "What caldp-image-push printed; empty before the first push."
+  type        = string
+  default     = ""
+}
+
+variable "ami_epoch" {
+  description = "The month whose system image the instances have."
+  type        = string
+  default     = ""
+}
+
+variable "alarm_emails" {
+  description = "Who is told of alarms."
+  type        = list(string)
+  default     = []
+}
+
 module "caldp" {
   source = "./.."
 
-  bucket_name = var.bucket_name
-  crds_bucket = var.crds_bucket
-  subnet_ids  = data.aws_subnets.default.ids
-  trigger_zip = "${path.module}/../../target/lambda/bootstrap.zip"
-  tags        = { Project = "hst-reprocessing" }
+  bucket_name  = var.bucket_name
+  crds_bucket  = var.crds_bucket
+  subnet_ids   = data.aws_subnets.default.ids
+  trigger_zip  = "${path.module}/../../target/lambda/bootstrap.zip"
+  image        = var.image
+  ami_epoch    = var.ami_epoch
+  alarm_emails = var.alarm_emails
+  tags         = { Project = "hst-reprocessing" }
 }
 
 output "caldp" {
