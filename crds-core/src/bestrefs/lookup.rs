@@ -72,14 +72,14 @@ impl<'c> Lookups<'c> {
     }
 
     /// Tells the references of one dataset as they are found, in the order of the rules; types the
-    /// rules omit are not told.
+    /// rules omit are not told. Gives the instrument, in lower case.
     pub fn each_reference(
         &mut self,
         header: &(impl Fields + ?Sized),
         path: LookupPath,
         types: Types<'_>,
         tell: &mut impl FnMut(&ReferenceType, &Outcome),
-    ) -> Result<(), LookupError> {
+    ) -> Result<&'c str, LookupError> {
         let (index, instrument) = self.instrument(header, path)?;
         if let (Root::Single(_), None, Types::Only(asked)) =
             (&self.context.root, &instrument.imap, types)
@@ -90,7 +90,7 @@ impl<'c> Lookups<'c> {
         let filled = SlottedHeader::new(instrument, header, path);
         let ids = self.ids.fill(&mut self.interner, &filled);
         let Some(memo) = self.memos.get_mut(index) else {
-            return Ok(());
+            return Ok(&instrument.name);
         };
         match types {
             Types::All => memo.look_all_up(&filled, ids, tell),
@@ -108,7 +108,7 @@ impl<'c> Lookups<'c> {
                 }
             }
         }
-        Ok(())
+        Ok(&instrument.name)
     }
 
     fn prepare(&mut self, index: usize, instrument: &Instrument) {

@@ -1,13 +1,17 @@
 //! What is new: the answers of one set of rules against those of another, or against headers.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use crds_core::bestrefs::Outcome;
+use crds_core::names::ReferenceType;
 use crds_core::{Assigned, FileAssignment};
 
 /// What stands for a reference where none applies.
 pub(super) const NOT_APPLICABLE: &str = "n/a";
+
+/// What stands for a reference that nothing is known of.
+const UNDEFINED: &str = "undefined";
 
 /// What the answers are compared with.
 pub(super) enum Old<'a> {
@@ -34,11 +38,6 @@ impl Update {
         self.old.as_deref().unwrap_or("none")
     }
 
-    /// The header keyword.
-    pub(super) fn keyword(&self) -> String {
-        self.reference_type.to_uppercase()
-    }
-
     /// Whether it counts as a difference; changes from and to "not applicable" may not.
     pub(super) fn matters(&self, na_differences_matter: bool) -> bool {
         let is_na = self.new == NOT_APPLICABLE || self.old.as_deref() == Some(NOT_APPLICABLE);
@@ -46,54 +45,173 @@ impl Update {
     }
 }
 
-/// What changes for one dataset, in the order of the types' names.
-pub(super) fn updates(file: &FileAssignment, old: &Old<'_>) -> Vec<Update> {
-    let before = |assigned: &Assigned| match old {
-        Old::Nothing => None,
-        Old::Headers => Some(cleaned(assigned.before.as_deref().unwrap_or_default())),
-        Old::Rules(files) => {
-            let same = files.get(&*file.path).and_then(|file| {
-                let mut types = file.types.iter();
-                types.find(|other| other.reference_type == assigned.reference_type)
-            });
-            let name = same.and_then(|same| name(&same.outcome));
-            Some(name.unwrap_or_else(|| NOT_APPLICABLE.to_owned()))
+/// What one dataset has to change, and what is wrong with it.
+#[derive(Debug, Default)]
+pub(super) struct Comparison {
+    /// In the order of the types' names.
+    pub(super) updates: Vec<Update>,
+    /// Types in lower case, with what is wrong that the answers alone do not tell.
+    pub(super) faults: Vec<(String, String)>,
+    /// Types that the header lacks and that do not apply.
+    pub(super) absent: Vec<String>,
+    /// Whether the new rules fail for some type: then the dataset cannot be processed anew.
+    pub(super) failed: bool,
+}
+
+/// One side of a comparison.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Side {
+    /// A reference, or [`NOT_APPLICABLE`].
+    Known(String),
+    /// Nothing is said, or no row matches; this is as it was said.
+    Undefined(&'static str),
+    /// The lookup failed.
+    Failed(String),
+}
+
+/// How differences are judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judgement {
+    /// Finding nothing is a fault, and not the same as "not applicable".
+    pub(super) undefined_matters: bool,
+}
+
+impl Side {
+    /// The answer of rules; nothing if they do not have the type.
+    fn of_rules(assigned: Option<&Assigned>) -> Self {
+        match assigned.map(|assigned| &assigned.outcome) {
+            None => Self::Undefined("UNDEFINED"),
+            Some(Outcome::File(name)) => Self::Known(name.as_str().to_lowercase()),
+            Some(Outcome::NotApplicable) => Self::Known(NOT_APPLICABLE.to_owned()),
+            Some(Outcome::NoMatch) => Self::Undefined("NOT FOUND No match found."),
+            Some(Outcome::Ambiguous(names)) => {
+                Self::Failed(format!("several files fit: {}", names.join(", ")))
+            }
+            Some(Outcome::Error(failure)) => Self::Failed(failure.to_string()),
         }
-    };
-    let changed = |assigned: &Assigned| {
-        let new = name(&assigned.outcome)?;
-        let old = before(assigned);
-        (old.as_ref() != Some(&new)).then(|| Update {
-            instrument: file.instrument.clone(),
-            reference_type: assigned.reference_type.to_string(),
-            old,
-            new,
-        })
-    };
-    file.types.iter().filter_map(changed).collect()
-}
+    }
 
-/// The answer as one word; nothing for failures.
-fn name(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::File(name) => Some(name.as_str().to_lowercase()),
-        Outcome::NotApplicable | Outcome::NoMatch => Some(NOT_APPLICABLE.to_owned()),
-        Outcome::Ambiguous(_) | Outcome::Error(_) => None,
+    /// What a header says, without the variable of the folder.
+    fn of_header(value: &str) -> Self {
+        let name = match value.split_once("ref$") {
+            Some((_, name)) => name,
+            None => value.strip_prefix("crds://").unwrap_or(value),
+        };
+        let name = name.trim().to_lowercase();
+        match name.as_str() {
+            "" | UNDEFINED | "none" | "*" => Self::Undefined("UNDEFINED"),
+            _ if name.starts_with("not found n/a") => Self::Known(NOT_APPLICABLE.to_owned()),
+            _ if name.starts_with("not found no match") => {
+                Self::Undefined("NOT FOUND No match found.")
+            }
+            _ => match name.strip_prefix("not found ") {
+                Some(reason) => Self::Failed(reason.to_owned()),
+                None => Self::Known(name),
+            },
+        }
+    }
+
+    fn judged(self, judgement: Judgement) -> Self {
+        match self {
+            Self::Undefined(_) if !judgement.undefined_matters => {
+                Self::Known(NOT_APPLICABLE.to_owned())
+            }
+            other => other,
+        }
+    }
+
+    /// As one word.
+    fn word(&self) -> String {
+        match self {
+            Self::Known(name) => name.clone(),
+            Self::Undefined(_) => UNDEFINED.to_owned(),
+            Self::Failed(_) => "failed".to_owned(),
+        }
+    }
+
+    /// What is wrong with it, as it has always been logged.
+    fn fault(&self, which: &str) -> Option<String> {
+        match self {
+            Self::Known(_) => None,
+            Self::Undefined(said) => Some(format!("{which}: No match found: '{said}'")),
+            Self::Failed(reason) => Some(format!("{which}: Bestref FAILED:  {reason}")),
+        }
     }
 }
 
-/// A header's value as one word: without the variable of its folder, `n/a` for all that means it.
-fn cleaned(value: &str) -> String {
-    let name = match value.split_once("ref$") {
-        Some((_, name)) => name,
-        None => value.strip_prefix("crds://").unwrap_or(value),
+/// Compares one dataset's answers with what was before.
+pub(super) fn compare(file: &FileAssignment, old: &Old<'_>, judgement: Judgement) -> Comparison {
+    let mut comparison = Comparison::default();
+    let before = match old {
+        Old::Rules(files) => files.get(&*file.path).copied(),
+        Old::Nothing | Old::Headers => None,
     };
-    let name = name.trim().to_lowercase();
-    let undefined = matches!(name.as_str(), "" | "undefined" | "none" | "*" | "n/a");
-    if undefined || name.starts_with("not found n/a") || name.starts_with("not found no match") {
-        return NOT_APPLICABLE.to_owned();
+    // Rules that gave no answers at all are no answer to compare with.
+    let is_void = |file: &FileAssignment| file.types.is_empty() && !file.errors.is_empty();
+    if is_void(file) || before.is_some_and(is_void) {
+        comparison.failed = true;
+        return comparison;
     }
-    name
+    let types = file
+        .types
+        .iter()
+        .chain(before.iter().flat_map(|file| &file.types));
+    let types: BTreeSet<&ReferenceType> = types.map(|assigned| &assigned.reference_type).collect();
+    for reference_type in types {
+        let answer = |file: &'_ FileAssignment| {
+            let mut types = file.types.iter();
+            types
+                .find(|assigned| assigned.reference_type == *reference_type)
+                .cloned()
+        };
+        let assigned = answer(file);
+        let new = Side::of_rules(assigned.as_ref()).judged(judgement);
+        let old = match old {
+            Old::Nothing => None,
+            Old::Rules(_) => Some(Side::of_rules(before.and_then(answer).as_ref())),
+            Old::Headers => {
+                let said = assigned
+                    .as_ref()
+                    .and_then(|assigned| assigned.before.as_deref());
+                if said.is_none() && new == Side::Known(NOT_APPLICABLE.to_owned()) {
+                    comparison.absent.push(reference_type.to_string());
+                }
+                Some(Side::of_header(said.unwrap_or_default()))
+            }
+        };
+        let old = old.map(|old| old.judged(judgement));
+        let mut fault = |side: &Side, which| {
+            let faults = side.fault(which).into_iter();
+            comparison
+                .faults
+                .extend(faults.map(|fault| (reference_type.to_string(), fault)));
+        };
+        if let Some(old) = &old {
+            fault(old, "Old");
+        }
+        let Side::Known(name) = &new else {
+            // Of types that the rules have, the answers tell themselves.
+            if assigned.is_none() {
+                fault(&new, "New");
+            }
+            comparison.failed = true;
+            continue;
+        };
+        let same = match &old {
+            Some(Side::Failed(_)) => name == NOT_APPLICABLE,
+            Some(old) => *old == new,
+            None => false,
+        };
+        if !same {
+            comparison.updates.push(Update {
+                instrument: file.instrument.clone(),
+                reference_type: reference_type.to_string(),
+                old: old.as_ref().map(Side::word),
+                new: name.clone(),
+            });
+        }
+    }
+    comparison
 }
 
 #[cfg(test)]
@@ -106,11 +224,14 @@ mod tests {
             ("jref$X_drk.fits", "x_drk.fits"),
             ("crds://x.fits", "x.fits"),
             ("N/A", "n/a"),
-            ("", "n/a"),
-            ("UNDEFINED", "n/a"),
+            ("NOT FOUND n/a", "n/a"),
+            ("", "undefined"),
+            ("UNDEFINED", "undefined"),
+            ("NOT FOUND No match found.", "undefined"),
+            ("NOT FOUND for a reason", "failed"),
             ("x.fits ", "x.fits"),
         ] {
-            assert_eq!(cleaned(value), name);
+            assert_eq!(Side::of_header(value).word(), name, "{value}");
         }
     }
 }

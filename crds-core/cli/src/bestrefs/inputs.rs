@@ -103,7 +103,7 @@ pub(super) async fn gather(
 }
 
 /// `J8BT06NYQ` is also `J8BT06NYQ:J8BT06NYQ`.
-fn same_id(name: &str, id: &str) -> bool {
+pub(super) fn same_id(name: &str, id: &str) -> bool {
     let parts = |text: &str| {
         let text = text.to_uppercase();
         let (first, second) = text.split_once(':').unwrap_or((&text, &text));

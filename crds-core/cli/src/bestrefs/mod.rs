@@ -4,20 +4,36 @@
 mod bulk;
 mod compare;
 mod inputs;
+mod lines;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::progress::Downloads;
 use crate::{json, log, options};
-use compare::{Old, Update};
+use compare::{Comparison, Judgement, Old, Update};
 use crds_core::Config;
 use crds_core::dataset::NoMatch;
 use crds_core::names::ContextName;
 use crds_core::{AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice};
 use storage::hint::{explain, parsed};
+
+/// Answers in JSON lines are neither compared, nor written into files, nor counted.
+const NOT_WITH_HEADERS: [&str; 11] = [
+    "old_context",
+    "compare_source_bestrefs",
+    "update_bestrefs",
+    "save_pickle",
+    "print_new_references",
+    "print_affected",
+    "print_affected_details",
+    "print_update_counts",
+    "differences_are_errors",
+    "undefined_differences_matter",
+    "na_differences_matter",
+];
 
 /// Chooses the best references of datasets; updates their headers if asked to
 ///
@@ -33,7 +49,7 @@ pub(crate) struct Args {
     files: Vec<String>,
     /// One JSON object per line: {"id":..., "header":{...}}, with "context" and "path" ("std" or
     /// "raw") if they differ; - is stdin. One line of answers for each, in order, on stdout
-    #[arg(long, value_name = "FILE", group = "source")]
+    #[arg(long, value_name = "FILE", group = "source", conflicts_with_all = NOT_WITH_HEADERS)]
     headers: Option<String>,
     /// Files of headers, one JSON object {"id": {header}} per line or for all
     #[arg(short = 'p', long, num_args = 1.., value_name = "FILE", group = "source")]
@@ -157,7 +173,7 @@ pub(crate) async fn run(
     let names = files.iter().map(String::as_str);
     let client = options::client(config, args.new_context.as_ref(), names);
     if let Some(file) = &args.headers {
-        return bulk::run(args, &client, file).await;
+        return bulk::run(args, &client, reuse, file).await;
     }
     let inputs = inputs::gather(args, files, &client).await?;
     let new = client
@@ -222,11 +238,19 @@ impl Args {
     }
 }
 
-/// The updates of each dataset that has some, in order.
-type Updates<'a> = BTreeMap<&'a std::path::Path, Vec<Update>>;
+/// What was found for each dataset, in order.
+type Comparisons<'a> = BTreeMap<&'a Path, Comparison>;
+
+/// The datasets that have updates.
+fn updated<'c>(
+    comparisons: &'c Comparisons<'_>,
+) -> impl Iterator<Item = (&'c Path, &'c Comparison)> {
+    let all = comparisons.iter().map(|(path, found)| (*path, found));
+    all.filter(|(_, found)| !found.updates.is_empty())
+}
 
 /// Says what was found for each dataset, and collects what is to change.
-fn report_each<'a>(args: &Args, new: &'a Assignments, old: &Old<'a>) -> Updates<'a> {
+fn report_each<'a>(args: &Args, new: &'a Assignments, old: &Old<'a>) -> Comparisons<'a> {
     if matches!(old, Old::Nothing) {
         tracing::info!("No comparison context or source comparison requested.");
     }
@@ -235,61 +259,47 @@ fn report_each<'a>(args: &Args, new: &'a Assignments, old: &Old<'a>) -> Updates<
             "No file header updates requested;  dry run.  Use --update-bestrefs to update FITS headers."
         );
     }
-    let mut updates = Updates::new();
+    let judgement = Judgement {
+        undefined_matters: args.undefined_differences_matter,
+    };
+    let mut comparisons = Comparisons::new();
     for file in &new.files {
         if args.files.is_empty() {
             tracing::debug!("===> Processing {}", file.path.display());
         } else {
             tracing::info!("===> Processing {}", file.path.display());
         }
-        for error in &file.errors {
-            tracing::error!("{}", explain(error));
+        lines::problems(file);
+        if let Old::Rules(files) = old
+            && let Some(before) = files.get(&*file.path)
+        {
+            lines::old_problems(before);
         }
-        for warning in &file.warnings {
-            tracing::warn!("{}", explain(warning));
-        }
-        let found = compare::updates(file, old);
+        let found = compare::compare(file, old, judgement);
+        lines::faults(file, &found);
         if args.differences_are_errors {
-            for update in found
-                .iter()
-                .filter(|u| u.matters(args.na_differences_matter))
-            {
-                tracing::error!(
-                    "{}: {} {}: comparison difference: {} --> {}",
-                    file.path.display(),
-                    update.instrument,
-                    update.reference_type,
-                    update.old_text(),
-                    update.new
-                );
+            let matters = |update: &&Update| update.matters(args.na_differences_matter);
+            for update in found.updates.iter().filter(matters) {
+                lines::difference(file, update, args.update_bestrefs);
             }
         } else if !matches!(old, Old::Nothing)
             && (args.print_new_references || !args.files.is_empty())
         {
-            for update in &found {
-                tracing::info!(
-                    "{}: {} {}: new best reference: {} --> {}",
-                    file.path.display(),
-                    update.instrument,
-                    update.reference_type,
-                    update.old_text(),
-                    update.new
-                );
+            for update in &found.updates {
+                lines::new_reference(file, update, args.update_bestrefs);
             }
         }
-        if !found.is_empty() {
-            updates.insert(&file.path, found);
-        }
+        comparisons.insert(&file.path, found);
     }
-    updates
+    comparisons
 }
 
 /// The results that scripts read.
-fn print(args: &Args, updates: &Updates<'_>) -> Result<(), Failure> {
+fn print(args: &Args, comparisons: &Comparisons<'_>) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     if args.print_new_references {
-        for (path, updates) in updates {
-            for update in updates {
+        for (path, found) in updated(comparisons) {
+            for update in &found.updates {
                 writeln!(
                     out,
                     "{} {} {} {} {}",
@@ -304,7 +314,7 @@ fn print(args: &Args, updates: &Updates<'_>) -> Result<(), Failure> {
     }
     if args.print_update_counts {
         let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-        for update in updates.values().flatten() {
+        for update in updated(comparisons).flat_map(|(_, found)| &found.updates) {
             let of_instrument = counts.entry(&update.instrument).or_default();
             *of_instrument
                 .entry(update.reference_type.as_str())
@@ -313,9 +323,10 @@ fn print(args: &Args, updates: &Updates<'_>) -> Result<(), Failure> {
         tracing::info!("Updated exposure counts:\n {}", serde_json::json!(counts));
     }
     if args.print_affected {
-        let products: std::collections::BTreeSet<String> = updates
-            .keys()
-            .map(|id| {
+        // What fails for one type cannot be processed anew.
+        let affected = updated(comparisons).filter(|(_, found)| !found.failed);
+        let products: std::collections::BTreeSet<String> = affected
+            .map(|(id, _)| {
                 let id = id.display().to_string().to_lowercase();
                 id.split(':').next().unwrap_or_default().to_owned()
             })
@@ -326,7 +337,7 @@ fn print(args: &Args, updates: &Updates<'_>) -> Result<(), Failure> {
         }
     }
     if args.print_affected_details {
-        for (id, updates) in updates {
+        for (id, Comparison { updates, .. }) in updated(comparisons) {
             let types: Vec<&str> = updates.iter().map(|u| u.reference_type.as_str()).collect();
             let instrument = updates.first().map_or("", |update| &update.instrument);
             let id = id.display().to_string().to_lowercase();
@@ -343,13 +354,12 @@ async fn finish(
     client: &Client,
     reuse: Reuse,
     new: &Assignments,
-    updates: &Updates<'_>,
+    comparisons: &Comparisons<'_>,
 ) -> Result<Vec<crds_core::FetchedReference>, Failure> {
     let mut fetched = Vec::new();
     if args.sync_references == 1 {
-        let names = updates
-            .values()
-            .flatten()
+        let names = updated(comparisons)
+            .flat_map(|(_, found)| &found.updates)
             .filter(|update| update.new != compare::NOT_APPLICABLE);
         let names: Vec<&str> = names.map(|update| update.new.as_str()).collect();
         match client.fetch_unless(reuse, names, &Downloads::new()).await {
@@ -363,11 +373,13 @@ async fn finish(
             return Ok(fetched);
         }
         let only = args.compares().then(|| {
-            let types = |updates: &Vec<Update>| updates.iter().map(Update::keyword).collect();
-            updates
-                .iter()
-                .map(|(path, updates)| (*path, types(updates)))
-                .collect()
+            let keywords = |found: &Comparison| {
+                let updated = found.updates.iter().map(|update| &update.reference_type);
+                let all = updated.chain(&found.absent);
+                all.map(|name| name.to_uppercase()).collect()
+            };
+            let all = comparisons.iter();
+            all.map(|(path, found)| (*path, keywords(found))).collect()
         });
         let written = match &only {
             Some(only) => new.write_only(only)?,

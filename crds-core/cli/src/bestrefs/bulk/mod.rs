@@ -5,8 +5,10 @@
 
 mod line;
 mod output;
+mod withdrawn;
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::sync::Arc;
@@ -16,14 +18,17 @@ use serde_json::value::RawValue;
 
 use self::line::Line;
 use self::output::{Answers, refuse};
+use self::withdrawn::{Withdrawn, WithdrawnRules};
 use super::Args;
+use super::inputs::same_id;
 use crate::failure::Failure;
-use crds_core::Client;
-use crds_core::bestrefs::{Lookups, Types};
+use crate::progress::Downloads;
+use crds_core::bestrefs::{Lookups, Outcome, Types};
 use crds_core::header::Field;
-use crds_core::names::{ContextName, ContextNameError};
+use crds_core::names::{ContextName, ContextNameError, ReferenceType};
 use crds_core::rules::Context;
-use storage::hint::with_causes;
+use crds_core::{Client, Reuse};
+use storage::hint::{explain, with_causes};
 
 /// The longest line that is read, in bytes.
 const MAX_LINE: u64 = 16 << 20;
@@ -38,17 +43,24 @@ const BUFFER: usize = 1 << 18;
 struct Contexts<'c> {
     cells: &'c [OnceCell<Arc<Context>>],
     /// By the name on the line; what could not be loaded, by its error.
-    known: FxHashMap<String, Result<Lookups<'c>, String>>,
+    known: FxHashMap<String, Result<LoadedRules<'c>, String>>,
+}
+
+/// The rules of one context, ready for lookups.
+struct LoadedRules<'c> {
+    lookups: Lookups<'c>,
+    withdrawn: WithdrawnRules,
 }
 
 impl<'c> Contexts<'c> {
-    async fn lookups(
+    async fn rules(
         &mut self,
         client: &Client,
+        withdrawn: &Withdrawn,
         name: &str,
-    ) -> Result<&mut Lookups<'c>, &mut String> {
+    ) -> Result<&mut LoadedRules<'c>, &mut String> {
         if !self.known.contains_key(name) {
-            let loaded = self.load(client, name).await;
+            let loaded = self.load(client, withdrawn, name).await;
             self.known.insert(name.to_owned(), loaded);
         }
         match self.known.get_mut(name) {
@@ -57,7 +69,12 @@ impl<'c> Contexts<'c> {
         }
     }
 
-    async fn load(&self, client: &Client, name: &str) -> Result<Lookups<'c>, String> {
+    async fn load(
+        &self,
+        client: &Client,
+        withdrawn: &Withdrawn,
+        name: &str,
+    ) -> Result<LoadedRules<'c>, String> {
         let cell = self.cells.iter().find(|cell| cell.get().is_none());
         let Some(cell) = cell else {
             return Err(format!("the input names more than {MAX_CONTEXTS} contexts"));
@@ -76,12 +93,21 @@ impl<'c> Contexts<'c> {
         let rules = rules
             .await
             .map_err(|error| with_causes(&error).to_string())?;
-        Ok(cell.get_or_init(|| rules).lookups())
+        let rules = cell.get_or_init(|| rules);
+        Ok(LoadedRules {
+            lookups: rules.lookups(),
+            withdrawn: withdrawn.rules(rules),
+        })
     }
 }
 
 /// Answers every line of the file, or of stdin for `-`.
-pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, Failure> {
+pub(super) async fn run(
+    args: &Args,
+    client: &Client,
+    reuse: Reuse,
+    file: &str,
+) -> Result<u8, Failure> {
     client.refuse_remote()?;
     let input: Box<dyn io::Read> = if file == "-" {
         Box::new(io::stdin())
@@ -107,7 +133,14 @@ pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, 
         } else {
             Types::Only(&types)
         },
-        skipped: &args.skip_types,
+        skipped: args
+            .skip_types
+            .iter()
+            .map(|name| name.to_lowercase())
+            .collect(),
+        chosen: Chosen::of(args),
+        withdrawn: Withdrawn::of(client).await,
+        wanted: (args.sync_references == 1).then(BTreeSet::new),
         out: Vec::with_capacity(2 * BUFFER),
         number: 0,
         malformed: 0,
@@ -138,7 +171,15 @@ pub(super) async fn run(args: &Args, client: &Client, file: &str) -> Result<u8, 
     if run.malformed > 0 {
         tracing::error!("{} of {} lines cannot be used", run.malformed, run.number);
     }
-    Ok(u8::from(run.malformed > 0))
+    let mut failed = run.malformed > 0 || run.withdrawn.refused();
+    let wanted = run.wanted.iter().flatten().map(String::as_str);
+    if run.wanted.is_some()
+        && let Err(error) = client.fetch_unless(reuse, wanted, &Downloads::new()).await
+    {
+        tracing::error!("{}", explain(&error));
+        failed = true;
+    }
+    Ok(u8::from(failed))
 }
 
 /// What it takes to answer lines.
@@ -148,7 +189,12 @@ struct BulkRun<'c> {
     /// The context of lines that name none.
     default: String,
     types: Types<'c>,
-    skipped: &'c [String],
+    /// In lower case.
+    skipped: Vec<String>,
+    chosen: Chosen<'c>,
+    withdrawn: Withdrawn,
+    /// References to fetch at the end, if that was asked for.
+    wanted: Option<BTreeSet<String>>,
     /// What is still to be written.
     out: Vec<u8>,
     /// Of the line.
@@ -168,8 +214,12 @@ impl BulkRun<'_> {
         };
         let name = line.context.as_deref().unwrap_or(&self.default);
         let id = line.id.map(RawValue::get);
-        let lookups = match self.contexts.lookups(self.client, name).await {
-            Ok(lookups) => lookups,
+        if !self.chosen.has(id) {
+            return fields;
+        }
+        let rules = self.contexts.rules(self.client, &self.withdrawn, name);
+        let LoadedRules { lookups, withdrawn } = match rules.await {
+            Ok(rules) => rules,
             Err(reason) => {
                 let reason = reason.clone();
                 self.cannot_use(id, &reason);
@@ -177,15 +227,38 @@ impl BulkRun<'_> {
             }
         };
         let mut answers = Answers::begin(&mut self.out, id);
-        let skipped = self.skipped;
-        let found =
-            lookups.each_reference(&*fields, line.path(), self.types, &mut |name, outcome| {
-                if !skipped.iter().any(|skipped| skipped == name.as_str()) {
-                    answers.add(name, outcome);
+        let mut bad = Vec::new();
+        let mut tell = |reference_type: &ReferenceType, outcome: &Outcome| {
+            if self
+                .skipped
+                .iter()
+                .any(|name| name == reference_type.as_str())
+            {
+                return;
+            }
+            if let Outcome::File(file) = outcome {
+                if self.withdrawn.has(file.as_str()) {
+                    bad.push(file.as_str().to_owned());
                 }
-            });
-        match found {
-            Ok(()) => answers.end(),
+                if let Some(wanted) = &mut self.wanted
+                    && !wanted.contains(file.as_str())
+                {
+                    wanted.insert(file.as_str().to_owned());
+                }
+            }
+            answers.add(reference_type, outcome);
+        };
+        match lookups.each_reference(&*fields, line.path(), self.types, &mut tell) {
+            Ok(instrument) => {
+                let rules = withdrawn.iter().find(|(name, _)| name == instrument);
+                bad.extend(
+                    rules
+                        .into_iter()
+                        .flat_map(|(_, names)| names.iter().cloned()),
+                );
+                answers.end(&bad);
+                self.withdrawn.tell(self.number, &bad);
+            }
             Err(error) => {
                 answers.cancel();
                 refuse(&mut self.out, id, &with_causes(&error).to_string());
@@ -201,6 +274,33 @@ impl BulkRun<'_> {
             id,
             &format!("line {}: {reason}", self.number),
         );
+    }
+}
+
+/// Which ids are to be answered.
+struct Chosen<'a> {
+    only: &'a [String],
+    not: &'a [String],
+}
+
+impl<'a> Chosen<'a> {
+    fn of(args: &'a Args) -> Self {
+        Self {
+            only: &args.only_ids,
+            not: &args.drop_ids,
+        }
+    }
+
+    /// Whether a line with this id, as JSON, is to be answered.
+    fn has(&self, id: Option<&str>) -> bool {
+        if self.only.is_empty() && self.not.is_empty() {
+            return true;
+        }
+        let id = id.unwrap_or_default();
+        let text: Option<String> = serde_json::from_str(id).ok();
+        let id = text.as_deref().unwrap_or(id);
+        let named = |names: &[String]| names.iter().any(|name| same_id(name, id));
+        (self.only.is_empty() || named(self.only)) && !named(self.not)
     }
 }
 

@@ -57,8 +57,15 @@ impl<'o> Answers<'o> {
         }
     }
 
-    pub(super) fn end(self) {
-        self.out.extend_from_slice(b"}}\n");
+    /// Ends the line, with what is withdrawn of it.
+    pub(super) fn end(self, withdrawn: &[String]) {
+        self.out.push(b'}');
+        if !withdrawn.is_empty() {
+            self.out.extend_from_slice(b",\"withdrawn\":");
+            let names = serde_json::Value::from(withdrawn);
+            self.out.extend_from_slice(names.to_string().as_bytes());
+        }
+        self.out.extend_from_slice(b"}\n");
     }
 
     /// Takes the line back.

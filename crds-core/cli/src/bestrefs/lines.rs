@@ -1,0 +1,114 @@
+//! What is logged about each dataset, in the words that scripts of the Python client look for:
+//! `instrument='ACS' type='BIASFILE' data='...' ::  New best reference: 'old' --> 'new' :: Would update.`
+
+use super::compare::{Comparison, Update};
+use crds_core::literal::Literal;
+use crds_core::{FileAssignment, Problem};
+use storage::hint::explain;
+
+/// What lines about one type begin with.
+fn prefix(instrument: &str, reference_type: &str, id: &str) -> String {
+    let quoted = |text: String| Literal::Str(text.into()).to_string();
+    format!(
+        "instrument={} type={} data={} :: ",
+        quoted(instrument.to_uppercase()),
+        quoted(reference_type.to_uppercase()),
+        quoted(id.to_owned())
+    )
+}
+
+/// Errors call `X:X` only `X`.
+fn short(file: &FileAssignment) -> String {
+    let id = file.path.display().to_string();
+    match id.split_once(':') {
+        Some((first, second)) if first == second => first.to_owned(),
+        _ => id,
+    }
+}
+
+fn promise(updating: bool) -> &'static str {
+    if updating {
+        ":: Updating."
+    } else {
+        ":: Would update."
+    }
+}
+
+fn change(update: &Update) -> String {
+    let quoted = |text: &str| Literal::Str(text.to_owned().into()).to_string();
+    format!("{} --> {}", quoted(update.old_text()), quoted(&update.new))
+}
+
+/// A reference that is new.
+pub(super) fn new_reference(file: &FileAssignment, update: &Update, updating: bool) {
+    let id = file.path.display().to_string();
+    tracing::info!(
+        "{} New best reference: {} {}",
+        prefix(&update.instrument, &update.reference_type, &id),
+        change(update),
+        promise(updating)
+    );
+}
+
+/// A reference that should not be new.
+pub(super) fn difference(file: &FileAssignment, update: &Update, updating: bool) {
+    tracing::error!(
+        "{} Comparison difference: {} {}",
+        prefix(&update.instrument, &update.reference_type, &short(file)),
+        change(update),
+        promise(updating)
+    );
+}
+
+/// What a comparison found to be wrong.
+pub(super) fn faults(file: &FileAssignment, found: &Comparison) {
+    for (reference_type, fault) in &found.faults {
+        tracing::error!(
+            "{} {fault}",
+            prefix(&file.instrument, reference_type, &short(file))
+        );
+    }
+}
+
+/// What is wrong with the answers of one dataset.
+pub(super) fn problems(file: &FileAssignment) {
+    for error in &file.errors {
+        match error {
+            Problem::Lookup {
+                instrument,
+                reference_type,
+                failure,
+                ..
+            } => tracing::error!(
+                "{} New: Bestref FAILED:  {}",
+                prefix(instrument, reference_type.as_str(), &short(file)),
+                explain(failure)
+            ),
+            Problem::NoMatch {
+                instrument,
+                reference_type,
+                ..
+            } => tracing::error!(
+                "{} New: No match found: 'NOT FOUND No match found.'",
+                prefix(instrument, reference_type.as_str(), &short(file))
+            ),
+            other => tracing::error!("{}", explain(other)),
+        }
+    }
+    for warning in &file.warnings {
+        tracing::warn!("{}", explain(warning));
+    }
+}
+
+/// What is wrong with the rules that answers are compared with; single types are told by the
+/// comparison, and that their references were withdrawn is why they are replaced.
+pub(super) fn old_problems(file: &FileAssignment) {
+    let wrong =
+        |problem: &&Problem| matches!(problem, Problem::Rules { .. } | Problem::BadRules { .. });
+    for error in file.errors.iter().filter(wrong) {
+        tracing::error!("old rules: {}", explain(error));
+    }
+    for warning in file.warnings.iter().filter(wrong) {
+        tracing::warn!("old rules: {}", explain(warning));
+    }
+}
