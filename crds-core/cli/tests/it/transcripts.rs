@@ -50,10 +50,13 @@ fn what_the_cache_has() {
 
 #[test]
 fn best_references() {
-    let (cache, folder) = (cache(), tempfile::tempdir().unwrap());
-    let raw = raw_files("j8cb02u4q", folder.path()).remove(0);
+    let (cache, above) = (cache(), tempfile::tempdir().unwrap());
+    // Ids are printed in lower case, whatever letters the folder's own name happens to have.
+    let folder = above.path().join("RAW");
+    std::fs::create_dir(&folder).unwrap();
+    let raw = raw_files("j8cb02u4q", &folder).remove(0);
     let raw = raw.to_str().unwrap();
-    let mut seen = transcript(&cache).hiding_path(folder.path(), "[FOLDER]");
+    let mut seen = transcript(&cache).hiding_path(&folder, "[FOLDER]");
     for words in [
         &["bestrefs", "--files", raw, "--print-affected"][..],
         &["bestrefs", "--files", raw, "--types", "darkfile", "--json"],
