@@ -24,6 +24,8 @@ use crate::{bestrefs, env, interrupt, list, log, matches, options, s3_get, s3_se
     name = "crds",
     version,
     propagate_version = true,
+    // As argparse does: any beginning of an option's name that is no other's.
+    infer_long_args = true,
     disable_help_subcommand = true
 )]
 struct Cli {

@@ -1,8 +1,9 @@
 //! `crds matches`: which rows of the rules choose a reference.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
 use crate::{json, log, options};
@@ -54,7 +55,12 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
             "name references with --files, or give --files-from-contexts",
         ));
     }
-    let files = options::expanded(&args.files)?;
+    let mut files = options::expanded(&args.files)?;
+    for file in &mut files {
+        if let Some((_, plain)) = file.rsplit_once('/') {
+            *file = plain.to_owned();
+        }
+    }
     let names = files.iter().map(String::as_str);
     let client = options::client(config, args.contexts.first(), names);
     let several = args.contexts.len() > 1;
@@ -64,6 +70,9 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut found = Vec::new();
+    // Files that have not been seen yet, among those asked for.
+    let mut unseen: BTreeSet<&str> = files.iter().map(String::as_str).collect();
+    let mut any = false;
     for context in contexts {
         let file = client.context_file(context).await?;
         let rules = client.rules(&file, None).await?;
@@ -71,30 +80,18 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
         let all = args.files_from_contexts.then(|| rules.references());
         let listed = files.iter().map(String::as_str);
         for name in listed.chain(all.into_iter().flatten()) {
-            for row in rules.rows_choosing(name) {
-                if !args
-                    .filters
-                    .iter()
-                    .all(|(key, value)| row.admits(key, value))
-                {
-                    continue;
-                }
+            let mut rows = rules.rows_choosing(name);
+            rows.retain(|row| args.admits(row));
+            if !rows.is_empty() {
+                unseen.remove(name);
+                any = true;
+            }
+            for row in &rows {
                 if json {
-                    let parameters = row
-                        .parameters
-                        .iter()
-                        .map(|(k, v)| ((*k).to_owned(), v.as_str().into()));
-                    found.push(json!({
-                        "context": file, "file": name, "instrument": row.instrument,
-                        "type": row.reference_type,
-                        "parameters": parameters.collect::<serde_json::Map<_, _>>(),
-                    }));
+                    found.push(as_json(&file, name, row));
                 } else {
-                    writeln!(
-                        out,
-                        "{shown} {name} : {}",
-                        args.text(&row, rules.observatory())
-                    )?;
+                    let text = args.text(row, rules.observatory());
+                    writeln!(out, "{shown} {name} : {text}")?;
                 }
             }
         }
@@ -103,7 +100,28 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     if json {
         json::print(&json!(found))?;
     }
+    let filtered = if args.filters.is_empty() {
+        ""
+    } else {
+        " that the filters let pass"
+    };
+    for name in &unseen {
+        tracing::error!("no row of the rules{filtered} chooses {name}");
+    }
+    if unseen.is_empty() && !any {
+        tracing::error!("the rules have no rows{filtered}");
+    }
     Ok(u8::from(log::errors() > 0))
+}
+
+fn as_json(context: &str, name: &str, row: &RuleRow<'_>) -> Value {
+    let parameters = row.parameters.iter();
+    let parameters = parameters.map(|(k, v)| ((*k).to_owned(), v.as_str().into()));
+    json!({
+        "context": context, "file": name, "instrument": row.instrument,
+        "type": row.reference_type,
+        "parameters": parameters.collect::<Map<_, _>>(),
+    })
 }
 
 /// The text as Python writes it.
@@ -112,15 +130,22 @@ fn quoted(text: &str) -> Literal<'_> {
 }
 
 impl Args {
+    fn admits(&self, row: &RuleRow<'_>) -> bool {
+        let mut filters = self.filters.iter();
+        filters.all(|(key, value)| row.admits(key, value))
+    }
+
     fn text(&self, row: &RuleRow<'_>, observatory: Observatory) -> String {
         if self.tuple_format {
             return self.tuple(row, observatory).to_string();
         }
-        let mut words = Vec::new();
-        if !self.brief_paths {
-            words.push(row.instrument.to_uppercase());
-            words.push(row.reference_type.to_uppercase());
-        }
+        // Without its first words a line keeps the blank that they would be followed by.
+        let mut words = if self.brief_paths {
+            vec![String::new()]
+        } else {
+            let words = [row.instrument, row.reference_type];
+            words.map(str::to_uppercase).to_vec()
+        };
         words.extend(row.parameters.iter().map(|(key, value)| {
             if self.omit_parameter_names {
                 quoted(value).to_string()

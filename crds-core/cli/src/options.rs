@@ -116,19 +116,76 @@ pub(crate) fn client<'n>(
     Client::new(config, observatory)
 }
 
-/// Replaces each `@list` by the lines of the file `list`.
+/// How deep lists may name lists, and how many may be read.
+const MAX_DEPTH: usize = 16;
+const MAX_LISTS: usize = 10_000;
+
+/// Replaces each `@list` by the words of the file `list`: several a line, `#` begins lines that are
+/// comments, and `@other` names another list, found from where the program runs.
+///
+/// Fails if there are lists and not a single name, because then something was asked for.
 pub(crate) fn expanded(names: &[String]) -> Result<Vec<String>, Failure> {
     let mut all = Vec::with_capacity(names.len());
+    let mut lists = 0;
     for name in names {
-        let Some(list) = name.strip_prefix('@') else {
-            all.push(name.clone());
-            continue;
-        };
-        let text = bounded::read_text(Path::new(list), MAX_LIST)
-            .map_err(|error| Failure::fatal(format!("the list {list} cannot be read: {error}")))?;
-        let lines = text.lines().map(str::trim);
-        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        all.extend(lines.map(str::to_owned));
+        expand(name, &mut all, &mut lists, 0)?;
+    }
+    if all.is_empty() && !names.is_empty() {
+        let lists = names.join(" ");
+        return Err(Failure::usage(format!("{lists} names no file")));
     }
     Ok(all)
+}
+
+fn expand(
+    name: &str,
+    all: &mut Vec<String>,
+    lists: &mut usize,
+    depth: usize,
+) -> Result<(), Failure> {
+    let Some(list) = name.strip_prefix('@') else {
+        all.push(name.to_owned());
+        return Ok(());
+    };
+    *lists += 1;
+    if depth == MAX_DEPTH || *lists > MAX_LISTS {
+        return Err(Failure::fatal(format!(
+            "the list {list} cannot be read: lists name each other more than {MAX_DEPTH} deep, \
+             or there are more than {MAX_LISTS}"
+        )));
+    }
+    let text = bounded::read_text(Path::new(list), MAX_LIST)
+        .map_err(|error| Failure::fatal(format!("the list {list} cannot be read: {error}")))?;
+    let lines = text.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.starts_with('#'));
+    for word in lines.flat_map(str::split_whitespace) {
+        expand(word, all, lists, depth + 1)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn lists_have_words_comments_and_lists() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let inner = path("inner");
+        std::fs::write(&inner, "c d\r\n# e\r\n\r\nf").unwrap();
+        std::fs::write(path("outer"), format!("a b\n@{}\n", inner.display())).unwrap();
+        let outer = format!("@{}", path("outer").display());
+        let all = expanded(&[outer, "g".to_owned()]).unwrap();
+        assert_eq!(all.join(""), "abcdfg");
+        // Nothing at all, and a circle.
+        std::fs::write(path("empty"), "# nothing\n").unwrap();
+        let circle = format!("@{}", path("circle").display());
+        std::fs::write(path("circle"), &circle).unwrap();
+        for wrong in [format!("@{}", path("empty").display()), circle] {
+            assert!(expanded(&[wrong]).is_err());
+        }
+    }
 }

@@ -94,10 +94,8 @@ impl Table {
         let Some(hook) = &self.precondition else {
             return Ok(());
         };
-        hook.apply(values).map_err(|problem| LookupFailure::Rule {
-            rule: hook.name(),
-            problem,
-        })
+        hook.apply(values)
+            .map_err(|failure| failure.of(hook.name()))
     }
 
     /// Sets the parameters to `N/A` that do not matter for this header.
@@ -140,9 +138,8 @@ impl Table {
             return Fallback::None;
         };
         let mut values = header.borrowed();
-        if let Err(problem) = hook.apply(&mut values) {
-            let rule = hook.name();
-            return Fallback::Failed(LookupFailure::Rule { rule, problem }.into());
+        if let Err(failure) = hook.apply(&mut values) {
+            return Fallback::Failed(failure.of(hook.name()).into());
         }
         let mut reduced = values.clone();
         for &[own, lower, upper] in &self.needed {

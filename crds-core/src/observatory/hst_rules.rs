@@ -3,6 +3,7 @@
 //! Tables name these rules in their header (`hooks`), or get version 1 by their type.
 
 use crate::header::{condition, float_text, python_float};
+use crate::selector::LookupFailure;
 use crate::selector::date::{self, Moment};
 use crate::selector::slots::{Slot, Slots, Values};
 
@@ -58,8 +59,36 @@ impl AcsBiasVersion {
     }
 }
 
-/// A failure inside a special rule, in Python's words where it has some.
-type RuleFailure = Box<str>;
+/// Why a special rule cannot be applied.
+#[derive(Debug)]
+pub(crate) enum RuleFailure {
+    /// As Python says it, or nearly so.
+    Said(Box<str>),
+    /// The header's date is none, which is told as it is of types without special rules.
+    Date(LookupFailure),
+}
+
+impl RuleFailure {
+    /// The failure of the lookup that `rule` is part of.
+    pub(crate) fn of(self, rule: &'static str) -> LookupFailure {
+        match self {
+            Self::Said(problem) => LookupFailure::Rule { rule, problem },
+            Self::Date(failure) => failure,
+        }
+    }
+}
+
+impl From<String> for RuleFailure {
+    fn from(problem: String) -> Self {
+        Self::Said(problem.into())
+    }
+}
+
+impl From<&str> for RuleFailure {
+    fn from(problem: &str) -> Self {
+        Self::Said(problem.into())
+    }
+}
 
 impl Hook {
     /// The special rule with this name, if the instrument has it.
@@ -162,13 +191,34 @@ impl Hook {
         }
     }
 
+    /// When the exposure was.
+    fn date(&self, values: &Values<'_>) -> Result<Moment, RuleFailure> {
+        const KEYS: [&str; 2] = ["DATE-OBS", "TIME-OBS"];
+        let [day, time] = [self.need(values, KEYS[0])?, self.need(values, KEYS[1])?];
+        for (key, value) in KEYS.into_iter().zip([day, time]) {
+            if value == "UNDEFINED" {
+                let parameter = key.into();
+                return Err(RuleFailure::Date(LookupFailure::UndefinedDate {
+                    parameter,
+                }));
+            }
+        }
+        let value = format!("{day} {time}");
+        date::parse(&value).map_err(|reason| {
+            RuleFailure::Date(LookupFailure::InvalidDate {
+                parameters: KEYS.join(" ").into(),
+                value: value.into(),
+                reason: reason.into(),
+            })
+        })
+    }
+
     fn acs_bias(
         &self,
         version: AcsBiasVersion,
         values: &mut Values<'_>,
     ) -> Result<(), RuleFailure> {
-        let day = self.need(values, "DATE-OBS")?;
-        let date = date::parse(&format!("{day} {}", self.need(values, "TIME-OBS")?))?;
+        let date = self.date(values)?;
         if version == AcsBiasVersion::Three && !self.acs_needs_change(date, values)? {
             return Ok(());
         }

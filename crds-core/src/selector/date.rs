@@ -280,7 +280,34 @@ fn numeric(text: &str) -> Result<Moment, String> {
         }
         _ => return Err(unknown()),
     };
-    Moment::new(date, clock).ok_or_else(|| "there is no such day or time".into())
+    checked(date, clock)
+}
+
+/// The moment, or which part of it is out of range.
+fn checked(date: (u32, u32, u32), clock: (u32, u32, u32, u32)) -> Result<Moment, String> {
+    Moment::new(date, clock).ok_or_else(|| {
+        let (year, month, day) = date;
+        let days = if (1..=12).contains(&month) && (1..=9999).contains(&year) {
+            month_length(year, month)
+        } else {
+            31
+        };
+        let parts = [
+            ("year", year, 1, 9999),
+            ("month", month, 1, 12),
+            ("day", day, 1, days),
+            ("hour", clock.0, 0, 23),
+            ("minute", clock.1, 0, 59),
+            ("second", clock.2, 0, 59),
+        ];
+        let mut wrong = parts
+            .iter()
+            .filter(|(_, n, least, most)| n < least || n > most);
+        let Some((name, number, least, most)) = wrong.next() else {
+            return "there is no such day or time".to_owned();
+        };
+        format!("the {name}, {number}, is out of range ({least} to {most})")
+    })
 }
 
 fn alphabetic(text: &str) -> Result<Moment, String> {
@@ -309,7 +336,7 @@ fn alphabetic(text: &str) -> Result<Moment, String> {
         .or_else(|| read(day, month))
         .ok_or_else(|| format!("{month:?} {day:?} {year:?} is not a month, day and year"))?;
     let clock = time(clock)?;
-    Moment::new(date, clock).ok_or_else(|| "there is no such day or time".into())
+    checked(date, clock)
 }
 
 fn month_number(name: &str) -> Option<u32> {
@@ -340,8 +367,9 @@ fn time(text: &str) -> Result<(u32, u32, u32, u32), String> {
     };
     let mut hour = integer(hour).ok_or_else(wrong)?;
     let minute = integer(minute).ok_or_else(wrong)?;
+    // More than a minute has is told like hours and minutes that are too many.
     let seconds = python_float(second)
-        .filter(|s| (0.0..60.0).contains(s))
+        .filter(|s| (0.0..1e6).contains(s))
         .ok_or_else(wrong)?;
     match half {
         Some(true) if hour < 12 => hour += 12,
@@ -351,7 +379,7 @@ fn time(text: &str) -> Result<(u32, u32, u32, u32), String> {
     #[allow(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "seconds are in 0..60"
+        reason = "seconds are in 0..1e6"
     )]
     let whole = seconds as u32;
     Ok((hour, minute, whole, microseconds(seconds)))

@@ -54,6 +54,54 @@ fn what_is_no_date_is_refused() {
 }
 
 #[test]
+fn what_is_out_of_range_is_named() {
+    for (text, reason) in [
+        (
+            "2018-01-01 23:59:60",
+            "the second, 60, is out of range (0 to 59)",
+        ),
+        (
+            "2018-01-01 23:59:60.5",
+            "the second, 60, is out of range (0 to 59)",
+        ),
+        (
+            "2018-01-01T23:59:60",
+            "the second, 60, is out of range (0 to 59)",
+        ),
+        (
+            "Jan 1 2018 23:59:60",
+            "the second, 60, is out of range (0 to 59)",
+        ),
+        (
+            "20180101:235960",
+            "the second, 60, is out of range (0 to 59)",
+        ),
+        (
+            "2018-01-01 12:60:00",
+            "the minute, 60, is out of range (0 to 59)",
+        ),
+        (
+            "2018-01-01 24:00:00",
+            "the hour, 24, is out of range (0 to 23)",
+        ),
+        (
+            "2018-02-29 00:00:00",
+            "the day, 29, is out of range (1 to 28)",
+        ),
+        (
+            "2018-13-01 00:00:00",
+            "the month, 13, is out of range (1 to 12)",
+        ),
+        (
+            "0000-01-01 00:00:00",
+            "the year, 0, is out of range (1 to 9999)",
+        ),
+    ] {
+        assert_eq!(parse(text), Err(reason.to_owned()), "{text}");
+    }
+}
+
+#[test]
 fn thresholds_follow_text_order() {
     for (key, threshold) in [
         ("2009-05-14 00:00:00", "2009-05-14 00:00:00"),

@@ -85,6 +85,7 @@ pub(super) async fn gather(
             .collect();
         files.sort();
         files.dedup();
+        args.found_some(!files.is_empty())?;
         return Ok(Inputs::Files(files));
     }
     let mut headers = if !args.load_pickles.is_empty() {
@@ -98,8 +99,24 @@ pub(super) async fn gather(
             "give --files, --headers, --load-pickles, --datasets or --instruments",
         ));
     };
+    if headers.is_empty() {
+        return Err(Failure::said(1, "there is not a single header", None));
+    }
     headers.retain(|id, _| wanted(id));
+    args.found_some(!headers.is_empty())?;
     Ok(Inputs::Headers(headers))
+}
+
+impl Args {
+    /// Fails if the ids that were asked for are nowhere.
+    pub(super) fn found_some(&self, some: bool) -> Result<(), Failure> {
+        if some || self.only_ids.is_empty() {
+            return Ok(());
+        }
+        let ids = self.only_ids.join(" ");
+        let text = format!("none of the datasets is one of those of --only-ids: {ids}");
+        Err(Failure::said(1, text, None))
+    }
 }
 
 /// `J8BT06NYQ` is also `J8BT06NYQ:J8BT06NYQ`.

@@ -227,6 +227,32 @@ fn withdrawn_files_are_refused_in_bulk_too() {
 }
 
 #[test]
+fn a_time_out_of_range_is_one_fault_of_all_types() {
+    let cache = cache();
+    let header = json!({"INSTRUME": "ACS", "DETECTOR": "WFC", "CCDAMP": "C", "CCDGAIN": "2.0",
+        "DARKCORR": "PERFORM", "DATE-OBS": "2018-01-01", "TIME-OBS": "23:59:60"});
+    let line = json!({"id": 1, "header": header}).to_string();
+    let asked = [
+        "bestrefs",
+        "--headers",
+        "-",
+        "-t",
+        "biasfile",
+        "ccdtab",
+        "darkfile",
+    ];
+    let answered = run_with_input(&offline(&cache), &asked, line.as_bytes());
+    let answer: Value = serde_json::from_str(&answered.stdout).unwrap();
+    for name in ["biasfile", "ccdtab", "darkfile"] {
+        assert_eq!(
+            answer["bestrefs"][name]["error"],
+            "DATE-OBS TIME-OBS = \"2018-01-01 23:59:60\" is not a date: the second, 60, is out of range (0 to 59)",
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn headers_in_bulk_honour_or_refuse_every_option() {
     let cache = cache();
     let header = json!({"INSTRUME": "ACS", "DETECTOR": "WFC", "DATE-OBS": "2010-01-01", "TIME-OBS": "00:00:00"});

@@ -117,7 +117,7 @@ fn matches_are_the_rows_of_the_rules() {
         ],
     );
     assert!(
-        two.stdout.contains("hst_9000.pmap zz900097j_drk.fits : '")
+        two.stdout.contains("hst_9000.pmap zz900097j_drk.fits :  '")
             && two.stdout.lines().all(|line| !line.contains("DETECTOR"))
     );
     let rows = |arguments: &[&str]| {
@@ -138,7 +138,57 @@ fn matches_are_the_rows_of_the_rules() {
     assert_eq!(rows(&["--filters", "detector=wfc", "CCDGAIN=1.0"]), wfc);
     assert_eq!(rows(&["--filters", "DETECTOR=SBC"]), "");
     let unknown = run(&offline(&cache), &["matches", "--files", "x.fits"]);
-    assert_eq!((unknown.code, unknown.stdout.as_str()), (0, ""));
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (1, ""));
+    assert!(
+        unknown.stderr.contains("chooses x.fits"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
+fn names_in_lists_and_beginnings_of_options_are_understood() {
+    let cache = cache();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let inner = format!("@{}", path("inner"));
+    std::fs::write(path("inner"), "zz900097j_drk.fits\r\n").unwrap();
+    let outer = format!("# darks\r\n{REFERENCE} zz900006j_drk.fits\r\n{inner}\r\n");
+    std::fs::write(path("outer"), outer).unwrap();
+    let list = format!("@{}", path("outer"));
+    let found = run(
+        &offline(&cache),
+        &[
+            "matches",
+            "--omit",
+            "--files",
+            &list,
+            "--context",
+            "hst_9001.pmap",
+        ],
+    );
+    assert_eq!(found.code, 0, "{}", found.stderr);
+    for name in [REFERENCE, "zz900006j_drk.fits", "zz900097j_drk.fits"] {
+        assert!(found.stdout.contains(name), "{name}: {}", found.stdout);
+    }
+    std::fs::write(path("nothing"), "# nothing\n").unwrap();
+    let nothing = format!("@{}", path("nothing"));
+    for command in [
+        ["matches", "--files", &nothing],
+        ["bestrefs", "--files", &nothing],
+    ] {
+        let refused = run(&offline(&cache), &command);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+    }
+    std::fs::write(path("none.json"), "{}").unwrap();
+    let none = run(
+        &offline(&cache),
+        &["bestrefs", "--load-pick", &path("none.json")],
+    );
+    assert_eq!(none.code, 1, "{}", none.stderr);
+    // Of several options it is none.
+    let ambiguous = run(&offline(&cache), &["bestrefs", "--print-aff"]);
+    assert_eq!(ambiguous.code, 2);
 }
 
 #[test]

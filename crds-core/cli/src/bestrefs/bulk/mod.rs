@@ -143,6 +143,7 @@ pub(super) async fn run(
         wanted: (args.sync_references == 1).then(BTreeSet::new),
         out: Vec::with_capacity(2 * BUFFER),
         number: 0,
+        found: false,
         malformed: 0,
     };
     let mut stdout = io::stdout().lock();
@@ -168,6 +169,10 @@ pub(super) async fn run(
     }
     stdout.write_all(&run.out)?;
     stdout.flush()?;
+    if run.number == 0 {
+        tracing::warn!("{file}: there is not a single header");
+    }
+    args.found_some(run.found)?;
     if run.malformed > 0 {
         tracing::error!("{} of {} lines cannot be used", run.malformed, run.number);
     }
@@ -199,6 +204,8 @@ struct BulkRun<'c> {
     out: Vec<u8>,
     /// Of the line.
     number: u64,
+    /// Whether a line was to be answered.
+    found: bool,
     malformed: u64,
 }
 
@@ -217,6 +224,7 @@ impl BulkRun<'_> {
         if !self.chosen.has(id) {
             return fields;
         }
+        self.found = true;
         let rules = self.contexts.rules(self.client, &self.withdrawn, name);
         let LoadedRules { lookups, withdrawn } = match rules.await {
             Ok(rules) => rules,
