@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-tests/setup.sh calibration fitscut shellcheck system
+tests/setup.sh calibration shellcheck system
 export CALDP_TEST_PROGRAMS="$PWD/.venv/calibration/bin"
 export CALDP_TEST_PYTHON="$PWD/.venv/system/bin/python"
 

@@ -1,11 +1,10 @@
 #!/bin/sh
-# Installs what the demo and the tests need beyond git and cargo: a C compiler, fitscut and Python
+# Installs what the demo and the tests need beyond git and cargo: a C compiler and Python
 # from the system's packages, and the calibration programs in a virtual environment of the project's
 # own, every file checked against a recorded hash. Does nothing where all of it is there already.
 #
 #   tests/setup.sh calcos        the COS pipeline: enough for the demo
 #   tests/setup.sh calibration   drizzlepac as well: what the tests of the worker run
-#   tests/setup.sh fitscut       the preview program for images
 #   tests/setup.sh shellcheck    the lints of shell scripts
 #   tests/setup.sh engine        a container engine and what its base image is made with
 #   tests/setup.sh system        moto and boto3, for the tests of the trigger and of the whole system;
@@ -65,7 +64,7 @@ environment() {
 missing=""
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 for want in "$@"; do
-    if [ "$want" = fitscut ] || [ "$want" = shellcheck ]; then
+    if [ "$want" = shellcheck ]; then
         command -v "$want" >/dev/null || missing="$missing $want"
     fi
     if [ "$want" = engine ]; then
@@ -82,7 +81,7 @@ for want in "$@"; do
         calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
         system | checkov | localstack) environment "$want" "tests/system/$want.txt" ;;
         deny) environment "$want" "tests/$want.txt" ;;
-        fitscut | shellcheck | engine) ;;
+        shellcheck | engine) ;;
         *) echo "setup: unknown part '$want'" >&2; exit 2 ;;
     esac
 done

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ LAMBDA_IMAGE = "caldp-test-lambda:latest"
 BUSYBOX = "busybox"
 MADE_HERE = [IMAGE, BROKEN, LAMBDA_IMAGE, ON_PIPELINE, PIPELINE]
 
-PROGRAMS = ["caldp", "caldp-process", "caldp-process-aws", "calcos", "calacs.e", "fitscut"]
+PROGRAMS = ["caldp", "caldp-process", "caldp-process-aws", "calcos", "calacs.e"]
 NO_PLACE_FOR = ["cc", "gcc", "g++", "c++", "clang", "ld", "as", "make", "cmake", "cargo", "rustc", "gfortran", "pip", "pip3", "conda", "mamba",
                 "micromamba", "git", "curl", "wget"]
 SECRETS = r"(secret|password|token|api_?key|AKIA[0-9A-Z]{12}|BEGIN [A-Z ]*PRIVATE KEY)"
@@ -47,7 +48,8 @@ class Programs:
 
 
 class Image:
-    """The image, from a local base, with the real calcos and stand-ins for HSTCAL that only refuse."""
+    """The image, from a local base, with the real calcos. Of HSTCAL and drizzlepac there are stand-ins: for WFC3
+    those of the other tests, so that there are images to draw; the others only refuse."""
 
     def __init__(self, progress: Progress, engine: Engine) -> None:
         self._progress, self._engine = progress, engine
@@ -58,8 +60,11 @@ class Image:
         progress.step("build the image")
         stand_ins = progress.scratch / "stand-ins"
         stand_ins.mkdir()
-        for name in ("calacs.e", "calwf3.e", "cs0.e"):
+        for name in ("calacs.e", "cs0.e"):
             executable(stand_ins / name, f'echo "{name} is not in this image" >&2\nexit 1')
+        shutil.copytree(ROOT / "tests/standins", stand_ins / "python", ignore=shutil.ignore_patterns("__pycache__"))
+        for name, script in (("calwf3.e", "hstcal.py"), ("runastrodriz", "drizzlepac.py")):
+            executable(stand_ins / name, f'exec python3 -B /opt/programs/bin/python/{script} {name} "$@"')
         self._build(IMAGE, CALDP_TEST_PROGRAMS=str(stand_ins), CALDP_REQUIREMENTS="calcos", CAL_BASE_IMAGE="")
         self.id = engine.output("image", "inspect", "--format", "{{ .Id }}", IMAGE)
         progress.say("the image is built")
@@ -156,7 +161,7 @@ class Image:
     def _check_list_of_parts(self) -> int:
         env = {**self._engine.environment, "CALDP_ENGINE": self._engine.client, "CALDP_DOCKER_IMAGE": IMAGE}
         parts = output("docker/bin/caldp-image-sbom", env=env)
-        for listed in ("pkg:deb/debian/fitscut", "pkg:pypi/calcos", "pkg:cargo/caldp-worker"):
+        for listed in ("pkg:deb/debian/python3", "pkg:pypi/calcos", "pkg:cargo/caldp-worker"):
             if f'"{listed}@' not in parts:
                 raise Failed(f"the list of the image's parts lacks {listed}")
         return parts.count("bom-ref")

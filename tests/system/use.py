@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aws import start_moto
+from aws import PYTHON, start_moto
 from engine import Engine
 from image import IMAGE, LAMBDA_IMAGE
-from progress import ROOT, Failed, Progress, run, show_end
+from progress import HERE, ROOT, Failed, Progress, run, set_up, show_end
 
 DATASET = "lbgu17qnq"
+IMAGE_DATASET = "ib8t02a3q"
 FIXTURES = ROOT / "tests/fixtures"
 SPECTRUM = f"data/cos/{DATASET}/{DATASET}_x1d.fits"
 # Nobody of this machine has it.
@@ -57,7 +58,8 @@ class Caller:
             group = socket.stat().st_gid if socket.exists() else os.getgid()
             options = {"user": self.uid, "group": self.uid, "extra_groups": [group]}
             env["HOME"] = str(self._progress.scratch)
-        return run(ROOT / "docker/bin" / command, *arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+        return run(ROOT / "docker/bin" / command, *arguments, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, errors="replace",
+                   **options)
 
     def pipeline(self, what: str, *arguments: str, cwd: Path, **settings: Any) -> None:
         """Calibrates a dataset, or fails as `what`."""
@@ -75,6 +77,7 @@ def use(progress: Progress, engine: Engine) -> None:
     with_each_kind_of_cache(progress, caller)
     with_other_paths(progress, caller)
     with_nothing_but_a_name(progress, caller)
+    with_pictures(progress, caller)
     with_results_on_s3(progress, engine, caller)
     with_any_command(progress, engine, caller)
 
@@ -121,6 +124,21 @@ def with_nothing_but_a_name(progress: Progress, caller: Caller) -> None:
     caller.pipeline("a run with nothing but a name", DATASET, cwd=bare)
     expect_file(bare / SPECTRUM, "with nothing but a name there is no spectrum")
     progress.say("the name of a dataset is enough")
+
+
+def with_pictures(progress: Progress, caller: Caller) -> None:
+    """Previews of images and of a spectrum are pictures of something: nothing else looks at pixels in the image."""
+    home, drawn = caller.home, caller.home / "drawn"
+    image = home / f"inputs/{IMAGE_DATASET}.tar.gz"
+    shutil.copy(FIXTURES / f"raw/{IMAGE_DATASET}.tar.gz", image)
+    caller.owns(image)
+    for dataset in (IMAGE_DATASET, DATASET):
+        caller.pipeline(f"a run of {dataset} with pictures", dataset, "file:inputs", "file:drawn", cwd=home, CRDS_PATH=str(caller.cache))
+    wanted = [drawn / f"data/wfc3/{IMAGE_DATASET}/previews/{IMAGE_DATASET}_{name}.jpg" for name in ("raw", "raw_thumb", "flt", "flt_thumb")]
+    wanted += [drawn / f"data/cos/{DATASET}/previews/{DATASET}_{name}.png" for name in ("x1d", "x1d_thumb")]
+    if not set_up("system") or run(PYTHON, "-B", HERE / "pictures.py", *wanted).returncode:
+        raise Failed("the previews")
+    progress.say(f"{len(wanted)} pictures show something")
 
 
 def with_results_on_s3(progress: Progress, engine: Engine, caller: Caller) -> None:

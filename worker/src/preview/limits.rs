@@ -2,8 +2,8 @@
 //! its good part, with some room, whatever airglow and the ends of the detector do. The rule and
 //! its numbers are those of `spec_plots`, so that files say what their readers are used to.
 
+use super::airglow::is_airglow;
 use super::spectrum::{Sample, Segment};
-use super::table::is_airglow;
 
 /// So many good samples in a row begin and end the good part.
 const IN_A_ROW: usize = 20;

@@ -2,6 +2,7 @@
 //! here, images by the institute's `fitscut` where it is installed and otherwise here as well. A
 //! preview that cannot be made is a warning, never a lost dataset.
 
+mod airglow;
 mod axis;
 mod canvas;
 mod colour;

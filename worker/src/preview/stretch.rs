@@ -13,9 +13,15 @@ const BLANK: u8 = 255;
 /// whole numbers up to 16384 are told apart and others to within a part in 8192.
 const BITS: u32 = 22;
 
-/// A histogram of good values of any size, 16 MiB at most; memory is touched only where values are.
+/// Bits of a bin's number that tell it from others on its page.
+const PAGE_BITS: u32 = 10;
+/// The counts of bins side by side.
+type Page = [u32; 1 << PAGE_BITS];
+
+/// A histogram of good values of any size, 16 MiB at most; there is memory only where values are,
+/// for most images less than 1 MiB.
 pub(super) struct Histogram {
-    counts: Vec<u32>,
+    pages: Vec<Option<Box<Page>>>,
     total: u64,
     least: f32,
     most: f32,
@@ -24,7 +30,7 @@ pub(super) struct Histogram {
 impl Histogram {
     pub(super) fn new() -> Self {
         Self {
-            counts: vec![0; 1 << BITS],
+            pages: vec![None; 1 << (BITS - PAGE_BITS)],
             total: 0,
             least: f32::INFINITY,
             most: f32::NEG_INFINITY,
@@ -40,7 +46,12 @@ impl Histogram {
             self.least = self.least.min(value);
             self.most = self.most.max(value);
             self.total += 1;
-            if let Some(count) = self.counts.get_mut(bin(value)) {
+            let bin = bin(value);
+            let Some(page) = self.pages.get_mut(bin >> PAGE_BITS) else {
+                continue;
+            };
+            let page = page.get_or_insert_with(|| Box::new([0; 1 << PAGE_BITS]));
+            if let Some(count) = page.get_mut(bin & ((1 << PAGE_BITS) - 1)) {
                 *count = count.saturating_add(1);
             }
         }
@@ -49,7 +60,9 @@ impl Histogram {
     /// The value that has `below` others below it.
     fn nth(&self, below: u64) -> f64 {
         let mut before = 0;
-        for (bin, count) in (0_u32..).zip(&self.counts) {
+        let pages = (0_u32..).zip(&self.pages);
+        let counts = pages.filter_map(|(number, page)| Some((number << PAGE_BITS, page.as_ref()?)));
+        for (bin, count) in counts.flat_map(|(first, page)| (first..).zip(page.iter())) {
             let count = u64::from(*count);
             if before + count > below {
                 let value = lower_end(bin).clamp(self.least, self.most);

@@ -3,18 +3,9 @@
 //! a plot of each segment should have. Who reads them knows them as `spec_plots` of the archive
 //! writes them; what `masked` and the ranges mean is as there.
 
+use super::airglow::is_airglow;
 use super::limits::flux_limits;
 use super::spectrum::{Quantity, Spectrum};
-
-/// What a plot should not be scaled by, in Ångström, both ends included: the geocoronal emission
-/// in Lyman alpha, 1214 to 1217 Å (`generate_avoid_regions` of `spec_plots`, for COS).
-const AIRGLOW: [(f64, f64); 1] = [(1214.0, 1217.0)];
-
-/// Whether a wavelength is one of airglow.
-pub(super) fn is_airglow(wavelength: f64) -> bool {
-    let within = |(from, to): &(f64, f64)| (from..=to).contains(&&wavelength);
-    AIRGLOW.iter().any(within)
-}
 
 /// Column name, format, unit, bytes.
 const COLUMNS: [(&str, &str, Option<&str>, usize); 6] = [

@@ -1,7 +1,10 @@
-//! Products of any size: the result is correct, and the worker's own memory stays small.
+//! Files of any size: the result is correct, and the worker's own memory stays small.
 
 use super::world::{Layout, Origin, World, assert_code, long_variants};
+use caldp_tests::unpack_fixture;
 use std::fs;
+use std::io::Cursor;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -78,4 +81,88 @@ fn a_product_of_any_size_takes_little_memory() {
     if long_variants() {
         enormous(Layout::Calcloud, 20 << 30);
     }
+}
+
+/// The size of one of the two detectors of ACS without its virtual overscan.
+const FRAME: (usize, usize) = (4120, 2048);
+
+/// The raw file with the first science image as large as those of the archive: overscan, a background
+/// with noise, hot columns and a star.
+fn full_size(raw: &[u8]) -> Vec<u8> {
+    let (width, height) = FRAME;
+    let mut noise = fastrand::Rng::with_seed(1);
+    let noise: Vec<i16> = (0..65_536)
+        .map(|_| (0..4).map(|_| noise.i16(-3..=3)).sum())
+        .collect();
+    let mut frame = Vec::new();
+    let (mut next, mut science) = (0, false);
+    for unit in fits::hdus(raw, Path::new("raw")) {
+        let unit = unit.unwrap();
+        let start = usize::try_from(unit.data_start).unwrap();
+        let data = usize::try_from(unit.data_length).unwrap();
+        let header = &raw[next..start];
+        next = start + data.next_multiple_of(fits::BLOCK);
+        if science || unit.header.text("EXTNAME") != Some("SCI") {
+            frame.extend_from_slice(header);
+            frame.extend_from_slice(&raw[start..next]);
+            continue;
+        }
+        science = true;
+        for card in header.chunks(80) {
+            match &card[..8] {
+                b"NAXIS1  " => frame.extend(format!("NAXIS1  = {width:>20}{:50}", "").bytes()),
+                b"NAXIS2  " => frame.extend(format!("NAXIS2  = {height:>20}{:50}", "").bytes()),
+                _ => frame.extend_from_slice(card),
+            }
+        }
+        for y in 0..height {
+            for x in 0..width {
+                let star = x.abs_diff(1000) + y.abs_diff(700) < 30;
+                let hot = if x % 97 == 0 { 400 } else { 0 };
+                let level = match x {
+                    _ if star => 30_000,
+                    ..24 => 1000,
+                    _ => 2200 + hot,
+                };
+                let value: i16 = noise[(x * 31 + y * 4099) % noise.len()] + level - 32_767 - 1;
+                frame.extend(value.to_be_bytes());
+            }
+        }
+        frame.resize(frame.len().next_multiple_of(fits::BLOCK), 0);
+    }
+    frame
+}
+
+#[test]
+fn a_full_size_frame_is_calibrated_in_little_memory_and_its_pictures_show_it() {
+    // Of the bundled rules those for the infrared channel do not ask for the size of the image.
+    let dataset = "ib8t02a3q";
+    let world = World::new();
+    fs::create_dir(world.inputs()).unwrap();
+    let raw = unpack_fixture(dataset, &world.inputs()).remove(0);
+    fs::write(&raw, full_size(&fs::read(&raw).unwrap())).unwrap();
+    let copy = |to| format!("cp {dataset}_raw.fits {dataset}_{to}.fits");
+    let calibrate = [copy("flt"), copy("ima")].join("\n");
+    world.programs.replace("calwf3.e", &calibrate);
+    world.programs.replace("runastrodriz", &copy("drz"));
+    let started = Instant::now();
+    let (output, peak) = measured(world.command(dataset, Origin::Directory));
+    let took = started.elapsed();
+    assert_code(&output, 0);
+    assert!(peak <= 64 * 1024, "{peak} KiB");
+    for suffix in ["raw", "flt", "ima", "drz"] {
+        for (ending, size) in [("", (4120, 2048)), ("_thumb", (128, 64))] {
+            let name = format!("previews/{dataset}_{suffix}{ending}.jpg");
+            let mut picture = jpeg_decoder::Decoder::new(Cursor::new(world.stored(dataset, &name)));
+            let mut tones = picture.decode().unwrap();
+            let info = picture.info().unwrap();
+            assert_eq!((info.width, info.height), size, "{name}");
+            tones.sort_unstable();
+            let median = tones[tones.len() / 2];
+            assert!((20..=160).contains(&median), "{name}: {median}");
+            tones.dedup();
+            assert!(tones.len() > 16, "{name}: {tones:?}");
+        }
+    }
+    eprintln!("a full-size frame: {took:?}, the worker held {peak} KiB at most");
 }
