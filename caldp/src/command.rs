@@ -4,6 +4,7 @@ use caldp_trigger::cli::TriggerCommand;
 use caldp_worker::cli::{Doctor, Process, ProcessAws};
 use clap::{Parser, Subcommand};
 
+use crate::plan::PlanArguments;
 use crate::resources::estimate::EstimateArguments;
 use crate::resources::learn::LearnArguments;
 use std::path::PathBuf;
@@ -38,6 +39,9 @@ pub(crate) enum Command {
     Estimate(EstimateArguments),
     /// Fit the model behind estimates again, from measured runs
     Learn(LearnArguments),
+    /// Say which datasets other rules would give other references, and what running them again costs
+    #[command(after_help = PlanArguments::HELP)]
+    Plan(PlanArguments),
     #[command(flatten)]
     Trigger(TriggerCommand),
     /// Print a completion script for a shell

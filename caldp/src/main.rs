@@ -6,6 +6,8 @@
 mod batches;
 mod command;
 mod names;
+mod plan;
+mod records;
 mod resources;
 
 use caldp_core::exit_code::ExitCode as Code;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Estimate(arguments) => resources::estimate::run(&arguments),
         Command::Learn(arguments) => resources::learn::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
         Command::Trigger(command) => batches::run(&command),
         Command::Completions { shell, name } => print(
             names::completions(shell, &name),

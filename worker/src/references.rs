@@ -11,8 +11,9 @@ use crate::error::disk_hint;
 use crate::operators;
 use crate::process::program::Environment;
 use caldp_core::dataset::{Dataset, Instrument};
-use caldp_core::provenance::{DatasetHeader, ReferenceRecord};
+use caldp_core::provenance::{DatasetHeader, Parkey, ReferenceRecord};
 use crds_core::config::ConfigError;
+use crds_core::header::condition;
 use crds_core::{
     AssignError, AssignOptions, Assignments, Client, ClientError, Config, FetchedReference,
     FileAssignment, Observatory, ReferenceOrigin,
@@ -285,7 +286,16 @@ fn header(file: &FileAssignment) -> DatasetHeader {
             .iter()
             .map(|update| (update.keyword.clone(), text(&update.value)))
             .collect(),
+        parkeys: file.parkeys.iter().map(parkey).collect(),
     }
+}
+
+fn parkey((key, raw): &(String, Option<String>)) -> (String, Parkey) {
+    let conditioned = raw
+        .as_deref()
+        .map_or(UNDEFINED.to_owned(), |raw| condition(raw).into_owned());
+    let raw = raw.clone();
+    (key.clone(), Parkey { raw, conditioned })
 }
 
 fn name_of(path: &Path) -> String {

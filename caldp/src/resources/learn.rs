@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use caldp_core::provenance::{self, Provenance};
 use caldp_core::resources::fit::{self, LeftOut, Runs};
 use caldp_core::resources::judge::{Judgement, Knowledge, PRICES, cross_validate, judge};
 use caldp_core::resources::{MODEL_KEY, Model, Refusal, Run};
@@ -14,15 +13,9 @@ use clap::Args;
 use storage::object::Precondition;
 use storage::store::{Store, StoreError};
 use storage::uri::Location;
-use tokio::task::JoinSet;
 
-use super::{Error, MOST_MODEL, ended, model};
-
-/// Records read at once.
-const AT_ONCE: usize = 32;
-
-/// No record of a run is larger, in bytes.
-const MOST_RECORD: usize = 16 << 20;
+use super::{Error, MOST_MODEL, ended, location, model};
+use crate::records;
 
 /// In how many parts proposals are split to judge fits on runs they have not seen.
 const PARTS: usize = 5;
@@ -141,15 +134,6 @@ fn place_to_install(place: &str, arguments: &LearnArguments) -> Result<Location,
     }
 }
 
-/// The store a text names; none when it names a file.
-fn location(text: &str) -> Option<Location> {
-    match text.parse() {
-        Ok(location) => Some(location),
-        Err(_) if Path::new(text).is_dir() => Some(Location::Dir(text.into())),
-        Err(_) => None,
-    }
-}
-
 async fn installed(store: &dyn Store) -> Result<Option<Model>, Error> {
     if store.head(MODEL_KEY).await.map_err(at(store))?.is_none() {
         return Ok(None);
@@ -187,55 +171,18 @@ async fn read(sources: &[String]) -> Result<Runs, Error> {
 
 /// Takes in the records of all runs in an output.
 async fn add_output(runs: &mut Runs, store: &Arc<dyn Store>) -> Result<(), Error> {
-    let mut listing = store.list("");
-    let mut reading = JoinSet::new();
-    while let Some(page) = listing.next_page().await.map_err(at(store.as_ref()))? {
-        let records = page
-            .into_iter()
-            .map(|object| object.key)
-            .filter(|key| key.rsplit('/').next() == Some(provenance::FILE));
-        for key in records {
-            if reading.len() >= AT_ONCE {
-                take(runs, reading.join_next().await, store.as_ref())?;
-            }
-            let store = Arc::clone(store);
-            reading.spawn(async move {
-                let record = store.get_bytes(&key, MOST_RECORD).await;
-                (
-                    key,
-                    record.map(|(bytes, _)| serde_json::from_slice(&bytes).ok()),
-                )
-            });
+    let taken = records::each(store, |(key, record)| {
+        let name = record.as_ref().map_or("", |r| r.dataset.name()).to_owned();
+        let added = record
+            .map_err(|_| Refusal::Line)
+            .and_then(|record| Run::of_record(&record))
+            .and_then(|run| runs.add(run));
+        if let Err(refusal) = added {
+            runs.leave_out(format!("{store}/{key}"), &name, refusal);
         }
-    }
-    while let Some(record) = reading.join_next().await {
-        take(runs, Some(record), store.as_ref())?;
-    }
-    Ok(())
-}
-
-/// The record of one key: none when it is no such record.
-type Read = (String, Result<Option<Provenance>, StoreError>);
-
-fn take(
-    runs: &mut Runs,
-    record: Option<Result<Read, tokio::task::JoinError>>,
-    store: &dyn Store,
-) -> Result<(), Error> {
-    let Some(Ok((key, record))) = record else {
-        return Ok(());
-    };
-    let record = record.map_err(at(store))?;
-    let name = record.as_ref().map_or("", |r| r.dataset.name()).to_owned();
-    let added = record
-        .as_ref()
-        .ok_or(Refusal::Line)
-        .and_then(Run::of_record)
-        .and_then(|run| runs.add(run));
-    if let Err(refusal) = added {
-        runs.leave_out(format!("{store}/{key}"), &name, refusal);
-    }
-    Ok(())
+        true
+    });
+    taken.await.map(drop).map_err(at(store.as_ref()))
 }
 
 fn tell_left_out(left_out: &LeftOut) {

@@ -3,6 +3,7 @@
 //! The model and its arithmetic are [`caldp_core::resources`]; here are files, stores and words.
 
 pub(crate) mod estimate;
+pub(crate) mod features;
 pub(crate) mod learn;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use caldp_core::resources::table::TableError;
 use caldp_core::resources::{Model, ModelError};
 use storage::hint::{Hint, explain};
 use storage::store::StoreError;
+use storage::uri::Location;
 
 /// No model is larger, in bytes.
 const MOST_MODEL: usize = 4 << 20;
@@ -70,7 +72,7 @@ impl Hint for Error {
 }
 
 /// The model in a file, or the shipped one.
-fn model(path: Option<&Path>) -> Result<Model, Error> {
+pub(crate) fn model(path: Option<&Path>) -> Result<Model, Error> {
     let refused = |place: String| move |source| Error::Model { place, source };
     let Some(path) = path else {
         return Model::shipped().map_err(refused("this program".to_owned()));
@@ -90,5 +92,14 @@ fn ended(result: Result<(), Error>) -> ExitCode {
             eprintln!("caldp: {}", explain(&error));
             ExitCode::from(Code::Generic.number())
         }
+    }
+}
+
+/// The store a text names; none when it names a file.
+pub(crate) fn location(text: &str) -> Option<Location> {
+    match text.parse() {
+        Ok(location) => Some(location),
+        Err(_) if Path::new(text).is_dir() => Some(Location::Dir(text.into())),
+        Err(_) => None,
     }
 }

@@ -5,6 +5,7 @@
 //! many, and keeps what it worked out about parts of earlier ones.
 
 mod answer;
+mod difference;
 mod lookup;
 mod memo;
 mod plan;
@@ -15,6 +16,7 @@ mod table;
 pub use crate::rules::Outcome;
 pub use crate::selector::{ListedValues, LookupFailure};
 pub use answer::BestReferences;
+pub use difference::{Comparison, Difference, OldAnswer, Side};
 pub use lookup::Lookups;
 pub use question::{LookupError, LookupPath, Types};
 

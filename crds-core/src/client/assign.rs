@@ -152,6 +152,11 @@ impl Client {
             .map(|(reference_type, outcome)| (reference_type.clone(), outcome.clone()))
             .collect();
         let mut file = FileAssignment::new(&dataset.path, dataset.instrument.clone());
+        let keys = rules.needed_keys(&dataset.instrument).unwrap_or_default();
+        file.parkeys = keys
+            .into_iter()
+            .map(|key| (key.to_owned(), dataset.header.get(key).map(str::to_owned)))
+            .collect();
         let names: Vec<String> = rules
             .mappings_of(&dataset.instrument)
             .unwrap_or_default()

@@ -6,11 +6,13 @@
 
 mod condition;
 pub(crate) mod decimal;
+mod line;
 
 use std::borrow::Cow;
 
 pub use condition::condition;
 pub(crate) use condition::{is_space, python_float, trim};
+pub use line::HeaderLine;
 
 /// Where a header may name its instrument, in order of preference.
 pub(crate) const INSTRUMENT_KEYS: [&str; 7] = [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::compiled::{Instrument, Table};
+use super::compiled::{Instrument, Table, TypeRule};
 use super::context::{Root, State};
 use super::mapping::{Body, Target, special};
 use super::{Context, LoadError};
@@ -70,6 +70,19 @@ impl Context {
         let instrument = self.loaded_instrument(instrument)?;
         let needed = instrument.needed.iter();
         Some(needed.map(|slot| &**instrument.slots.name(*slot)).collect())
+    }
+
+    /// The header key, in upper case, that switches the step of a type off where it says `OMIT`, for
+    /// each type (instrument in lower case, type) whose rules name one.
+    pub fn switches(&self) -> impl Iterator<Item = (&str, &ReferenceType, String)> {
+        self.loaded().flat_map(|instrument| {
+            instrument.types.iter().filter_map(|(name, rule)| {
+                let TypeRule::Table(table) = rule else {
+                    return None;
+                };
+                Some((&*instrument.name, name, table.mapping.header.switch()?))
+            })
+        })
     }
 
     /// The rule files a lookup for an instrument (any case) takes part of, the pipeline map left

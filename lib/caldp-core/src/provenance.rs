@@ -148,6 +148,19 @@ pub struct DatasetHeader {
     pub file: String,
     /// Keyword and value, as written into its primary header.
     pub keywords: BTreeMap<String, String>,
+    /// Every key that the rules of its instrument look at, so that other rules can be asked later
+    /// without the file; empty in older records.
+    pub parkeys: BTreeMap<String, Parkey>,
+}
+
+/// What a raw file's header says under one key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Parkey {
+    /// The text of the value, as CRDS reads it; none when the header lacks the key.
+    pub raw: Option<String>,
+    /// The form in which the rules compare it.
+    pub conditioned: String,
 }
 
 /// One reference file.

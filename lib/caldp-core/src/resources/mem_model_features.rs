@@ -18,7 +18,7 @@ pub fn parse(dataset: &Dataset, text: &str) -> Features {
     let mut features = Features::of_name(dataset.clone());
     for (name, value) in text.lines().filter_map(|line| line.split_once('=')) {
         let value = value.trim().trim_matches(['"', '\'']);
-        let value_switch = || switch(value).ok().flatten();
+        let value_switch = || switch(value);
         let value_number = || number(value).ok().flatten();
         match name.trim().to_ascii_lowercase().as_str() {
             "n_files" => features.files = value_number().and_then(believed_files),

@@ -31,6 +31,7 @@ pub use features::{Family, Features, Key};
 pub use model::{Curve, Extent, Group, Model, ModelError, Origin, Published};
 pub use quantiles::Quantiles;
 pub use run::{Refusal, Run};
+pub use values::{large_detector, switch};
 
 /// Where an installed model stands below the root of a bucket or directory.
 pub const MODEL_KEY: &str = "control/resources.json";

@@ -11,7 +11,7 @@ use crate::dataset::Dataset;
 use super::GIB_PER_TABLE_GB;
 use super::features::Features;
 use super::run::{Refusal, Run};
-use super::values::{believed_files, believed_mb, number, switch};
+use super::values::{believed_files, believed_mb, known_switch, number};
 
 /// A line of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -146,7 +146,7 @@ pub const FEATURE_COLUMNS: [&str; 7] = [
 /// The first field that cannot be read or be true.
 pub fn features<'a>(field: &impl Fn(&'static str) -> &'a str) -> Result<Features, Refusal> {
     let number_of = |column| number(field(column)).map_err(|()| Refusal::Unreadable(column));
-    let switch_of = |column| switch(field(column)).map_err(|()| Refusal::Unreadable(column));
+    let switch_of = |column| known_switch(field(column)).map_err(|()| Refusal::Unreadable(column));
     let count_of = |column| {
         number_of(column)?
             .map(|n| believed_files(n).ok_or(Refusal::Absurd(column)))

@@ -10,8 +10,13 @@ pub(super) fn number(text: &str) -> Result<Option<f64>, ()> {
     text.parse().map(Some).map_err(|_| ())
 }
 
-/// A switch, as headers and tables write it.
-pub(super) fn switch(text: &str) -> Result<Option<bool>, ()> {
+/// A switch, as headers and tables write it; none where it says nothing that is known.
+pub fn switch(text: &str) -> Option<bool> {
+    known_switch(text).ok().flatten()
+}
+
+/// A switch, or that it is not known, or that the text is none of either.
+pub(super) fn known_switch(text: &str) -> Result<Option<bool>, ()> {
     if is_unknown(text) {
         return Ok(None);
     }
@@ -46,7 +51,7 @@ pub(super) fn believed_mb(number: f64) -> Option<f64> {
 }
 
 /// Whether a detector, by the name in its header, is one of the large ones.
-pub(super) fn large_detector(name: &str) -> Option<bool> {
+pub fn large_detector(name: &str) -> Option<bool> {
     match name.trim().to_ascii_uppercase().as_str() {
         "WFC" | "UVIS" => Some(true),
         "HRC" | "SBC" | "IR" => Some(false),

@@ -3,7 +3,6 @@
 //! Lines are read, answered and written in batches, so memory is bounded by the batch and by the
 //! longest line; lookups in the same rules keep what they worked out from one header to the next.
 
-mod line;
 mod output;
 mod withdrawn;
 
@@ -14,9 +13,7 @@ use std::io::{self, BufRead, BufReader, Read as _, Write};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
-use serde_json::value::RawValue;
 
-use self::line::Line;
 use self::output::{Answers, refuse};
 use self::withdrawn::{Withdrawn, WithdrawnRules};
 use super::Args;
@@ -24,7 +21,7 @@ use super::inputs::same_id;
 use crate::failure::Failure;
 use crate::progress::Downloads;
 use crds_core::bestrefs::{Lookups, Outcome, Types};
-use crds_core::header::Field;
+use crds_core::header::{Field, HeaderLine};
 use crds_core::names::{ContextName, ContextNameError, ReferenceType};
 use crds_core::rules::Context;
 use crds_core::{Client, Reuse};
@@ -212,15 +209,15 @@ struct BulkRun<'c> {
 impl BulkRun<'_> {
     /// Answers one line. Its fields are given back for their space.
     async fn take<'l>(&mut self, line: &'l [u8], mut fields: Vec<Field<'l>>) -> Vec<Field<'l>> {
-        let line = match Line::read(line, &mut fields) {
+        let line = match HeaderLine::read(line, &mut fields) {
             Ok(line) => line,
             Err(reason) => {
                 self.cannot_use(None, &reason);
                 return fields;
             }
         };
-        let name = line.context.as_deref().unwrap_or(&self.default);
-        let id = line.id.map(RawValue::get);
+        let name = line.context().unwrap_or(&self.default);
+        let id = line.id();
         if !self.chosen.has(id) {
             return fields;
         }

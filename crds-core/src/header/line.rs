@@ -1,4 +1,5 @@
-//! One line of input: an id, a context, the way of the lookup, and a header.
+//! One line of many headers in a file (JSON lines): an id, a context, the way of the lookup, and a
+//! header.
 //!
 //! Texts stay where they are in the line; only what is escaped, or no text at all, is written anew.
 
@@ -9,20 +10,24 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crds_core::bestrefs::LookupPath;
-use crds_core::header::{Field, float_text};
+use super::{Field, float_text};
+use crate::bestrefs::LookupPath;
 
-/// One line, but for its header.
-#[derive(Default)]
-pub(super) struct Line<'l> {
-    pub(super) id: Option<&'l RawValue>,
-    pub(super) context: Option<Cow<'l, str>>,
+/// One line of headers, but for its header.
+#[derive(Debug, Default)]
+pub struct HeaderLine<'l> {
+    id: Option<&'l RawValue>,
+    context: Option<Cow<'l, str>>,
     path: Path,
 }
 
-impl<'l> Line<'l> {
-    /// Reads a line, its header into `fields`, which must be empty.
-    pub(super) fn read(line: &'l [u8], fields: &mut Vec<Field<'l>>) -> Result<Self, String> {
+impl<'l> HeaderLine<'l> {
+    /// Reads a line, its header into `fields`, which must be empty. What is wrong with a line is
+    /// told with its column.
+    ///
+    /// # Errors
+    /// For what is not one JSON object with `id` and `header`.
+    pub fn read(line: &'l [u8], fields: &mut Vec<Field<'l>>) -> Result<Self, String> {
         // Checked as a whole, which is faster than text by text.
         let text = std::str::from_utf8(line).map_err(|error| {
             let column = error.valid_up_to() + 1;
@@ -34,7 +39,18 @@ impl<'l> Line<'l> {
             .map_err(|error| reason(&error))
     }
 
-    pub(super) fn path(&self) -> LookupPath {
+    /// The id, as JSON.
+    pub fn id(&self) -> Option<&'l str> {
+        self.id.map(RawValue::get)
+    }
+
+    /// The context that the line names.
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
+    }
+
+    /// How the header is looked up.
+    pub fn path(&self) -> LookupPath {
         match self.path {
             Path::Std => LookupPath::Conditioned,
             Path::Raw => LookupPath::AsGiven,
@@ -45,22 +61,22 @@ impl<'l> Line<'l> {
 struct Entry<'f, 'l>(&'f mut Vec<Field<'l>>);
 
 impl<'l> DeserializeSeed<'l> for Entry<'_, 'l> {
-    type Value = Line<'l>;
+    type Value = HeaderLine<'l>;
 
-    fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<Line<'l>, D::Error> {
+    fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<HeaderLine<'l>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'l> Visitor<'l> for Entry<'_, 'l> {
-    type Value = Line<'l>;
+    type Value = HeaderLine<'l>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with `id` and `header`")
     }
 
-    fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<Line<'l>, A::Error> {
-        let mut line = Line::default();
+    fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<HeaderLine<'l>, A::Error> {
+        let mut line = HeaderLine::default();
         let mut has_header = false;
         while let Some(key) = map.next_key::<Key>()? {
             match key {
@@ -106,7 +122,7 @@ enum Key {
 struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
 
 /// How a header is looked up.
-#[derive(Deserialize, Clone, Copy, Default)]
+#[derive(Debug, Deserialize, Clone, Copy, Default)]
 #[serde(rename_all = "lowercase")]
 enum Path {
     #[default]
@@ -207,13 +223,13 @@ mod tests {
     fn values_become_the_texts_of_python() {
         let line = br#"{"id": [1], "header": {"a": "x", "b": 1, "c": 1.0, "d": 1e20, "e": true, "f": null, "g": -7, "a": "y\n"}}"#;
         let mut fields = Vec::new();
-        let line = Line::read(line, &mut fields).unwrap();
+        let line = HeaderLine::read(line, &mut fields).unwrap();
         let values: Vec<&str> = fields.iter().map(|(_, value)| &**value).collect();
         assert_eq!(
             values,
             ["x", "1", "1.0", "1e+20", "True", "None", "-7", "y\n"]
         );
-        assert_eq!(line.id.unwrap().get(), "[1]");
+        assert_eq!(line.id().unwrap(), "[1]");
         for bad in [
             "{}",
             "[]",
@@ -224,11 +240,11 @@ mod tests {
             r#"{"id":1,"context":2,"header":{}}"#,
         ] {
             assert!(
-                Line::read(bad.as_bytes(), &mut Vec::new()).is_err(),
+                HeaderLine::read(bad.as_bytes(), &mut Vec::new()).is_err(),
                 "{bad}"
             );
         }
-        let no_text = Line::read(b"{\"id\":\"\xff", &mut Vec::new()).err();
+        let no_text = HeaderLine::read(b"{\"id\":\"\xff", &mut Vec::new()).err();
         assert_eq!(no_text.unwrap(), "column 8: this is not UTF-8");
     }
 
@@ -236,7 +252,7 @@ mod tests {
     fn of_two_headers_the_last_one_counts() {
         let line = br#"{"id":1,"header":{"A":"1"},"header":{"B":"2"}}"#;
         let mut fields = Vec::new();
-        Line::read(line, &mut fields).unwrap();
+        HeaderLine::read(line, &mut fields).unwrap();
         assert_eq!(fields, [("B".into(), "2".into())]);
     }
 }

@@ -1,0 +1,62 @@
+//! Why a plan could not be made.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::PathBuf;
+
+use crds_core::ClientError;
+use crds_core::config::ConfigError;
+use storage::hint::Hint;
+use storage::store::StoreError;
+
+/// Why a plan could not be made.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PlanError {
+    #[error("the settings of CRDS cannot be used")]
+    Config(#[from] ConfigError),
+    #[error("the new rules cannot be had")]
+    Rules(#[source] Box<ClientError>),
+    #[error("the rules of {name} cannot be had: {reason}")]
+    OldRules { name: String, reason: String },
+    #[error("the rules know no instrument {name:?}")]
+    Instrument { name: String, known: String },
+    #[error("no instrument has references of a type {0:?}")]
+    Type(String),
+    #[error("{0} is neither an output, nor a directory, nor a file")]
+    Source(String),
+    #[error("{from} cannot be read")]
+    Read { from: String, source: io::Error },
+    #[error("{from} cannot be read")]
+    Store { from: String, source: StoreError },
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Model(#[from] crate::resources::Error),
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+}
+
+impl PlanError {
+    pub(super) fn rules(error: ClientError) -> Self {
+        Self::Rules(Box::new(error))
+    }
+}
+
+impl Hint for PlanError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Store { source, .. } => source.hint(),
+            Self::Model(error) => error.hint(),
+            Self::Instrument { known, .. } => Some(format!("they are {known}").into()),
+            Self::Source(_) => {
+                Some("name an s3:// or file: output, a directory, or a file of JSON lines".into())
+            }
+            Self::OldRules { .. } | Self::Rules(_) => Some(
+                "CRDS_PATH is the cache with the rules, CRDS_SERVER_URL or CRDS_MAPPING_URI where they \
+                 come from"
+                    .into(),
+            ),
+            _ => None,
+        }
+    }
+}
