@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use caldp_core::dataset::Dataset;
 use caldp_core::resources::judge::PRICES;
 use caldp_core::resources::{Estimate, Features, Key, Model};
 use crds_core::bestrefs::{Comparison, Difference, LookupPath, Lookups, OldAnswer, Side};
@@ -138,7 +139,7 @@ impl<'r> Judge<'r> {
                 }
             }
             Err(reason) => {
-                let own = finding.dataset.as_ref().and_then(|d| d.instrument());
+                let own = finding.dataset.as_ref().and_then(Dataset::instrument);
                 let own = own.map(|instrument| instrument.name().to_lowercase());
                 let asked = &self.question.instruments;
                 if own

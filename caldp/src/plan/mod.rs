@@ -58,7 +58,7 @@ pub(crate) struct PlanArguments {
     /// The rules datasets were processed with; without it, those that each dataset names
     #[arg(long, value_name = "CONTEXT")]
     old_context: Option<ContextName>,
-    /// The rules they would be processed with; without it, those of CRDS_CONTEXT or in use
+    /// The rules they would be processed with; without it, those of `CRDS_CONTEXT` or in use
     #[arg(long, value_name = "CONTEXT")]
     new_context: Option<ContextName>,
     /// Only datasets of these instruments
@@ -138,12 +138,12 @@ pub(crate) fn run(arguments: &PlanArguments) -> ExitCode {
 }
 
 fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanError> {
-    let names = [&arguments.new_context, &arguments.old_context];
-    let named = names
+    let contexts = [&arguments.new_context, &arguments.old_context];
+    let observatory = contexts
         .into_iter()
         .flatten()
         .find_map(ContextName::observatory);
-    let client = Client::new(Config::from_env()?, named.unwrap_or(Observatory::Hst));
+    let client = Client::new(Config::from_env()?, observatory.unwrap_or(Observatory::Hst));
     let rules = Rules::load(client, arguments.new_context.as_ref());
     let rules = runtime.block_on(rules).map_err(PlanError::rules)?;
     let server = runtime.block_on(rules.client().server_config());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use caldp_core::dataset::Dataset;
 use crds_core::bestrefs::Side;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -73,7 +74,7 @@ pub(super) fn finding(out: &mut impl Write, finding: &Finding) -> io::Result<()>
     let id: &RawValue = serde_json::from_str(&finding.id)?;
     let line = FindingLine {
         id,
-        dataset: finding.dataset.as_ref().map(|dataset| dataset.name()),
+        dataset: finding.dataset.as_ref().map(Dataset::name),
         instrument: &finding.instrument,
         affected: finding.is_affected(),
         changes: changes.collect(),
@@ -143,9 +144,12 @@ pub(super) fn summary(out: &mut impl Write, about: &About, totals: &Totals) -> i
     writeln!(out)
 }
 
+/// How many changes of a type there are, and which how often.
+type OfType<'t> = (u64, Vec<(&'t ChangeKey, u64)>);
+
 /// For each type how many changes there are, and which.
-fn by_type(totals: &Totals) -> BTreeMap<&str, (u64, Vec<(&ChangeKey, u64)>)> {
-    let mut types: BTreeMap<&str, (u64, Vec<(&ChangeKey, u64)>)> = BTreeMap::new();
+fn by_type(totals: &Totals) -> BTreeMap<&str, OfType<'_>> {
+    let mut types: BTreeMap<&str, OfType<'_>> = BTreeMap::new();
     for (key, count) in &totals.changes {
         let (all, changes) = types.entry(key.0.as_str()).or_default();
         *all += count;

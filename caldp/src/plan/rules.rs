@@ -21,8 +21,9 @@ pub(super) struct Rules {
     new: Arc<Context>,
     /// By instrument and type of the new rules: the keyword that switches the step off.
     switches: HashMap<(String, ReferenceType), String>,
-    /// Files of the new or old rules that CRDS has withdrawn.
+    /// Those of old contexts, in the order in which they were asked for.
     old: Box<[OnceLock<Arc<Context>>]>,
+    /// Where in `old` the rules of a name are, or why there are none.
     known: Mutex<HashMap<String, Result<usize, String>>>,
 }
 
@@ -67,13 +68,12 @@ impl Rules {
     /// The rules of a name, or why there are none. Called from threads that may block.
     pub(super) fn old_rules(&self, name: &str) -> Result<&Context, String> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = match known.get(name) {
-            Some(place) => place.clone(),
-            None => {
-                let place = self.load_old(name, known.len());
-                known.insert(name.to_owned(), place.clone());
-                place
-            }
+        let place = if let Some(place) = known.get(name) {
+            place.clone()
+        } else {
+            let place = self.load_old(name, known.len());
+            known.insert(name.to_owned(), place.clone());
+            place
         };
         drop(known);
         let context = self.old.get(place?).and_then(OnceLock::get);

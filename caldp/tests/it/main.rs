@@ -10,6 +10,7 @@ mod cli;
 mod contract;
 mod doctor;
 mod operators;
+mod plan;
 mod process;
 mod process_aws;
 mod resources;

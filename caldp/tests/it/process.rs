@@ -85,6 +85,10 @@ fn an_archive_in_a_directory_is_unpacked_and_results_go_where_they_are_wanted() 
     let record: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(record["state"], "processed");
     assert_eq!(record["context"], "hst_9001.pmap");
+    // what `caldp plan` asks other rules with
+    let parkeys = &record["headers"][0]["parkeys"];
+    assert_eq!(parkeys["INSTRUME"]["conditioned"], "COS", "{parkeys}");
+    assert!(parkeys["DATE-OBS"]["raw"].is_string(), "{parkeys}");
 }
 
 #[test]

@@ -40,8 +40,8 @@ pub(crate) fn read_all(directory: &Path, mut give: impl FnMut(Batch) -> bool) ->
 
 /// Whether a path is the name of a FITS file.
 pub(crate) fn is_fits(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str());
-    name.is_some_and(|name| name.ends_with(".fits"))
+    path.extension()
+        .is_some_and(|extension| extension == "fits")
 }
 
 fn find(directory: &Path, depth: usize, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -1,0 +1,443 @@
+//! `caldp plan`, as operators call it: from every source, between the bundled contexts and the real
+//! ones.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use caldp_tests::{external_data, fixtures, unpack_fixture};
+use serde_json::{Value, json};
+
+const NOTHING: i32 = 0;
+const CHANGES: i32 = 3;
+const UNKNOWN: i32 = 4;
+
+/// A directory with a cache of the bundled rules.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn plan(&self, words: &[&str]) -> Output {
+        let published = fixtures().join("crds");
+        let uri = |part: &str| format!("{}/{part}/hst", published.display());
+        Command::new(env!("CARGO_BIN_EXE_caldp"))
+            .arg("plan")
+            .args(words)
+            .current_dir(self.path())
+            .env_clear()
+            .env("CRDS_PATH", self.path().join("cache"))
+            .env("CRDS_CONFIG_URI", uri("config"))
+            .env("CRDS_MAPPING_URI", uri("mappings"))
+            .output()
+            .unwrap()
+    }
+
+    /// The lines of `--json`, the summary apart.
+    fn json(&self, words: &[&str], status: i32) -> (Vec<Value>, Value) {
+        let output = self.plan(&[words, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        lines(&output)
+    }
+}
+
+fn lines(output: &Output) -> (Vec<Value>, Value) {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    let mut lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let mut last = lines.pop().unwrap();
+    (lines, last["summary"].take())
+}
+
+/// A header of ACS that the bundled rules have dark files for.
+fn header(date: &str) -> Value {
+    json!({"INSTRUME": "ACS", "DETECTOR": "WFC", "CCDAMP": "C", "CCDGAIN": 2.0, "DATE-OBS": date,
+        "TIME-OBS": "00:00:00", "DARKCORR": "PERFORM", "DRIZCORR": "PERFORM", "BIASCORR": "OMIT", "FLATCORR": "OMIT"})
+}
+
+fn line(id: &str, header: &Value) -> String {
+    format!("{}\n", json!({"id": id, "header": header}))
+}
+
+const OLD: &str = "--old-context=hst_9000.pmap";
+const NEW: &str = "--new-context=hst_9001.pmap";
+
+#[test]
+fn lines_of_headers_give_the_datasets_whose_dark_file_changes() {
+    let world = World::new();
+    let mut text = line("j8cb010b0:j8cb01u2q", &header("2017-01-15"));
+    text += &line("j8cb010b0:j8cb01u3q", &header("2017-01-15"));
+    text += &line("j8cb02u4q", &header("2016-01-15"));
+    let mut off = header("2017-01-15");
+    off["DARKCORR"] = json!("OMIT");
+    text += &line("j8cb03u4q", &off);
+    world.write("headers.jsonl", &text);
+    let ask = ["--from=headers.jsonl", OLD, NEW, "--ids=list.ids"];
+    let (found, summary) = world.json(&ask, CHANGES);
+    assert_eq!(found.len(), 2, "one a header: {found:?}");
+    assert_eq!(found[0]["dataset"], "j8cb010b0");
+    assert_eq!(
+        found[0]["changes"],
+        json!([{"type": "darkfile", "old": "zz900097j_drk.fits", "new": "zz900006j_drk.fits", "counts": true}])
+    );
+    assert_eq!(
+        (&summary["asked"], &summary["affected"]),
+        (&json!(4), &json!(1))
+    );
+    assert!(summary["expected_cost"].as_f64() > Some(0.0), "{summary}");
+    let list = fs::read_to_string(world.path().join("list.ids")).unwrap();
+    assert_eq!(
+        list.lines().skip(1).collect::<Vec<_>>(),
+        ["j8cb010b0 # DARKFILE zz900097j_drk.fits -> zz900006j_drk.fits"]
+    );
+
+    let words = String::from_utf8(world.plan(&ask).stdout).unwrap();
+    for part in [
+        "1 affected",
+        "darkfile",
+        "zz900097j_drk.fits -> zz900006j_drk.fits",
+        "expected: ",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    for narrowed in [
+        "--types=biasfile",
+        "--instrument=cos",
+        "--since=2017-02-01",
+        "--new-context=hst_9000.pmap",
+    ] {
+        let mut ask = vec!["--from=headers.jsonl", OLD, narrowed];
+        if !narrowed.starts_with("--new") {
+            ask.push(NEW);
+        }
+        let (found, _) = world.json(&ask, NOTHING);
+        assert_eq!(found, Vec::<Value>::new(), "{narrowed}");
+    }
+}
+
+#[test]
+fn what_cannot_be_told_is_listed_and_never_counts_as_unchanged() {
+    let world = World::new();
+    let text = line("j8cb02u4q", &json!({"DETECTOR": "WFC"}))
+        + "no json\n"
+        + &line("j8cb03u4q", &header("nonsense"));
+    world.write("headers.jsonl", &text);
+    let (found, summary) = world.json(&["--from=headers.jsonl", OLD, NEW], UNKNOWN);
+    assert!(
+        found[0]["unknown"].as_str().unwrap().contains("INSTRUME"),
+        "{found:?}"
+    );
+    assert!(
+        found[1]["unknown"].as_str().unwrap().contains("line 2"),
+        "{found:?}"
+    );
+    assert_eq!(found[2]["errors"][0]["rules"], "old");
+    assert_eq!(
+        (&summary["unknown"], &summary["errors"]),
+        (&json!(2), &json!(1))
+    );
+    world.write("own.jsonl", &line("j8cb02u4q", &header("2017-01-15")));
+    let (found, _) = world.json(&["--from=own.jsonl", NEW], UNKNOWN);
+    assert!(
+        found[0]["unknown"]
+            .as_str()
+            .unwrap()
+            .contains("which context"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn a_withdrawn_file_and_a_limit_of_the_cost() {
+    let world = World::new();
+    let mut text = String::new();
+    for n in 0..5 {
+        text += &line(&format!("j8cb0{n}u4q"), &header("2017-03-15"));
+    }
+    world.write("headers.jsonl", &text);
+    let ask = ["--from=headers.jsonl", "--old-context=hst_9002.pmap"];
+    let back = [&ask[..], &["--new-context=hst_9001.pmap"]].concat();
+    let (found, summary) = world.json(&back, CHANGES);
+    assert_eq!(found[0]["changes"][0]["note"], "withdrawn");
+    let one = summary["expected_cost"].as_f64().unwrap() / 5.0;
+    let limit = format!("--limit-cost={}", one * 2.5);
+    let (_, summary) = world.json(&[&back[..], &[&limit]].concat(), CHANGES);
+    assert_eq!(
+        (
+            &summary["affected"],
+            &summary["listed"],
+            &summary["beyond_limit_cost"]
+        ),
+        (&json!(5), &json!(2), &json!(3))
+    );
+    let same = [&ask[..], &["--new-context=hst_9002.pmap"]].concat();
+    let (found, _) = world.json(&same, CHANGES);
+    assert_eq!(
+        found[0]["changes"][0]["note"], "withdrawn",
+        "the rules still choose it"
+    );
+}
+
+#[test]
+fn fits_files_of_a_directory_are_read() {
+    let world = World::new();
+    let raw = world.path().join("raw");
+    fs::create_dir(&raw).unwrap();
+    unpack_fixture("j8cb010b0", &raw);
+    let (_, summary) = world.json(
+        &["--from=raw", OLD, OLD.replace("old", "new").as_str()],
+        NOTHING,
+    );
+    assert!(summary["asked"].as_u64() > Some(1), "{summary}");
+    fs::write(raw.join("j8cb01zzq_raw.fits"), "no FITS").unwrap();
+    let (found, summary) = world.json(&["--from=raw", OLD, NEW], CHANGES);
+    assert_eq!(found[0]["dataset"], "j8cb010b0", "its association");
+    assert_eq!(
+        (&summary["affected"], &summary["unknown"]),
+        (&json!(1), &json!(1))
+    );
+    let unknown = found.last().unwrap()["unknown"].as_str().unwrap();
+    assert!(unknown.contains("FITS"), "{found:?}");
+}
+
+/// The record of a processed dataset, as the worker writes it.
+fn record(dataset: &str, date: &str) -> Value {
+    let header = header(date);
+    let values = header.as_object().unwrap().iter();
+    let mut parkeys: BTreeMap<String, Value> = values
+        .map(|(key, value)| {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (key.clone(), json!({"raw": text, "conditioned": text}))
+        })
+        .collect();
+    for key in KEYS.split_whitespace() {
+        let absent = json!({"raw": null, "conditioned": "UNDEFINED"});
+        parkeys.entry(key.to_owned()).or_insert(absent);
+    }
+    json!({
+        "dataset": dataset, "state": "processed", "context": "hst_9000.pmap",
+        "headers": [{"file": format!("{dataset}_raw.fits"), "keywords": {}, "parkeys": parkeys}],
+        "inputs": [{"name": "a", "size": 9_000_000}], "steps": [{"step": "all", "seconds": 100.0}],
+        "programs": [{"peak_memory_kib": 900_000}],
+    })
+}
+
+/// What the rules of ACS in the bundled contexts look at besides.
+const KEYS: &str = "RPTCORR BIASCORR CRCORR DQICORR FLATCORR REFTYPE SHADCORR FILTER1 FILTER2 OBSTYPE FW1OFFST \
+    FW2OFFST FWSOFFST APERTURE NAXIS1 NAXIS2 LTV1 LTV2 XCORNER YCORNER CCDCHIP NUMCOLS NUMROWS";
+
+#[test]
+fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
+    let world = World::new();
+    let put = |dataset: &str, text: &str| {
+        world.write(
+            &format!("out/data/acs/{dataset}/logs/provenance.json"),
+            text,
+        );
+    };
+    put("j8cb010b0", &record("j8cb010b0", "2017-01-15").to_string());
+    put("j8cb020b0", &record("j8cb020b0", "2016-01-15").to_string());
+    put("j8cb030b0", "{\"dataset\": \"j8cb030b0\", \"sta");
+    let mut older = record("j8cb040b0", "2017-01-15");
+    older["headers"][0]["parkeys"] = json!({});
+    put("j8cb040b0", &older.to_string());
+    let mut less = record("j8cb050b0", "2017-01-15");
+    less["headers"][0]["parkeys"]
+        .as_object_mut()
+        .unwrap()
+        .remove("CCDAMP");
+    put("j8cb050b0", &less.to_string());
+    world.write("out/data/acs/j8cb060b0/j8cb060b0_drz.fits", "");
+    let mut failed = record("j8cb070b0", "2017-01-15");
+    failed["state"] = json!("error");
+    put("j8cb070b0", &failed.to_string());
+
+    let (found, summary) = world.json(&["--from=out", NEW, "--ids=list.ids"], CHANGES);
+    let by_name: BTreeMap<&str, &Value> = found
+        .iter()
+        .map(|line| (line["dataset"].as_str().unwrap(), line))
+        .collect();
+    assert_eq!(by_name["j8cb010b0"]["affected"], true);
+    assert_eq!(
+        by_name["j8cb010b0"]["expected_seconds"], 100.0,
+        "as its own run took"
+    );
+    assert!(!by_name.contains_key("j8cb020b0"), "its dark file stays");
+    for (dataset, reason) in [
+        ("j8cb030b0", "cannot be read"),
+        ("j8cb040b0", "older"),
+        ("j8cb050b0", "CCDAMP, which the new rules look at"),
+        ("j8cb060b0", "no provenance.json"),
+        ("j8cb070b0", "its last run failed"),
+    ] {
+        let unknown = by_name[dataset]["unknown"].as_str().unwrap();
+        assert!(unknown.contains(reason), "{dataset}: {unknown}");
+    }
+    assert_eq!(
+        (&summary["asked"], &summary["unknown"]),
+        (&json!(7), &json!(5))
+    );
+    let list = fs::read_to_string(world.path().join("list.ids")).unwrap();
+    assert!(list.contains("j8cb010b0 # DARKFILE"), "{list}");
+}
+
+#[test]
+fn a_question_that_makes_no_sense_says_why() {
+    let world = World::new();
+    world.write("headers.jsonl", "");
+    for (words, part) in [
+        (
+            ["--from=headers.jsonl", NEW, "--instrument=nicmos"],
+            "no instrument \"nicmos\"",
+        ),
+        (
+            ["--from=headers.jsonl", NEW, "--types=darkfiles"],
+            "\"darkfiles\"",
+        ),
+        (["--from=nowhere", NEW, OLD], "nowhere is neither"),
+        (
+            ["--from=headers.jsonl", OLD, "--new-context=hst_9999.pmap"],
+            "new rules",
+        ),
+        (
+            ["--from=headers.jsonl", NEW, "--old-context=hst_9999.pmap"],
+            "hst_9999.pmap",
+        ),
+    ] {
+        let output = world.plan(&words);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains(part) && said.contains("caldp: "),
+            "{part} in {said}"
+        );
+    }
+    let refused = world.plan(&["--from=headers.jsonl", NEW, "--ids=list.json"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+}
+
+/// A value of the oracle as a file, nothing, or a failure.
+fn class(value: Option<&Value>) -> Result<Option<&str>, ()> {
+    match value.map(Value::as_str) {
+        None | Some(Some("NOT FOUND n/a" | "NOT FOUND No match found.")) => Ok(None),
+        Some(Some(text)) if !text.starts_with("NOT FOUND") => Ok(Some(text)),
+        Some(_) => Err(()),
+    }
+}
+
+/// What Python CRDS answered for real headers, asked again between every two real contexts: each old
+/// answer that is on record is the old side of the plan, in one direction and its reverse.
+#[test]
+fn old_and_new_sides_are_what_python_crds_answered() {
+    let Some(cache) = external_data("crds-cache", "plans between real contexts") else {
+        return;
+    };
+    for (oracle, contexts) in [
+        (
+            "hst",
+            &["hst_0052.pmap", "hst_0462.pmap", "hst_0729.pmap"][..],
+        ),
+        ("roman", &["roman_0004.pmap", "roman_0005.pmap"]),
+    ] {
+        let path = cache.join(format!("../oracle/{oracle}_bestrefs_dev.jsonl.gz"));
+        let lines = records(&path);
+        let world = World::new();
+        for old in contexts {
+            for new in contexts.iter().filter(|new| new != &old) {
+                compare(&world, &cache, &lines, old, new);
+            }
+        }
+    }
+}
+
+fn records(path: &Path) -> Vec<Value> {
+    let file = flate2::read::GzDecoder::new(fs::File::open(path).unwrap());
+    let text = std::io::read_to_string(file).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.collect()
+}
+
+fn compare(world: &World, cache: &Path, records: &[Value], old: &str, new: &str) {
+    let mut text = String::new();
+    for (number, record) in records.iter().enumerate() {
+        let line = json!({"id": number, "path": record["path"], "header": record["header"]});
+        writeln!(text, "{line}").unwrap();
+    }
+    world.write("headers.jsonl", &text);
+    let output = Command::new(env!("CARGO_BIN_EXE_caldp"))
+        .args(["plan", "--from=headers.jsonl", "--json", "--all-types"])
+        .args(["--old-context", old, "--new-context", new])
+        .current_dir(world.path())
+        .env_clear()
+        .env("CRDS_PATH", cache)
+        .env("CRDS_READONLY_CACHE", "1")
+        .env("CRDS_SERVER_URL", "https://crds-serverless-mode.stsci.edu")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(CHANGES), "{old} {new}");
+    let (found, summary) = lines(&output);
+    assert_eq!(summary["asked"].as_u64(), Some(records.len() as u64));
+    let found: BTreeMap<u64, Value> = found
+        .into_iter()
+        .map(|line| (line["id"].as_u64().unwrap(), line))
+        .collect();
+    let mut checked = 0;
+    for (number, record) in (0..).zip(records) {
+        let side = if record["context"] == old {
+            "old"
+        } else if record["context"] == new {
+            "new"
+        } else {
+            continue;
+        };
+        let none = json!({});
+        let found = found.get(&number).unwrap_or(&none);
+        let Some(answers) = record["bestrefs"].as_object() else {
+            assert!(found["unknown"].is_string(), "{number}: {record}");
+            continue;
+        };
+        let changed = found["changes"].as_array().into_iter().flatten();
+        for change in changed.filter(|change| change["note"] != "withdrawn") {
+            let name = change["type"].as_str().unwrap();
+            let expected = class(answers.get(name)).unwrap().unwrap_or("N/A");
+            assert_eq!(
+                change[side], expected,
+                "{number} {name} {side} of {old} {new}"
+            );
+            checked += 1;
+        }
+        // what fails on this side is said to fail on this side, and nothing else is
+        let errors = found["errors"].as_array().into_iter().flatten();
+        let errors: BTreeSet<&str> = errors
+            .filter(|error| error["rules"] == side)
+            .map(|error| error["type"].as_str().unwrap())
+            .collect();
+        let failing: BTreeSet<&str> = answers
+            .iter()
+            .filter(|(_, value)| class(Some(value)).is_err())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if found["unknown"].is_null() {
+            assert_eq!(errors, failing, "{number} {side} of {old} {new}");
+        }
+    }
+    assert!(checked > 0, "{old} {new}");
+}
