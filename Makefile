@@ -11,7 +11,7 @@ SYSTEM := tests/setup.sh system && .venv/system/bin/python -B tests/system/run.p
 # Where `make install` puts things: for everybody if root asks, else for oneself.
 PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 
-.PHONY: demo demo-build demo-programs test deny static install uninstall help lambda image test-image test-infra test-system test-localstack test-all release
+.PHONY: demo demo-build demo-programs test deny static wheel install uninstall help lambda image test-image test-infra test-system test-localstack test-all release
 
 help: ## list the chores
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
@@ -54,6 +54,9 @@ uninstall: ## what `make install` with the same PREFIX put there
 lambda: ## the trigger's zip, for infra/
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --target $(HOST) --package caldp-trigger --bin bootstrap
 	$(ZIP)
+
+wheel: ## the Python package as one file, in target/wheels
+	crds-core/python/build.sh target/wheels
 
 image: ## the worker's image; settings in docker/bin/caldp-image-config
 	docker/bin/caldp-image-build

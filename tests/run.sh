@@ -19,7 +19,7 @@ cargo clippy --quiet --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
 
 # Features that one package turns on hide that another forgot to: each has to build alone as well.
-for package in storage fits caldp-core crds-core crds-cli caldp-worker caldp-trigger caldp caldp-tests; do
+for package in storage fits caldp-core crds-core crds-cli crds-python caldp-worker caldp-trigger caldp caldp-tests; do
     cargo check --quiet --package "$package"
 done
 
@@ -34,7 +34,11 @@ grep -qx cargo-test-failed "$log" && status=1
 "$CALDP_TEST_PYTHON" -B tests/wrappers.py || status=1
 tests/install.sh target/debug || status=1
 
-count() { awk -v word="$1" '/^test result:/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) } END { print n + 0 }' "$log"; }
+# The Python package: a wheel of the same sources, beside the Python client.
+{ crds-core/python/tests/run.sh 2>&1 || echo "python-failed"; } | tee -a "$log"
+grep -qx python-failed "$log" && status=1
+
+count() { awk -v word="$1" '/^test result:|^python: [0-9]/ { for (i = 2; i <= NF; i++) if ($i ~ "^" word) n += $(i - 1) } END { print n + 0 }' "$log"; }
 real="without the real CRDS rules"
 [ -n "${CALDP_TEST_DATA:-}" ] && real="with the real CRDS rules"
 echo "format, lints and documentation checked; tests ran $real and the real calcos and runastrodriz:"

@@ -9,7 +9,10 @@
 #   tests/setup.sh engine        a container engine and what its base image is made with
 #   tests/setup.sh system        moto and boto3, for the tests of the trigger and of the whole system;
 #                                checkov and localstack likewise
+#   tests/setup.sh python        maturin, and what the tests of the Python package compare it with
 #   tests/setup.sh deny          cargo-deny
+#
+# The exit status is 3 if something is missing that only the system's packages have.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,7 +22,7 @@ as_root() {
     else
         echo "setup: these Debian packages are missing and need root to install: $packages" >&2
         echo "hint: run as root once: apt-get install $packages" >&2
-        exit 1
+        exit 3
     fi
 }
 
@@ -52,7 +55,7 @@ environment() {
         install_packages python3 python3-venv
         python=$(find_python)
     fi
-    [ -n "$python" ] || { echo "setup: no Python of version 3.11 or newer with venv was found" >&2; exit 1; }
+    [ -n "$python" ] || { echo "setup: no Python of version 3.11 or newer with venv was found" >&2; exit 3; }
     echo "setup: installing $requirements into .venv/$1" >&2
     rm -rf ".venv/$1"
     "$python" -m venv ".venv/$1"
@@ -80,6 +83,7 @@ for want in "$@"; do
     case $want in
         calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
         system | checkov | localstack) environment "$want" "tests/system/$want.txt" ;;
+        python) environment "$want" crds-core/python/tests/requirements.txt ;;
         deny) environment "$want" "tests/$want.txt" ;;
         shellcheck | engine) ;;
         *) echo "setup: unknown part '$want'" >&2; exit 2 ;;

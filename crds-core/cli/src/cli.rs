@@ -5,7 +5,6 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
@@ -70,8 +69,9 @@ const PROGRAM: &str = "crds";
 /// The names that stand for one of its commands.
 const NAMES: [(&str, &str); 2] = [("crds_s3_get", "s3-get"), ("crds_s3_set", "s3-set")];
 
-/// Runs the command that the arguments ask for; the first is the name of the program.
-pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the command that the arguments ask for; the first is the name of the program. Gives the exit
+/// status. Ctrl-C and `SIGTERM` end the process, so this is for whole programs.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = as_subcommand(arguments.into_iter().collect());
     if let [_, command] = arguments.as_slice()
         && command == "bestrefs"
@@ -80,14 +80,14 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             .find_subcommand_mut("bestrefs")
             .map(clap::Command::render_help);
         let _ = writeln!(std::io::stdout(), "{}", help.unwrap_or_default());
-        return ExitCode::SUCCESS;
+        return 0;
     }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Nobody to tell if that fails.
             let _ = error.print();
-            return ExitCode::from(u8::from(error.use_stderr()) * 2);
+            return u8::from(error.use_stderr()) * 2;
         }
     };
     let begun = Instant::now();
@@ -107,7 +107,7 @@ pub(crate) fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             begun.elapsed().as_secs_f64()
         );
     }
-    ExitCode::from(code)
+    code
 }
 
 /// `crds_s3_get ...` is `crds s3-get ...`.

@@ -59,6 +59,17 @@ fn undefined() -> String {
 }
 
 impl Client {
+    /// The types that calibrating a dataset takes, of all instruments; `None` if that cannot be
+    /// told, or does not matter, as for HST and Roman.
+    pub async fn applicable_reference_types(
+        &self,
+        context: &str,
+        header: &Header,
+    ) -> Option<BTreeSet<String>> {
+        self.applicable_types(context, header, &mut Applicable::default())
+            .await
+    }
+
     /// The types that calibrating a dataset takes; `None` if that cannot be told, which is said
     /// once for each version of the software.
     pub(super) async fn applicable_types(

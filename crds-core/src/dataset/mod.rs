@@ -15,6 +15,7 @@ use storage::hint::Hint;
 use crate::header::{Header, INSTRUMENT_KEYS};
 use ::fits::FitsError;
 pub use asdf::AsdfError;
+pub use model_names::JWST_MODEL_NAMES;
 pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
 
 /// A dataset could not be read.

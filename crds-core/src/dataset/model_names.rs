@@ -5,8 +5,8 @@
 
 use crate::header::Header;
 
-/// FITS keyword and data model name.
-const NAMES: [(&str, &str); 23] = [
+/// FITS keyword and data model name of what JWST's rules look at.
+pub const JWST_MODEL_NAMES: [(&str, &str); 23] = [
     ("TELESCOP", "META.TELESCOPE"),
     ("INSTRUME", "META.INSTRUMENT.NAME"),
     ("DETECTOR", "META.INSTRUMENT.DETECTOR"),
@@ -34,7 +34,7 @@ const NAMES: [(&str, &str); 23] = [
 
 /// Adds the data model names to a JWST header, where they are not there already.
 pub(super) fn add(header: &mut Header) {
-    for (keyword, name) in NAMES {
+    for (keyword, name) in JWST_MODEL_NAMES {
         let missing = header.get(name).is_none_or(|value| value == "UNDEFINED");
         if missing
             && let Some(value) = header.get(keyword)
