@@ -1,8 +1,8 @@
 # What EventBridge tells: jobs that ended, requests inside a batch's own tree, and the time.
 
 locals {
-  rules = {
-    for name, rule in {
+  rules = merge(
+    {
       job-ended = {
         says     = "A job of this deployment succeeded or failed"
         schedule = null
@@ -15,25 +15,30 @@ locals {
           }
         })
       }
-      request = {
-        says     = "Somebody asks for something about a dataset of a batch"
+    },
+    {
+      for name, pattern in local.noticed_patterns :
+      name => {
+        says     = "Somebody asks for something about datasets of a batch"
         schedule = null
         pattern = jsonencode({
           source        = ["aws.s3"]
           "detail-type" = ["Object Created"]
           detail = {
             bucket = { name = [var.bucket_name] }
-            object = { key = [for pattern in local.noticed_patterns : { wildcard = pattern }] }
+            object = { key = [{ wildcard = pattern }] }
           }
         })
       }
+    },
+    var.overview_rate == "" ? {} : {
       overview = {
-        says     = "Time to write the state overview"
+        says     = "Time to look at what is under way"
         schedule = var.overview_rate
         pattern  = null
       }
-    } : name => rule if rule.schedule != ""
-  }
+    },
+  )
 }
 
 resource "aws_cloudwatch_event_rule" "all" {

@@ -11,10 +11,15 @@ locals {
   output_folders = concat(["data"], var.allowed_outputs)
 
   noticed_prefixes = concat(["batches/"], [for word in local.acted_on : "messages/${word}"])
+
+  # A rule for each: EventBridge refuses a rule with all of them as too complex (tests/system/wiring/patterns.py).
+  noticed_patterns = {
+    for pair in setproduct(range(length(local.output_folders)), local.acted_on) :
+    "request-${pair[0]}-${trim(pair[1], "-")}" => "${local.output_folders[pair[0]]}/*messages/${pair[1]}*"
+  }
+
   # All of them, wherever they lie, for policies.
   request_arns = [for word in local.acted_on : "${local.bucket_arn}/*messages/${word}*"]
-
-  noticed_patterns = [for pair in setproduct(local.output_folders, local.acted_on) : "${pair[0]}/*messages/${pair[1]}*"]
 }
 
 resource "aws_s3_bucket_notification" "main" {

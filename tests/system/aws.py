@@ -65,9 +65,15 @@ def start_moto(progress: Progress, docker_environment: dict[str, str], lambda_im
     """moto, which runs jobs and functions in containers of the engine."""
     port = free_port()
     env = {**docker_environment, "MOTO_HOST": "http://127.0.0.1", "MOTO_PORT": str(port), "MOTO_DOCKER_NETWORK_MODE": "host",
-           "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_DOCKER_LAMBDA_IMAGE": lambda_image}
+           "MOTO_IAM_LOAD_MANAGED_POLICIES": "true", "MOTO_DOCKER_LAMBDA_IMAGE": lambda_image,
+           "MOTO_ENABLE_RECORDING": "true", "MOTO_RECORDER_FILEPATH": str(recording(progress))}
     command: list[str | Path] = [PYTHON.with_name("moto_server"), "-H", "127.0.0.1", "-p", str(port)]
     return Emulator(progress, "moto", port, "/moto-api/", command, env)
+
+
+def recording(progress: Progress) -> Path:
+    """Where moto writes down every request."""
+    return progress.scratch / "requests"
 
 
 def start_localstack(progress: Progress) -> Emulator:

@@ -10,10 +10,10 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-from aws import PYTHON, Emulator
+from aws import PYTHON, Emulator, recording
 from metadata import check_metadata
 from progress import HERE, ROOT, Failed, LeftOut, Progress, logged, output, run, set_up
-from wiring import check, examples
+from wiring import check, examples, policy, recorded
 from wiring.plan import Plan
 
 EXAMPLE = "infra/example"
@@ -94,6 +94,20 @@ class Applied:
         shown = output("terraform", f"-chdir={folder}", "show", "-json", plan, env=env)
         if run(PYTHON, "-B", HERE / "plan_differences.py", input=shown).returncode:
             raise Failed("a second plan changes what was just applied")
+        self._plan = Plan("as applied", json.loads(shown))
+
+    def check_calls(self) -> None:
+        """Whether every call that jobs and the Lambda have made is one that their roles allow: the emulator allows all."""
+        calls = recorded.read(recording(self._progress))
+        roles = {call.role for call in calls}
+        if roles != {"job", "trigger"}:
+            raise Failed(f"calls were recorded of {sorted(roles)}")
+        refused = [f"{call.action} on {call.resource} by the {call.role}" for call in calls
+                   if policy.decide(self._plan.role(call.role), call.action, call.resource) != policy.ALLOWED]
+        if refused:
+            print(*sorted(refused), sep="\n")
+            raise Failed("what AWS would have refused")
+        self._progress.say(f"permissions: {len(calls)} different calls of jobs and the Lambda, all of them allowed")
 
     def destroy(self) -> None:
         self._progress.step("destroy")

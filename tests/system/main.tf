@@ -41,10 +41,10 @@ data "aws_subnets" "default" {
 }
 
 locals {
-  # Inside the containers, which use the host's network.
+  # Inside the containers, which use the host's network. Their key tells their calls from others.
   emulator = {
     AWS_ENDPOINT_URL      = var.endpoint
-    AWS_ACCESS_KEY_ID     = "testing"
+    AWS_ACCESS_KEY_ID     = "job"
     AWS_SECRET_ACCESS_KEY = "testing"
     AWS_REGION            = "us-east-1"
   }

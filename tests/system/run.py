@@ -83,6 +83,7 @@ class System:
             if moto.script("scenario.py", "run").returncode:
                 show_end(moto.log, 60, without='" 200 ')
                 raise Failed("the scenario")
+            applied.check_calls()
             # The test is worth something only if it fails with a worker that is broken.
             self.progress.step("a broken worker")
             image.break_worker()

@@ -32,7 +32,7 @@ def prepare():
     scenario.events.put_rule(Name="caldp-request", EventPattern=json.dumps({
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
-        "detail": {"bucket": {"name": [BUCKET]}, "object": {"key": [{"wildcard": "data/*/messages/request-*"}]}},
+        "detail": {"bucket": {"name": [BUCKET]}, "object": {"key": [{"wildcard": "data/*messages/request-*"}]}},
     }))
     scenario.events.put_targets(Rule="caldp-request", Targets=[{"Id": "queue", "Arn": arn}])
     scenario.s3.put_bucket_notification_configuration(

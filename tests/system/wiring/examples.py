@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .patterns import event_matches, notified, overlapping
+from .patterns import MOST_PLACES, event_matches, notified, overlapping, places
 from .policy import ALLOWED, DENIED, NOT_ALLOWED, decide
 
 READ = {"Effect": "Allow", "Action": "s3:Get*", "Resource": "arn:aws:s3:::b/*"}
@@ -50,6 +50,13 @@ PATTERNS: list[tuple[dict[str, Any], bool]] = [
     ({"detail": {"bucket": {"name": ["b"]}}}, False),
 ]
 
+# Rules that EventBridge was seen to accept, and to refuse as too complex.
+COMPLEX = [
+    (["*.bif", "*.tiff", "*.tif", "*.svs"], True),
+    (["*/datasync/*.bif", "*/datasync/*.tif"], True),
+    (["*/datasync/*.bif", "*/datasync/*.tif", "*/datasync/*.tiff", "*/datasync/*.svs"], False),
+]
+
 
 def wrong() -> list[str]:
     """The decisions that come out otherwise."""
@@ -64,4 +71,7 @@ def wrong() -> list[str]:
         found.append("notifications")
     if not overlapping(lists, {"filter_prefix": "batch"}) or overlapping(lists, {"filter_prefix": "messages/"}):
         found.append("overlapping notifications")
+    for patterns, accepted in COMPLEX:
+        if (places(patterns) <= MOST_PLACES) != accepted:
+            found.append(f"{patterns} have {places(patterns)} places")
     return found

@@ -53,3 +53,33 @@ def overlapping(one: dict[str, Any], other: dict[str, Any]) -> bool:
     prefixes = first[0].startswith(second[0]) or second[0].startswith(first[0])
     suffixes = first[1].endswith(second[1]) or second[1].endswith(first[1])
     return prefixes and suffixes
+
+
+# How many places of its patterns EventBridge may have to keep in mind at once before it refuses a rule as too complex.
+# AWS documents no number; four patterns like "*/datasync/*.tif" were refused, two of them and four like "*.tif" accepted.
+MOST_PLACES = 10
+
+
+def places(patterns: list[str]) -> int:
+    """The most places that some text leads to in wildcard patterns at the same time: a place is a pattern and how much
+    of it has been read; at a wildcard there are two, before it and in it."""
+    tokens = [f'"{pattern}"' for pattern in patterns]
+    alphabet = set("".join(tokens)) - {"*"} | {"\0"}
+
+    def with_wildcards(reached: set[tuple[int, int]]) -> frozenset[tuple[int, int]]:
+        return frozenset(reached | {(of, at + 1) for of, at in reached if tokens[of][at : at + 1] == "*"})
+
+    def read(reached: frozenset[tuple[int, int]], letter: str) -> frozenset[tuple[int, int]]:
+        moved = {(of, at + 1) for of, at in reached if tokens[of][at : at + 1] == letter}
+        return with_wildcards(moved | {(of, at) for of, at in reached if at and tokens[of][at - 1] == "*"})
+
+    first = with_wildcards({(of, 0) for of in range(len(tokens))})
+    seen, left = {first}, [first]
+    while left:
+        reached = left.pop()
+        for letter in alphabet:
+            following = read(reached, letter)
+            if following not in seen:
+                seen.add(following)
+                left.append(following)
+    return max(len(reached) for reached in seen)

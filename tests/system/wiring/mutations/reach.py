@@ -28,13 +28,17 @@ def _(world: World) -> None:
 
 @breaks("the_trigger_is_told_once_of_every_key_it_acts_on", "broadcasts inside batches are not noticed")
 def _(world: World) -> None:
-    keys = pattern(world, "request")["object"]
-    keys["key"] = [one for one in keys["key"] if "broadcast" not in one["wildcard"]]
+    del world.plan.resources['aws_cloudwatch_event_rule.all["request-0-broadcast"]']
 
 
 @breaks("the_trigger_is_told_once_of_every_key_it_acts_on", "requests at the root are noticed twice")
 def _(world: World) -> None:
-    pattern(world, "request")["object"]["key"].append({"wildcard": "*messages/request-*"})
+    pattern(world, "request-0-request")["object"]["key"] = [{"wildcard": "*messages/request-*"}]
+
+
+@breaks("the_trigger_is_told_once_of_every_key_it_acts_on", "requests inside batches are noticed twice")
+def _(world: World) -> None:
+    pattern(world, "request-0-clean")["object"]["key"].append({"wildcard": "data/*messages/request-*"})
 
 
 @breaks("the_trigger_is_told_once_of_every_key_it_acts_on", "the bucket tells EventBridge nothing")
@@ -42,9 +46,15 @@ def _(world: World) -> None:
     world.plan["aws_s3_bucket_notification.main"]["eventbridge"] = False
 
 
-@breaks("the_trigger_is_told_once_of_every_key_it_acts_on", "the rule has no target")
+@breaks("the_trigger_is_told_once_of_every_key_it_acts_on", "a rule has no target")
 def _(world: World) -> None:
-    world.plan['aws_cloudwatch_event_target.queue["request"]']["arn"] = "arn:aws:sqs:us-east-1:123456789012:foreign"
+    world.plan['aws_cloudwatch_event_target.queue["request-0-request"]']["arn"] = "arn:aws:sqs:us-east-1:123456789012:foreign"
+
+
+@breaks("eventbridge_accepts_the_rules", "one rule for all words")
+def _(world: World) -> None:
+    words = ["request-", "rescue-", "cancel-", "clean-", "placed-", "broadcast"]
+    pattern(world, "request-0-request")["object"]["key"] = [{"wildcard": f"data/*messages/{word}*"} for word in words]
 
 
 @breaks("the_trigger_is_not_told_of_other_keys", "every message is noticed")
@@ -54,7 +64,7 @@ def _(world: World) -> None:
 
 @breaks("the_trigger_is_not_told_of_other_keys", "every message of a batch is noticed")
 def _(world: World) -> None:
-    pattern(world, "request")["object"]["key"] = [{"wildcard": "data/*/messages/*"}]
+    pattern(world, "request-0-request")["object"]["key"] = [{"wildcard": "data/*/messages/*"}]
 
 
 @breaks("s3_accepts_the_notifications", "one prefix begins another")

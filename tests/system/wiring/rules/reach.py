@@ -1,10 +1,11 @@
 """What stops the deployment from working: events and jobs that do not get where they must."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from .. import policy
-from ..patterns import event_matches, notified, overlapping
+from ..patterns import MOST_PLACES, event_matches, notified, overlapping, places
 from ..plan import Plan
 from .world import ACCOUNT, BATCH, BUCKET, EVENTS_QUEUE, REGION, World, listed, rule
 
@@ -56,6 +57,20 @@ def s3_accepts_the_notifications(world: World) -> Iterator[str]:
 
 
 @rule
+def eventbridge_accepts_the_rules(world: World) -> Iterator[str]:
+    for name, pattern, _ in world.plan.rules():
+        keys = pattern["detail"].get("object", {}).get("key", [])
+        if wildcards := [one["wildcard"] for one in keys if isinstance(one, dict) and "wildcard" in one]:
+            if places(wildcards) > MOST_PLACES:
+                yield f"{name} is too complex: {wildcards}"
+        if len(json.dumps(pattern)) > 4096:
+            yield f"{name} is too long"
+    names = [rule["name"] for _, rule in world.plan.all("aws_cloudwatch_event_rule")]
+    if any(len(name) > 64 for name in names):
+        yield f"AWS allows 64 characters in the name of a rule: {names}"
+
+
+@rule
 def the_trigger_is_told_once_of_every_end_of_a_job(world: World) -> Iterator[str]:
     queues = listed(world.plan.lambda_environment(), "JOBQUEUES", "CALDP_ON_DEMAND_QUEUES", "CALDP_ALLOWED_QUEUES")
     for queue in [*queues, "foreign"]:
@@ -77,7 +92,7 @@ def only_this_deployment_puts_events_into_the_queue(world: World) -> Iterator[st
         ("s3.amazonaws.com", BUCKET, True),
         ("s3.amazonaws.com", "arn:aws:s3:::foreign", False),
         ("events.amazonaws.com", f"{rule_arn}caldp-job-ended", True),
-        ("events.amazonaws.com", f"{rule_arn}caldp-request", True),
+        ("events.amazonaws.com", f"{rule_arn}caldp-request-0-request", True),
         ("events.amazonaws.com", f"{rule_arn}foreign", False),
         (f"arn:aws:iam::{ACCOUNT}:role/foreign", "", False),
     ]
