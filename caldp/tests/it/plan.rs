@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use caldp_tests::{external_data, fixtures, unpack_fixture};
+use caldp_tests::{S3Server, external_data, fixtures, unpack_fixture};
 use serde_json::{Value, json};
 
 const NOTHING: i32 = 0;
@@ -33,18 +33,22 @@ impl World {
     }
 
     fn plan(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
         let published = fixtures().join("crds");
         let uri = |part: &str| format!("{}/{part}/hst", published.display());
-        Command::new(env!("CARGO_BIN_EXE_caldp"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        command
             .arg("plan")
             .args(words)
             .current_dir(self.path())
             .env_clear()
             .env("CRDS_PATH", self.path().join("cache"))
             .env("CRDS_CONFIG_URI", uri("config"))
-            .env("CRDS_MAPPING_URI", uri("mappings"))
-            .output()
-            .unwrap()
+            .env("CRDS_MAPPING_URI", uri("mappings"));
+        command
     }
 
     /// The lines of `--json`, the summary apart.
@@ -297,6 +301,38 @@ fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
     );
     let list = fs::read_to_string(world.path().join("list.ids")).unwrap();
     assert!(list.contains("j8cb010b0 # DARKFILE"), "{list}");
+}
+
+#[test]
+fn an_output_on_s3_is_read_record_by_record() {
+    let world = World::new();
+    let s3 = S3Server::start(&["hst-out"]);
+    for n in 0..300 {
+        let dataset = format!("j8c{n:03}010");
+        let date = if n % 3 == 0 {
+            "2017-01-15"
+        } else {
+            "2016-01-15"
+        };
+        let key = format!("batch/data/acs/{dataset}/logs/provenance.json");
+        s3.put("hst-out", &key, record(&dataset, date).to_string());
+        let product = format!("batch/data/acs/{dataset}/{dataset}_drz.fits");
+        s3.put("hst-out", &product, "");
+    }
+    s3.reset_counts();
+    let output = world
+        .command(&["--from=s3://hst-out/batch", NEW, "--json"])
+        .envs(s3.environment())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(CHANGES), "{output:?}");
+    let (found, summary) = lines(&output);
+    assert_eq!(found.len(), 100);
+    assert_eq!(
+        (&summary["asked"], &summary["affected"]),
+        (&json!(300), &json!(100))
+    );
+    assert_eq!(s3.count("GetObject"), 300, "nothing is read twice");
 }
 
 #[test]
