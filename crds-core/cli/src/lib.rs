@@ -5,6 +5,7 @@
 //! [`run`].
 
 mod bestrefs;
+mod catalogue;
 mod cli;
 mod env;
 mod failure;

@@ -1,17 +1,19 @@
 //! `crds matches`: which rows of the rules choose a reference.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use crate::catalogue::{self, same_id};
 use crate::failure::Failure;
 use crate::{json, log, options};
 use crds_core::Config;
 use crds_core::Observatory;
+use crds_core::header::{Header, condition};
 use crds_core::literal::Literal;
 use crds_core::names::ContextName;
-use crds_core::rules::RuleRow;
+use crds_core::rules::{Context, RuleRow};
 use storage::hint::parsed;
 
 /// Prints the rows of the rules that choose references: context, file, and what the row asks for
@@ -33,6 +35,15 @@ pub(crate) struct Args {
     /// Only rows that list this value, in any case, or do not ask for the key; several must all hold
     #[arg(long, num_args = 1.., value_name = "KEY=VALUE", value_parser = filter)]
     filters: Vec<(String, String)>,
+    /// The headers of these datasets in the server's catalogue, instead of rows of the rules
+    #[arg(short, long, num_args = 1.., value_name = "ID", conflicts_with_all = ["files", "files_from_contexts"])]
+    datasets: Vec<String>,
+    /// Show the values of headers as rules compare them
+    #[arg(short, long, requires = "datasets")]
+    condition_values: bool,
+    /// Show only the keys of headers that the rules look at
+    #[arg(short, long, requires = "datasets")]
+    minimize_headers: bool,
     /// Leave out the instrument and type
     #[arg(short, long)]
     brief_paths: bool,
@@ -50,9 +61,13 @@ fn filter(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
+    if !args.datasets.is_empty() {
+        return headers(args, config, json).await;
+    }
     if args.files.is_empty() && !args.files_from_contexts {
-        return Err(Failure::usage(
-            "name references with --files, or give --files-from-contexts",
+        return Err(Failure::misuse(
+            "nothing says what to show",
+            "name references with --files, give --files-from-contexts, or name datasets with --datasets",
         ));
     }
     let mut files = options::expanded(&args.files)?;
@@ -112,6 +127,89 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
         tracing::error!("the rules have no rows{filtered}");
     }
     Ok(u8::from(log::errors() > 0))
+}
+
+/// Keys and values of a header.
+type Values = BTreeMap<String, String>;
+
+/// The headers of datasets in the server's catalogue.
+async fn headers(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
+    let client = options::client(config, args.contexts.first(), []);
+    let contexts: Vec<Option<&ContextName>> = match args.contexts.as_slice() {
+        [] => vec![None],
+        contexts => contexts.iter().map(Some).collect(),
+    };
+    let mut files = Vec::new();
+    for context in contexts {
+        files.push(client.context_file(context).await?);
+    }
+    // By id, then in the order of the contexts' names, as it has always been.
+    files.sort_unstable();
+    let mut shown: BTreeMap<String, Vec<(&str, Values)>> = BTreeMap::new();
+    for file in &files {
+        let rules = if args.minimize_headers {
+            Some(client.rules(file, None).await?)
+        } else {
+            None
+        };
+        for (id, header) in catalogue::headers(&client, file, &args.datasets).await? {
+            let needed = rules.as_ref().and_then(|rules| needed(rules, &header));
+            // Put there for lookups; the catalogue of HST knows no such key.
+            let added = |key: &str| {
+                client.observatory() == Observatory::Hst && key == "META.INSTRUMENT.NAME"
+            };
+            let mut header: Values = header
+                .iter()
+                .filter(|(key, _)| !added(key))
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect();
+            if let Some(needed) = needed {
+                header = needed
+                    .into_iter()
+                    .map(|key| {
+                        let value = header.remove(&key);
+                        (key, value.unwrap_or_else(|| "UNDEFINED".to_owned()))
+                    })
+                    .collect();
+            }
+            if args.condition_values {
+                for value in header.values_mut() {
+                    *value = condition(value).into_owned();
+                }
+            }
+            shown.entry(id).or_default().push((file, header));
+        }
+    }
+    let missing = |id: &&String| !shown.keys().any(|known| same_id(id, known));
+    for id in args.datasets.iter().filter(missing) {
+        tracing::error!("the server has no header of {id}");
+    }
+    if json {
+        json::print(&shown)?;
+    } else {
+        let mut out = std::io::stdout().lock();
+        for (id, headers) in &shown {
+            for (file, header) in headers {
+                let values = header
+                    .iter()
+                    .map(|(key, value)| format!("{key}={}", quoted(value)));
+                let values = values.collect::<Vec<_>>().join(" ");
+                match files.len() {
+                    1 => writeln!(out, "{id} : {values}")?,
+                    _ => writeln!(out, "{id} : {file} : {values}")?,
+                }
+            }
+        }
+    }
+    Ok(u8::from(log::errors() > 0))
+}
+
+/// The keys that the rules of the header's instrument look at, upper case.
+fn needed(rules: &Context, header: &Header) -> Option<Vec<String>> {
+    let keys = rules.needed_keys(header.get("INSTRUME")?)?;
+    let mut keys: Vec<String> = keys.into_iter().map(str::to_uppercase).collect();
+    keys.push("INSTRUME".to_owned());
+    Some(keys)
 }
 
 fn as_json(context: &str, name: &str, row: &RuleRow<'_>) -> Value {

@@ -38,13 +38,16 @@ impl Hint for ReadError {
     }
 }
 
-/// Reads the header of a dataset, FITS or ASDF as its first bytes say, ready to be looked up: with
+/// Reads the header of a dataset, FITS or ASDF as its first bytes say, or a header in JSON or YAML as
+/// the file's name says, ready to be looked up: with
 /// its instrument where rules look for it, and the names of the data models if it is from JWST.
 pub fn read(path: &Path) -> Result<Header, ReadError> {
     let mut magic = [0; 5];
     let asdf = File::open(path).and_then(|mut file| file.read_exact(&mut magic));
     let mut header = if asdf.is_ok() && &magic == b"#ASDF" {
         asdf::read(path)?
+    } else if is_plain_header(path) {
+        asdf::read_plain(path)?
     } else {
         fits::read(path)?
     };
@@ -53,6 +56,16 @@ pub fn read(path: &Path) -> Result<Header, ReadError> {
     }
     set_instrument(&mut header);
     Ok(header)
+}
+
+fn is_plain_header(path: &Path) -> bool {
+    let extension = path.extension().and_then(std::ffi::OsStr::to_str);
+    extension.is_some_and(|extension| {
+        let known = ["json", "yaml", "yml"];
+        known
+            .iter()
+            .any(|known| extension.eq_ignore_ascii_case(known))
+    })
 }
 
 /// Makes sure that the header of a file names its instrument where every rule looks for it:

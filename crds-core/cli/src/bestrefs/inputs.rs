@@ -7,13 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::Args;
+use crate::catalogue::{self, header, same_id};
 use crate::failure::Failure;
-use crds_core::dataset::set_instrument;
-use crds_core::header::{Header, float_text};
+use crds_core::header::Header;
 use crds_core::{Client, DatasetHeader, UnreadableDataset};
-
-/// How many headers a server is asked for at once, unless it says otherwise.
-const HEADERS_AT_ONCE: usize = 500;
 
 /// The longest file of headers that is read, in bytes. All of them are kept in memory.
 const MAX_FILE: u64 = 1 << 30;
@@ -90,13 +87,13 @@ pub(super) async fn gather(
     }
     let mut headers = if !args.load_pickles.is_empty() {
         load(&args.load_pickles)?
-    } else if !args.datasets.is_empty() || !args.instruments.is_empty() {
+    } else if !args.datasets.is_empty() || !args.instruments.is_empty() || args.all_instruments {
         from_server(args, client).await?
     } else {
         return Err(Failure::said(
             1,
             "nothing says what to choose references for",
-            "give --files, --headers, --load-pickles, --datasets or --instruments",
+            "give --files, --headers, --load-pickles, --datasets, --instruments or --all-instruments",
         ));
     };
     if headers.is_empty() {
@@ -117,16 +114,6 @@ impl Args {
         let text = format!("none of the datasets is one of those of --only-ids: {ids}");
         Err(Failure::said(1, text, None))
     }
-}
-
-/// `J8BT06NYQ` is also `J8BT06NYQ:J8BT06NYQ`.
-pub(super) fn same_id(name: &str, id: &str) -> bool {
-    let parts = |text: &str| {
-        let text = text.to_uppercase();
-        let (first, second) = text.split_once(':').unwrap_or((&text, &text));
-        (first.to_owned(), second.to_owned())
-    };
-    parts(name) == parts(id)
 }
 
 fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
@@ -175,75 +162,21 @@ fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
     Ok(headers)
 }
 
-fn header(fields: &Map<String, Value>) -> Result<Header, String> {
-    let mut header = Header::new();
-    for (key, value) in fields {
-        let text = match value {
-            Value::Null => "None".to_owned(),
-            Value::Bool(true) => "True".to_owned(),
-            Value::Bool(false) => "False".to_owned(),
-            Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-                Some(float) => float_text(float),
-                None => number.to_string(),
-            },
-            Value::String(text) => text.clone(),
-            // Earlier answers, which some of these files carry along.
-            Value::Object(_) => continue,
-            Value::Array(_) => return Err(format!("{key} is a list, not a header value")),
-        };
-        header.push(key.to_uppercase(), text);
-    }
-    set_instrument(&mut header);
-    Ok(header)
-}
-
 async fn from_server(args: &Args, client: &Client) -> Result<BTreeMap<String, Header>, Failure> {
-    let context = client.context_name(args.new_context.as_ref()).await?;
+    let context = client.context_file(args.new_context.as_ref()).await?;
+    let mut instruments = args.instruments.clone();
+    if args.all_instruments {
+        let rules = client.rules(&context, None).await?;
+        instruments = rules.instruments().map(str::to_owned).collect();
+    }
     let mut ids: Vec<String> = args.datasets.iter().map(|id| id.to_uppercase()).collect();
-    for instrument in &args.instruments {
-        let answer = client
-            .ask(
-                "get_dataset_ids",
-                json!([context.as_str(), instrument, null]),
-            )
-            .await?;
-        let listed = answer.as_array().into_iter().flatten();
-        ids.extend(listed.filter_map(Value::as_str).map(str::to_owned));
+    for instrument in &instruments {
+        let since = args.datasets_since.as_deref();
+        ids.extend(catalogue::ids(client, &context, instrument, since).await?);
     }
     tracing::info!(
         "Computing bestrefs for {} datasets of the server's catalogue",
         ids.len()
     );
-    let mut headers = BTreeMap::new();
-    for ids in ids.chunks(HEADERS_AT_ONCE) {
-        let answer = client
-            .ask(
-                "get_dataset_headers_by_id",
-                json!([context.as_str(), ids, null]),
-            )
-            .await?;
-        for (id, fields) in answer.as_object().into_iter().flatten() {
-            match fields {
-                Value::Object(fields) => match header(fields) {
-                    Ok(header) => {
-                        headers.insert(id.clone(), header);
-                    }
-                    Err(reason) => tracing::error!("{id}: {reason}"),
-                },
-                other => tracing::error!("{id}: the server has no header: {other}"),
-            }
-        }
-    }
-    Ok(headers)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_compared_as_people_write_them() {
-        assert!(same_id("j8bt06nyq", "J8BT06NYQ:J8BT06NYQ"));
-        assert!(!same_id("j8bt06010:j8bt06nyq", "J8BT06NYQ:J8BT06NYQ"));
-    }
+    catalogue::headers(client, &context, &ids).await
 }

@@ -60,6 +60,12 @@ pub(crate) struct Args {
     /// All datasets of these instruments in the server's catalogue
     #[arg(short, long, num_args = 1.., value_name = "INSTRUMENT", group = "source")]
     instruments: Vec<String>,
+    /// All datasets in the server's catalogue
+    #[arg(long, group = "source")]
+    all_instruments: bool,
+    /// Of instruments, only datasets taken since this date
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["files", "headers", "load_pickles", "datasets"])]
+    datasets_since: Option<String>,
     /// Write the headers that were used to this file, as JSON
     #[arg(short = 'a', long, value_name = "FILE")]
     save_pickle: Option<PathBuf>,

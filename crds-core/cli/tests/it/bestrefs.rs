@@ -253,6 +253,49 @@ fn a_time_out_of_range_is_one_fault_of_all_types() {
 }
 
 #[test]
+fn headers_in_json_and_yaml_are_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let json = json!({"INSTRUME": "ACS", "detector": "WFC", "CCDGAIN": 2.0, "DATE-OBS": "2010-01-01",
+        "TIME-OBS": "00:00:00"});
+    fs::write(path("a.json"), json.to_string()).unwrap();
+    let yaml = "INSTRUME: ACS\nDETECTOR: WFC\nCCDGAIN: 2.0\nDATE-OBS: '2010-01-01'\nTIME-OBS: '00:00:00'\n";
+    fs::write(path("b.yaml"), yaml).unwrap();
+    fs::write(path("c.json"), "[1, 2]").unwrap();
+    let cache = cache();
+    let asked = |name: &str| {
+        let path = path(name);
+        let asked = [
+            "bestrefs",
+            "-f",
+            &path,
+            "-t",
+            "ccdtab",
+            "--print-new-references",
+        ];
+        run(&offline(&cache), &asked)
+    };
+    for name in ["a.json", "b.yaml"] {
+        let answered = asked(name);
+        assert_eq!(answered.code, 0, "{}", answered.stderr);
+        assert!(
+            answered
+                .stdout
+                .ends_with(&format!("{name} acs ccdtab none {REFERENCE}\n")),
+            "{}",
+            answered.stdout
+        );
+    }
+    let wrong = asked("c.json");
+    assert_eq!(wrong.code, 1);
+    assert!(
+        wrong.stderr.contains("no mapping of keys"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
 fn headers_in_bulk_honour_or_refuse_every_option() {
     let cache = cache();
     let header = json!({"INSTRUME": "ACS", "DETECTOR": "WFC", "DATE-OBS": "2010-01-01", "TIME-OBS": "00:00:00"});
@@ -479,6 +522,47 @@ fn datasets_of_the_server_are_evaluated() {
         format!("j8cb01u2q:j8cb01u2q acs ccdtab none {REFERENCE}\n")
     );
     assert_eq!(answered.code, 1, "{}", answered.stderr);
+    server.set_answer("get_dataset_ids", json!(["J8CB01U2Q:J8CB01U2Q"]));
+    for which in [
+        ["--instruments", "acs"].as_slice(),
+        &["--all-instruments", "--datasets-since", "2009-01-01"],
+    ] {
+        let all = [
+            &["bestrefs", "-t", "ccdtab", "--print-new-references"],
+            which,
+        ]
+        .concat();
+        let all = run(&variables, &all);
+        assert!(all.stdout.contains(REFERENCE), "{}", all.stderr);
+    }
+    // As the Python client prints them.
+    let asked_for = [
+        "matches",
+        "-d",
+        "J8CB01U2Q",
+        "-c",
+        "--contexts",
+        "hst_9001.pmap",
+    ];
+    let raw = run(&variables, &asked_for);
+    assert_eq!(
+        raw.stdout,
+        "J8CB01U2Q:J8CB01U2Q : DATE-OBS='2010-01-01' DETECTOR='WFC' INSTRUME='ACS' TIME-OBS='00:00:00'\n"
+    );
+    let minimal = [
+        asked_for.as_slice(),
+        &["hst_9000.pmap", "--minimize-headers"],
+    ]
+    .concat();
+    let minimal = run(&variables, &minimal);
+    assert!(
+        minimal
+            .stdout
+            .starts_with("J8CB01U2Q:J8CB01U2Q : hst_9000.pmap : APERTURE='UNDEFINED' "),
+        "{}",
+        minimal.stdout
+    );
+    assert_eq!(minimal.stdout.lines().count(), 2);
     let serverless = run(&offline(&cache()), &asked);
     assert_eq!(serverless.code, 255);
     assert!(

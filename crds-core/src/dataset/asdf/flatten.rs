@@ -21,6 +21,20 @@ pub(super) fn header(tree: &YamlNode) -> Result<Header, AsdfProblem> {
     Ok(flat.pairs.into_iter().collect())
 }
 
+/// The header of a tree that is nothing but a header.
+pub(super) fn plain(tree: &YamlNode) -> Result<Header, AsdfProblem> {
+    let mut flat = Flat::default();
+    match tree {
+        YamlNode::Map(map) => flat.add_map("", map)?,
+        _ => {
+            return Err(AsdfProblem::Yaml(
+                "it is no mapping of keys to values".into(),
+            ));
+        }
+    }
+    Ok(flat.pairs.into_iter().collect())
+}
+
 /// Keywords in order; a repeated one keeps its place and takes the later value.
 #[derive(Default)]
 struct Flat {

@@ -8,6 +8,7 @@ mod tree;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use storage::bounded;
 use storage::hint::Hint;
 
 use crate::header::Header;
@@ -65,6 +66,18 @@ pub fn read(path: &Path) -> Result<Header, AsdfError> {
     };
     let file = File::open(path).map_err(|error| at(AsdfProblem::Read(error)))?;
     read_from(file).map_err(at)
+}
+
+/// Reads a header that is a file of its own, in JSON or YAML, as the tree of an ASDF file is read.
+pub(super) fn read_plain(path: &Path) -> Result<Header, AsdfError> {
+    let at = |problem| AsdfError {
+        path: path.to_owned(),
+        problem,
+    };
+    let text = bounded::read_text(path, MAX_TREE_BYTES);
+    let text = text.map_err(|error| at(AsdfProblem::Read(error)))?;
+    let tree = tree::parse(&text).map_err(at)?;
+    flatten::plain(&tree).map_err(at)
 }
 
 /// Like [`read`], from anything that can be read.

@@ -17,7 +17,7 @@ use rustc_hash::FxHashMap;
 use self::output::{Answers, refuse};
 use self::withdrawn::{Withdrawn, WithdrawnRules};
 use super::Args;
-use super::inputs::same_id;
+use crate::catalogue::same_id;
 use crate::failure::Failure;
 use crate::progress::Downloads;
 use crds_core::bestrefs::{Lookups, Outcome, Types};
