@@ -270,6 +270,11 @@ fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
         .remove("CCDAMP");
     put("j8cb050b0", &less.to_string());
     world.write("out/data/acs/j8cb060b0/j8cb060b0_drz.fits", "");
+    let mut beside = older.clone();
+    beside["dataset"] = json!("j8cb010b1");
+    beside["headers"][0]["file"] = json!("j8cb01u2q_raw.fits");
+    put("j8cb010b1", &beside.to_string());
+    unpack_fixture("j8cb010b0", &world.path().join("out/data/acs/j8cb010b1"));
     let mut failed = record("j8cb070b0", "2017-01-15");
     failed["state"] = json!("error");
     put("j8cb070b0", &failed.to_string());
@@ -285,9 +290,14 @@ fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
         "as its own run took"
     );
     assert!(!by_name.contains_key("j8cb020b0"), "its dark file stays");
+    assert_eq!(
+        by_name["j8cb010b1"]["affected"], true,
+        "an older record, and the raw file beside it"
+    );
     for (dataset, reason) in [
         ("j8cb030b0", "cannot be read"),
-        ("j8cb040b0", "older"),
+        ("j8cb040b0", "is older"),
+        ("j8cb040b0", "cannot be read"),
         ("j8cb050b0", "CCDAMP, which the new rules look at"),
         ("j8cb060b0", "no provenance.json"),
         ("j8cb070b0", "its last run failed"),
@@ -297,7 +307,7 @@ fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
     }
     assert_eq!(
         (&summary["asked"], &summary["unknown"]),
-        (&json!(7), &json!(5))
+        (&json!(8), &json!(5))
     );
     let list = fs::read_to_string(world.path().join("list.ids")).unwrap();
     assert!(list.contains("j8cb010b0 # DARKFILE"), "{list}");

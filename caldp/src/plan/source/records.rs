@@ -6,14 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::Layout;
+use caldp_core::layout::{Area, Layout};
 use caldp_core::provenance::{self, DatasetHeader, Provenance};
 use caldp_core::resources::{EarlierRun, Run};
 use caldp_core::state::State;
 use crds_core::dataset::set_instrument;
 use crds_core::header::Header;
 use crds_core::rules::Context;
-use storage::store::{Store, StoreError};
+use storage::hint::with_causes;
+use storage::store::{Place, Store, StoreError};
 
 use super::{Batch, Subject, quoted};
 use crate::records;
@@ -28,6 +29,7 @@ pub(crate) async fn read(
     mut give: impl FnMut(Batch) -> bool,
 ) -> Result<(), StoreError> {
     let mut reader = Reader {
+        store: store.as_ref(),
         rules,
         needed: HashMap::new(),
     };
@@ -77,6 +79,7 @@ fn torn(key: &str, reason: &str) -> Subject {
 }
 
 struct Reader<'r> {
+    store: &'r dyn Store,
     rules: &'r Context,
     /// The keys that the rules of an instrument look at, in upper case.
     needed: HashMap<String, Vec<String>>,
@@ -107,17 +110,40 @@ impl Reader<'_> {
         let own = record.dataset.instrument();
         let own = own.map(|instrument| instrument.name().to_uppercase());
         let all = record.headers.iter();
-        all.map(|raw| self.header(raw, own.as_deref())).collect()
+        all.map(|raw| {
+            if raw.parkeys.is_empty() {
+                self.delivered(record, &raw.file)
+            } else {
+                self.recorded(raw, own.as_deref())
+            }
+        })
+        .collect()
+    }
+
+    /// The header of a raw file that was delivered, where files can be read in part.
+    fn delivered(&self, record: &Provenance, file: &str) -> Result<Header, String> {
+        let older = format!("its record is older than the header values of {file} in it, and");
+        let mut outputs = record.outputs.iter();
+        if outputs.any(|output| output.name == file && output.archive.is_some()) {
+            return Err(format!("{older} the file is packed in an archive"));
+        }
+        let key = record.layout.file(&record.dataset, Area::Products, file);
+        match self.store.place(&key) {
+            Ok(Place::File(path)) => {
+                let header = crds_core::dataset::read(&path);
+                header.map_err(|error| format!("{older} {}", with_causes(&error)))
+            }
+            Ok(place) => Err(format!("{older} {place} is not on this machine")),
+            Err(error) => Err(format!("{older} {}", with_causes(&error))),
+        }
     }
 
     /// The header as far as it is recorded, which must be as far as the rules look.
-    fn header(&mut self, raw: &DatasetHeader, instrument: Option<&str>) -> Result<Header, String> {
-        if raw.parkeys.is_empty() {
-            let file = &raw.file;
-            return Err(format!(
-                "its record is older than the header values of {file} in it"
-            ));
-        }
+    fn recorded(
+        &mut self,
+        raw: &DatasetHeader,
+        instrument: Option<&str>,
+    ) -> Result<Header, String> {
         let values = raw.parkeys.iter();
         let mut header: Header = values
             .filter_map(|(key, parkey)| Some((key.clone(), parkey.raw.clone()?)))
