@@ -51,3 +51,8 @@ output "operator_policies" {
     for name, commands in local.operator_commands : { for command in commands : command => local.operator_policies[name] }
   ]...)
 }
+
+output "operator_environment" {
+  description = "The variables with which caldp submit, rescue and the others do the Lambda's work by hand."
+  value       = local.trigger_environment
+}

@@ -172,11 +172,11 @@ variable "memory_bins" {
 
 variable "fair_share" {
   description = <<-EOT
-    Whether batches share each queue, so that a small one does not wait behind a large one. AWS cannot change it for
-    a queue that exists: Terraform replaces the queues, which must be empty then.
+    Whether batches share each queue, so that a small one does not wait behind a large one; else jobs start in the order
+    they came. AWS cannot change it for a queue that exists: Terraform replaces the queues, which must be empty then.
   EOT
   type        = bool
-  default     = false
+  default     = true
 }
 
 variable "spot" {

@@ -71,6 +71,7 @@ module "caldp" {
   allowed_job_definitions = var.everything ? ["reprocessing"] : []
   allowed_outputs         = var.everything ? ["reprocessing"] : []
   spot                    = !var.everything
+  fair_share              = !var.everything
   ami_epoch               = var.everything ? "2026-11" : ""
   alarm_emails            = ["operators@example.org"]
   alarm_actions           = var.everything ? ["arn:aws:sns:us-east-1:123456789012:others"] : []

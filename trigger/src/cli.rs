@@ -248,7 +248,11 @@ impl TriggerCommand {
         })?;
         config.layout = common.layout;
         config.lease = LEASE;
-        let trigger = Box::pin(Trigger::new(config, S3::from_env(), AwsBatch::from_env)).await;
+        let sharing = config.sharing;
+        let trigger = Box::pin(Trigger::new(config, S3::from_env(), |answer| {
+            AwsBatch::from_env(answer, sharing)
+        }))
+        .await;
         Ok(CommandOutput {
             answer: Box::pin(self.carry_out(&trigger)).await?,
             json: common.json,

@@ -22,7 +22,7 @@ pub struct Variable {
 }
 
 /// Every variable the trigger reads; credentials and region are read by the AWS SDK.
-pub const VARIABLES: [Variable; 14] = [
+pub const VARIABLES: [Variable; 15] = [
     Variable {
         name: "BUCKET",
         default: None,
@@ -43,6 +43,11 @@ pub const VARIABLES: [Variable; 14] = [
         default: Some(""),
         meaning: "four names of job queues without spot instances, in the order of JOBQUEUES, for datasets whose \
                   instance was reclaimed twice; none, and they stay where they are",
+    },
+    Variable {
+        name: "CALDP_FAIR_SHARE",
+        default: Some("0"),
+        meaning: "1 where the deployment's queues have a fair-share policy, which AWS Batch then wants of every job; else 0",
     },
     Variable {
         name: "MAX_MEMORY_RETRIES",
@@ -105,6 +110,8 @@ pub struct Config {
     pub layout: Layout,
     /// Queues, definitions and prices by memory bin.
     pub memory_bins: MemoryBins,
+    /// Whether batches share queues.
+    pub sharing: Sharing,
     /// How often failures are tried again.
     pub limits: Limits,
     /// Largest batch submitted as single jobs.
@@ -117,6 +124,15 @@ pub struct Config {
     pub reserve: Duration,
     /// How long a claim on work lasts without being renewed.
     pub lease: Duration,
+}
+
+/// How jobs in a queue take turns; decided when the queue is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// In the order of their submission.
+    FirstComeFirstServed,
+    /// Each batch has a share, whatever its size.
+    FairShare,
 }
 
 /// How often a failed dataset is tried again before it is an error.
@@ -205,6 +221,10 @@ impl Config {
                 .parse()
                 .map_err(|_| error("CALDP_LAYOUT", format!("{layout:?} is no layout")))?,
             memory_bins: MemoryBins::new(sites),
+            sharing: match vars.number("CALDP_FAIR_SHARE", 0..=1)? {
+                0 => Sharing::FirstComeFirstServed,
+                _ => Sharing::FairShare,
+            },
             limits: Limits {
                 memory_retries: vars.number("MAX_MEMORY_RETRIES", 0..=100)?,
                 infrastructure_retries: vars.number("MAX_DOCKER_RETRIES", 0..=100)?,

@@ -100,6 +100,7 @@ fn acted_on() -> Vec<String> {
         BatchListFormat::Lines,
         BatchListFormat::Json,
         BatchListFormat::Yaml,
+        BatchListFormat::Table,
     ] {
         keys.push(Layout::Tree.batch_list("spring", format));
     }

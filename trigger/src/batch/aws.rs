@@ -12,6 +12,8 @@ use aws_sdk_batch::types::{
 };
 use caldp_core::batch::JobId;
 
+use crate::config::Sharing;
+
 use super::{Batch, BatchFailure, FailureKind, KnownJob, NewJob};
 
 const CONNECT: Duration = Duration::from_secs(5);
@@ -20,12 +22,14 @@ const CONNECT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct AwsBatch {
     client: Client,
+    sharing: Sharing,
 }
 
 impl AwsBatch {
     /// The client of the environment. Retries are off: what is tried again is decided where it is
     /// known what a failure leaves behind. `answer` bounds the wait for one answer.
-    pub async fn from_env(answer: Duration) -> Self {
+    /// `sharing` is how the deployment's queues were made.
+    pub async fn from_env(answer: Duration, sharing: Sharing) -> Self {
         let config = aws_config::from_env()
             .retry_config(RetryConfig::disabled())
             .timeout_config(
@@ -38,6 +42,7 @@ impl AwsBatch {
             .await;
         Self {
             client: Client::new(&config),
+            sharing,
         }
     }
 }
@@ -59,12 +64,18 @@ impl Batch for AwsBatch {
         }
         let seconds = i32::try_from(job.timeout.as_secs()).unwrap_or(i32::MAX);
         let size = job.array_size.map(|n| i32::try_from(n).unwrap_or(i32::MAX));
+        // AWS refuses a share on a queue without such a policy, and a job without one on a queue with it
+        let share = job
+            .share
+            .clone()
+            .filter(|_| self.sharing == Sharing::FairShare);
         let answer = self
             .client
             .submit_job()
             .job_name(&job.name)
             .job_queue(&job.queue)
             .job_definition(&job.definition)
+            .set_share_identifier(share)
             .container_overrides(overrides.build())
             .timeout(
                 JobTimeout::builder()

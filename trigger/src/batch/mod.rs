@@ -24,6 +24,9 @@ pub struct NewJob {
     pub queue: String,
     /// The job definition.
     pub definition: String,
+    /// Whose share of the queue it takes, as letters and digits; none on a queue of somebody else's, of
+    /// which nothing is known.
+    pub share: Option<String>,
     /// What the container runs.
     pub command: Vec<String>,
     /// Added to the container's environment.

@@ -8,6 +8,7 @@ use crate::batch::NewJob;
 use crate::memory_bins::MemoryBins;
 use crate::output_root::OutputRoot;
 use crate::record::attempts::{Attempt, Market, Record, Settings};
+use crate::record::transition::digest;
 
 /// The job of an attempt at one dataset.
 pub(crate) fn single_job(
@@ -28,7 +29,7 @@ pub(crate) fn single_job(
             input: JobInput::Dataset(dataset),
         },
     };
-    job(bins, &record.settings, attempt, &command)
+    job(bins, root, &record.settings, attempt, &command)
 }
 
 /// The array job that `attempt`, of any of its datasets, is a part of.
@@ -46,11 +47,17 @@ pub(crate) fn array_job(
     };
     NewJob {
         array_size: Some(size),
-        ..job(bins, settings, attempt, &command)
+        ..job(bins, root, settings, attempt, &command)
     }
 }
 
-fn job(bins: &MemoryBins, settings: &Settings, attempt: &Attempt, command: &JobCommand) -> NewJob {
+fn job(
+    bins: &MemoryBins,
+    root: &OutputRoot,
+    settings: &Settings,
+    attempt: &Attempt,
+    command: &JobCommand,
+) -> NewJob {
     let mut environment = vec![];
     if settings.layout != Layout::default() {
         let layout = settings.layout.name().to_owned();
@@ -64,6 +71,7 @@ fn job(bins: &MemoryBins, settings: &Settings, attempt: &Attempt, command: &JobC
     NewJob {
         name: attempt.job_name.clone(),
         queue: queue_of(bins, settings, attempt).to_owned(),
+        share: settings.job_queue.is_none().then(|| share(root)),
         memory_mib: own_definition.is_some().then(|| bin.usable_mib()),
         definition: own_definition.unwrap_or_else(|| bins.site(bin).definition.clone()),
         command: command.words(),
@@ -71,6 +79,16 @@ fn job(bins: &MemoryBins, settings: &Settings, attempt: &Attempt, command: &JobC
         timeout: attempt.timeout(),
         array_size: None,
     }
+}
+
+/// The share of a queue that the datasets of an output have: the folder's letters and digits, so that people know it
+/// again, and a digest, since other folders may have the same.
+fn share(root: &OutputRoot) -> String {
+    let folder = root.uri.key().rsplit('/').next().unwrap_or_default();
+    let known = folder.chars().filter(char::is_ascii_alphanumeric).take(100);
+    known
+        .chain(digest(&[&root.uri.to_string()]).chars())
+        .collect()
 }
 
 /// The queue an attempt's job is on.

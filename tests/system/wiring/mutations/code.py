@@ -59,6 +59,11 @@ def _(world: World) -> None:
     world.plan.lambda_environment()["JOBQUEUES"] = "caldp-2g,caldp-8g,caldp-16g,caldp-32g"
 
 
+@breaks("the_lambda_has_the_variables_it_reads", "jobs have no share on queues that are shared")
+def _(world: World) -> None:
+    del world.plan.lambda_environment()["CALDP_FAIR_SHARE"]
+
+
 @breaks("times_fit_together", "an event comes back while it is worked on")
 def _(world: World) -> None:
     world.plan['aws_sqs_queue.all["events"]']["visibility_timeout_seconds"] = 900

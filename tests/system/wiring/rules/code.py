@@ -7,7 +7,7 @@ from .world import World, listed, resource, rule
 # What AWS's own programs and OpenMP read in a job's environment, and what the test adds.
 BY_OTHERS = {"AWS_REGION", "AWS_EC2_METADATA_DISABLED", "OMP_NUM_THREADS", "AWS_ENDPOINT_URL", "RUST_LOG"}
 # Variables that are agreed on and that the trigger does not read yet.
-AGREED = {"CALDP_ALLOWED_QUEUES", "CALDP_ALLOWED_DEFINITIONS", "CALDP_ALLOWED_OUTPUTS", "CALDP_FAIR_SHARE"}
+AGREED = {"CALDP_ALLOWED_QUEUES", "CALDP_ALLOWED_DEFINITIONS", "CALDP_ALLOWED_OUTPUTS"}
 
 
 @rule
@@ -46,6 +46,9 @@ def the_lambda_has_the_variables_it_reads(world: World) -> Iterator[str]:
             yield f"{name} is not set"
     if unknown := set(environment) - set(known) - BY_OTHERS - AGREED:
         yield f"the trigger does not read {sorted(unknown)}"
+    policies = list(world.plan.all("aws_batch_scheduling_policy"))
+    if bool(policies) != (environment.get("CALDP_FAIR_SHARE") == "1"):
+        yield f"the queues have {len(policies)} policies, the trigger thinks CALDP_FAIR_SHARE={environment.get('CALDP_FAIR_SHARE')}"
     queues = dict(world.plan.all("aws_batch_job_queue"))
     definitions = dict(world.plan.all("aws_batch_job_definition"))
     for variable, there in [("JOBQUEUES", queues), ("CALDP_ON_DEMAND_QUEUES", queues), ("JOBDEFINITIONS", definitions)]:

@@ -38,8 +38,10 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: Config) -> Result<(), Error> {
-    let reserve = config.reserve;
-    let trigger = Trigger::new(config, S3::from_env(), AwsBatch::from_env);
+    let (reserve, sharing) = (config.reserve, config.sharing);
+    let trigger = Trigger::new(config, S3::from_env(), |answer| {
+        AwsBatch::from_env(answer, sharing)
+    });
     let trigger = Arc::new(Box::pin(trigger).await);
     run(service_fn(|event: LambdaEvent<Value>| {
         let trigger = Arc::clone(&trigger);
