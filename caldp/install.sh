@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs `caldp` and `crds` with a link for every name they answer to, completions for bash, zsh
+# Installs `caldp` and `crds` with a link for every name they answer to, what is to be sourced, completions for bash, zsh
 # and fish, and manual pages; `make install` and `make uninstall` call this.
 #
 #   caldp/install.sh install <directory of the binaries> <prefix>
@@ -42,11 +42,20 @@ link() {
     printf '%s\n' "$1" >>"$written"
 }
 
+# sourced NAME PROGRAM ARGUMENT...: a name that is sourced as well as run.
+sourced() {
+    "$(dirname "$0")/sourced.sh" "$@" | put "bin/$1" 755
+}
+
 install_program() {
     program=$1
     put "bin/$program" 755 <"$binaries/$program"
     for name in $("$binaries/$program" names); do
-        [ "$name" = "$program" ] || link "bin/$name" "$program"
+        case $name in
+            "$program") ;;
+            crds_s3_set) sourced crds_s3_set crds s3-set ;;
+            *) link "bin/$name" "$program" ;;
+        esac
         "$binaries/$program" completions bash "$name" | put "share/bash-completion/completions/$name" 644
         "$binaries/$program" completions zsh "$name" | put "share/zsh/site-functions/_$name" 644
         "$binaries/$program" completions fish "$name" | put "share/fish/vendor_completions.d/$name.fish" 644
@@ -87,6 +96,9 @@ remove_listed
 mkdir -p -- "$root/bin"
 install_program caldp
 install_program crds
+for config in caldp-config-onsite caldp-config-offsite caldp-config-aws; do
+    sourced "$config" caldp config "$config"
+done
 put share/doc/caldp/native.md 644 <"$(dirname "$0")/../worker/docs/native.md"
 link share/man/man1/crds_s3_get.1 crds-s3-get.1
 link share/man/man1/crds_s3_set.1 crds-s3-set.1

@@ -36,6 +36,21 @@ for name in caldp caldp-process caldp-process-aws caldp-doctor crds crds_s3_get 
     grep -q '^\.TH' "$prefix/share/man/man1/$name.1" || fail "the manual page of $name"
 done
 
+# What is sourced sets variables, in bash and zsh and from wherever it is; what is run prints them.
+for shell in bash zsh; do
+    command -v "$shell" >/dev/null || { echo "tests/install.sh: left out: there is no $shell" >&2; continue; }
+    for way in "PATH=$prefix/bin:$PATH; source crds_s3_set roman ops; source caldp-config-offsite" \
+        "source $prefix/bin/crds_s3_set roman ops; source $prefix/bin/caldp-config-offsite"; do
+        told=$(env -u CRDS_PATH -u CRDS_SERVER_URL HOME="$place" "$shell" -c "$way; echo \"\$CRDS_CONFIG_URI \$CRDS_READONLY_CACHE\"; env | grep -c ^CRDS_DOWNLOAD_PLUGIN=")
+        [ "$told" = "s3://stpubdata/roman/crds/config/roman 0
+1" ] || fail "$shell: sourced, they say: $told"
+    done
+    told=$("$shell" -c "PATH=$prefix/bin:$PATH; source crds_s3_set mars; echo \$?" 2>/dev/null)
+    [ "$told" != 0 ] || fail "$shell: a wrong argument goes unnoticed"
+done
+"$prefix/bin/crds_s3_set" roman ops | grep -qx "export CRDS_S3_BUCKET='stpubdata'" || fail "crds_s3_set, run, prints nothing"
+env -u CRDS_PATH HOME=/home/me "$prefix/bin/caldp-config-offsite" | grep -qx "export CRDS_PATH='/home/me/crds_cache'" || fail "caldp-config-offsite, run"
+
 # bash takes the completions and offers what there is.
 offered=$(bash -c '
     . "$1/share/bash-completion/completions/caldp-process"

@@ -11,7 +11,7 @@ mod records;
 mod resources;
 
 use caldp_core::exit_code::ExitCode as Code;
-use caldp_worker::cli::{doctor, process};
+use caldp_worker::cli::{config, doctor, process};
 use clap::FromArgMatches as _;
 use command::{Caldp, Command};
 use std::ffi::{OsStr, OsString};
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Process(arguments) => process::run(&arguments.into()),
         Command::ProcessAws(arguments) => process::run(&arguments.into()),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Estimate(arguments) => resources::estimate::run(&arguments),
         Command::Learn(arguments) => resources::learn::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),

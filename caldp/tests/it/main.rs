@@ -9,6 +9,7 @@
 mod cli;
 mod contract;
 mod doctor;
+mod documents;
 mod operators;
 mod plan;
 mod process;

@@ -5,9 +5,11 @@
 
 mod arguments;
 mod child;
+pub mod config;
 pub mod doctor;
 pub mod logging;
 pub mod process;
 
 pub use arguments::{Process, ProcessAws, Run};
+pub use config::Config;
 pub use doctor::Doctor;

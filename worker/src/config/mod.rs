@@ -1,7 +1,7 @@
 //! Configurations: which CRDS a run uses and where its cache lies, as environment variables.
 //!
-//! Three are built in; any other name is a file of `KEY=VALUE` or `export KEY=VALUE` lines, which
-//! is read as data and never executed. What the variables mean is for CRDS and the calibration
+//! Three are built in; any other name is a file of `KEY=VALUE` or `export KEY=VALUE` lines, which may
+//! begin with `source` and one of the three, and which is read as data and never executed. What the variables mean is for CRDS and the calibration
 //! programs; here they only get their values, and each value remembers where it came from.
 
 mod syntax;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use storage::hint::Hint;
 use storage::uri::S3Uri;
-use syntax::{assignment, evaluate};
+use syntax::{Statement, evaluate, statement};
 
 /// A file of settings larger than this is not one.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -36,11 +36,17 @@ pub enum ConfigName {
 impl ConfigName {
     /// The configuration of a command line's word.
     pub fn parse(text: &str) -> Self {
-        match text {
-            "caldp-config-onsite" => Self::Onsite,
-            "caldp-config-offsite" => Self::Offsite,
-            "caldp-config-aws" => Self::Aws,
-            path => Self::File(path.into()),
+        Self::built_in(text).unwrap_or_else(|| Self::File(text.into()))
+    }
+
+    /// The built-in configuration of this name, which may have the directory before it where its
+    /// script is installed.
+    fn built_in(text: &str) -> Option<Self> {
+        match text.rsplit('/').next().unwrap_or(text) {
+            "caldp-config-onsite" => Some(Self::Onsite),
+            "caldp-config-offsite" => Some(Self::Offsite),
+            "caldp-config-aws" => Some(Self::Aws),
+            _ => None,
         }
     }
 }
@@ -129,7 +135,8 @@ impl Hint for ConfigError {
                 "use caldp-config-onsite, caldp-config-offsite, caldp-config-aws or a file of KEY=VALUE lines"
             }
             Self::Line { .. } => {
-                "a configuration is a list of KEY=VALUE or export KEY=VALUE lines; nothing in it is executed"
+                "a configuration is a list of KEY=VALUE or export KEY=VALUE lines, and may begin with \
+                 `source caldp-config-onsite`, `-offsite` or `-aws`; nothing in it is executed"
             }
             Self::Missing { hint, .. } => hint,
         }))
@@ -165,22 +172,24 @@ impl Settings {
         };
         match name {
             ConfigName::File(path) => settings.apply_file(path)?,
-            ConfigName::Aws if settings.get(variables::CRDS_BUCKET).is_none() => {
-                let have_all = ["CRDS_CONFIG_URI", "CRDS_REFERENCE_URI", "CRDS_PICKLE_URI"]
-                    .iter()
-                    .all(|key| settings.get(key).is_some());
-                if !have_all {
-                    return Err(ConfigError::Missing {
-                        config: name.clone(),
-                        variable: variables::CRDS_BUCKET,
-                        hint: "set CRDSBUCKET=s3://<bucket> to the bucket with config/hst, references/hst and pickles/hst",
-                    });
-                }
-                settings.apply(name);
-            }
-            _ => settings.apply(name),
+            built_in => settings.apply_built_in(built_in)?,
         }
         Ok(settings)
+    }
+
+    fn apply_built_in(&mut self, name: &ConfigName) -> Result<(), ConfigError> {
+        let places = ["CRDS_CONFIG_URI", "CRDS_REFERENCE_URI", "CRDS_PICKLE_URI"];
+        let has_places = || places.iter().all(|key| self.get(key).is_some());
+        let no_bucket = self.get(variables::CRDS_BUCKET).is_none();
+        if *name == ConfigName::Aws && no_bucket && !has_places() {
+            return Err(ConfigError::Missing {
+                config: name.clone(),
+                variable: variables::CRDS_BUCKET,
+                hint: "set CRDSBUCKET=s3://<bucket> to the bucket with config/hst, references/hst and pickles/hst",
+            });
+        }
+        self.apply(name);
+        Ok(())
     }
 
     /// The value of a variable; none when it is not set or empty.
@@ -302,13 +311,24 @@ impl Settings {
             if line.len() > MAX_LINE_BYTES {
                 return Err(bad(format!("it is longer than {MAX_LINE_BYTES} bytes")));
             }
-            let Some((key, text)) = assignment(line).map_err(bad)? else {
-                continue;
-            };
             let get = |name: &str| self.get(name).map(str::to_owned);
-            let value = evaluate(text, &get).map_err(bad)?;
-            let origin = Origin::Line(path.to_owned(), number);
-            self.set(key, value, origin);
+            match statement(line).map_err(bad)? {
+                Statement::Nothing => {}
+                Statement::Assignment { key, text } => {
+                    let value = evaluate(text, &get).map_err(bad)?;
+                    let origin = Origin::Line(path.to_owned(), number);
+                    self.set(key, value, origin);
+                }
+                Statement::Source { text } => {
+                    let sourced = evaluate(text, &get).map_err(bad)?;
+                    let built_in = ConfigName::built_in(&sourced).ok_or_else(|| {
+                        bad(format!(
+                            "{sourced:?} is none of the configurations that can be sourced"
+                        ))
+                    })?;
+                    self.apply_built_in(&built_in)?;
+                }
+            }
         }
         Ok(())
     }

@@ -104,12 +104,36 @@ fn reference(text: &str) -> Option<(&str, Option<&str>, &str)> {
     Some((name, Some(tail.strip_prefix(":-")?), rest))
 }
 
-/// Key and right-hand side of a line; none for a blank line or a comment.
-pub(super) fn assignment(line: &str) -> Result<Option<(&str, &str)>, String> {
+/// What a line asks for.
+pub(super) enum Statement<'a> {
+    /// A blank line, a comment, a script's first line.
+    Nothing,
+    /// A variable is set.
+    Assignment {
+        /// The variable.
+        key: &'a str,
+        /// The right-hand side.
+        text: &'a str,
+    },
+    /// Another configuration is read.
+    Source {
+        /// Which.
+        text: &'a str,
+    },
+}
+
+/// What a line asks for.
+pub(super) fn statement(line: &str) -> Result<Statement<'_>, String> {
     let line = line.trim();
-    // A script's first line, and the `set` some scripts begin with, change no variable.
     if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
+        return Ok(Statement::Nothing);
+    }
+    if let Some(text) = ["source ", ". "]
+        .iter()
+        .find_map(|word| line.strip_prefix(word))
+    {
+        let text = text.trim_start();
+        return Ok(Statement::Source { text });
     }
     let line = line.strip_prefix("export ").map_or(line, str::trim_start);
     let (key, value) = line
@@ -119,5 +143,5 @@ pub(super) fn assignment(line: &str) -> Result<Option<(&str, &str)>, String> {
     if key.is_empty() || !key.chars().all(name) || key.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(format!("{key:?} is not the name of a variable"));
     }
-    Ok(Some((key, value)))
+    Ok(Statement::Assignment { key, text: value })
 }

@@ -66,11 +66,48 @@ fn a_file_of_settings_is_read_as_a_shell_would() {
 }
 
 #[test]
+fn a_file_of_settings_may_begin_with_a_built_in_configuration() {
+    for source in [
+        "source caldp-config-aws",
+        ". /opt/bin/caldp-config-aws # mine",
+        "source \"caldp-config-aws\"",
+    ] {
+        let text =
+            format!("#!/bin/bash\n{source}\nexport CRDS_PATH=/scratch\nexport OMP_NUM_THREADS=2\n");
+        let settings = from_file(&text, &[("CRDSBUCKET", "s3://crds"), ("HOME", "/h")]).unwrap();
+        assert_eq!(settings.get("CRDS_PATH"), Some("/scratch"));
+        assert_eq!(
+            settings.get("CRDS_CONFIG_URI"),
+            Some("s3://crds/config/hst/")
+        );
+        assert_eq!(settings.get("OMP_NUM_THREADS"), Some("2"));
+    }
+    let error = from_file("source caldp-config-aws\n", &[]).unwrap_err();
+    assert!(matches!(error, ConfigError::Missing { .. }), "{error}");
+}
+
+#[test]
+fn a_built_in_configuration_is_known_by_the_path_of_its_script() {
+    assert_eq!(
+        ConfigName::parse("/usr/local/bin/caldp-config-offsite"),
+        ConfigName::Offsite
+    );
+    assert_eq!(
+        ConfigName::parse("my-caldp-config-offsite"),
+        ConfigName::File("my-caldp-config-offsite".into())
+    );
+}
+
+#[test]
 fn nothing_in_a_file_is_executed_or_guessed() {
     for (text, reason) in [
         ("A=1\nB=$(rm -rf x)\n", "run a command"),
         ("A=`id`\n", "run a command"),
-        ("source other\n", "not an assignment"),
+        ("source other\n", "none of the configurations"),
+        (". ./caldp-config-mine\n", "none of the configurations"),
+        ("source $(which caldp-config-aws)\n", "run a command"),
+        ("source caldp-config-aws x\n", "quote values"),
+        ("source\n", "not an assignment"),
         ("A=$NOT_SET/x\n", "not set"),
         ("A=${X%y}\n", "starts no reference"),
         ("A=${X\n", "starts no reference"),
