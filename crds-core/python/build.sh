@@ -3,8 +3,8 @@
 #
 #   crds-core/python/build.sh OUT [dev|release]
 #
-# Needs cargo and a C compiler; maturin comes from an environment of the project's own. A release is
-# built against an old glibc where zig can be installed, so that it runs on old systems.
+# Needs cargo and a C compiler; maturin comes from an environment of the project's own. The wheel needs the
+# glibc of the machine that builds it or a newer one, and says so in its name (manylinux_2_34 on Debian 12).
 set -eu
 cd "$(dirname "$0")/../.."
 out=${1:?usage: build.sh OUT [dev|release]}

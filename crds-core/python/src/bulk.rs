@@ -6,11 +6,13 @@
 use std::collections::BTreeSet;
 
 use crds_core::bestrefs::{LookupPath, Lookups, Outcome, Types};
+use crds_core::cache::server_config::ServerConfig;
 use crds_core::names::ReferenceType;
 use crds_core::rules::Context;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use storage::hint::explain;
 
 use crate::headers::{Headers, Keys, Row};
 use crate::lookup::said;
@@ -43,26 +45,54 @@ impl Question {
     }
 }
 
+/// What CRDS has withdrawn as scientifically wrong, as far as it matters for a context.
+#[derive(Debug, Default)]
+pub(crate) struct Withdrawn {
+    /// Rules, by the instrument whose they are.
+    rules: Vec<(String, Vec<String>)>,
+    references: FxHashSet<Box<str>>,
+}
+
+impl Withdrawn {
+    pub(crate) fn of(rules: &Context, server: &ServerConfig) -> Self {
+        let of_instrument = |name: &str| {
+            let names = rules.mappings_of(name).unwrap_or_default().into_iter();
+            let bad = names.filter(|name| server.is_bad(name.as_str()));
+            (name.to_owned(), bad.map(ToString::to_string).collect())
+        };
+        let all = rules.instruments().map(of_instrument);
+        Self {
+            rules: all
+                .filter(|(_, bad): &(String, Vec<String>)| !bad.is_empty())
+                .collect(),
+            references: server.bad_files().into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
 /// Lookups that are going on.
 pub(crate) struct Bulk<'c> {
     /// The block that is being filled.
     pub(crate) headers: Headers,
     question: Question,
     lookups: Lookups<'c>,
-    answers: Answers,
+    answers: Answers<'c>,
 }
 
 /// What was found so far.
-#[derive(Default)]
-struct Answers {
+struct Answers<'c> {
+    withdrawn: &'c Withdrawn,
     rows: usize,
     columns: Vec<Column>,
     /// The index of each type's column.
     by_type: FxHashMap<ReferenceType, usize>,
-    outcomes: Vec<Outcome>,
+    /// Each with the name of the reference, if that is withdrawn.
+    outcomes: Vec<(Outcome, Option<Box<str>>)>,
     by_text: FxHashMap<Box<str>, u32>,
     /// By the number of the header.
     errors: Vec<(usize, String)>,
+    /// By the number of the header.
+    bad: Vec<(usize, Vec<String>)>,
 }
 
 struct Column {
@@ -72,7 +102,12 @@ struct Column {
 }
 
 impl<'c> Bulk<'c> {
-    pub(crate) fn new(rules: &'c Context, keys: Keys, question: Question) -> Self {
+    pub(crate) fn new(
+        rules: &'c Context,
+        withdrawn: &'c Withdrawn,
+        keys: Keys,
+        question: Question,
+    ) -> Self {
         let keys = match question.path {
             LookupPath::Conditioned => keys,
             LookupPath::AsGiven => Keys::AsGiven,
@@ -81,7 +116,7 @@ impl<'c> Bulk<'c> {
             headers: Headers::new(keys),
             question,
             lookups: rules.lookups(),
-            answers: Answers::default(),
+            answers: Answers::new(withdrawn),
         }
     }
 
@@ -112,7 +147,8 @@ impl<'c> Bulk<'c> {
         py.check_signals()
     }
 
-    /// The columns, and what failed: `({type: [text or None]}, {number of a header: text})`.
+    /// The columns, what failed and what is withdrawn: `({type: [text or None]}, {number of a header:
+    /// text}, {number of a header: [name]})`.
     pub(crate) fn finish(mut self, py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
         self.look_up(py)?;
         let Answers {
@@ -120,11 +156,12 @@ impl<'c> Bulk<'c> {
             columns,
             outcomes,
             errors,
+            bad,
             ..
         } = self.answers;
         let texts = outcomes
             .iter()
-            .map(|outcome| said(py, outcome))
+            .map(|(outcome, _)| said(py, outcome))
             .collect::<PyResult<Vec<_>>>()?;
         let none = py.None().into_bound(py);
         let result = PyDict::new(py);
@@ -142,25 +179,53 @@ impl<'c> Bulk<'c> {
         for (row, text) in errors {
             failed.set_item(row, text)?;
         }
-        PyTuple::new(py, [result, failed])
+        let withdrawn = PyDict::new(py);
+        for (row, names) in bad {
+            withdrawn.set_item(row, names)?;
+        }
+        PyTuple::new(py, [result, failed, withdrawn])
     }
 }
 
-impl Answers {
+impl<'c> Answers<'c> {
+    fn new(withdrawn: &'c Withdrawn) -> Self {
+        Self {
+            withdrawn,
+            rows: 0,
+            columns: Vec::new(),
+            by_type: FxHashMap::default(),
+            outcomes: Vec::new(),
+            by_text: FxHashMap::default(),
+            errors: Vec::new(),
+            bad: Vec::new(),
+        }
+    }
+
     fn add(&mut self, lookups: &mut Lookups<'_>, row: Row<'_>, path: LookupPath, types: Types<'_>) {
         let number = self.rows;
         self.rows += 1;
+        let mut bad: Vec<String> = Vec::new();
         let found = lookups.each_reference(&row, path, types, &mut |name, outcome| {
             let cell = self.outcome(outcome);
+            if let Some((_, Some(name))) = self.outcomes.get(cell as usize) {
+                bad.push(name.to_string());
+            }
             let column = self.column(name);
             if let Some(column) = self.columns.get_mut(column) {
                 column.cells.resize(number, ABSENT);
                 column.cells.push(cell);
             }
         });
-        if let Err(error) = found {
-            let text = storage::hint::explain(&error).to_string();
-            self.errors.push((number, text));
+        match found {
+            Ok(instrument) => {
+                let rules = self.withdrawn.rules.iter();
+                let of_instrument = rules.filter(|(name, _)| name == instrument);
+                bad.extend(of_instrument.flat_map(|(_, names)| names.iter().cloned()));
+            }
+            Err(error) => self.errors.push((number, explain(&error).to_string())),
+        }
+        if !bad.is_empty() {
+            self.bad.push((number, bad));
         }
     }
 
@@ -188,7 +253,11 @@ impl Answers {
             return number;
         }
         let number = u32::try_from(self.outcomes.len()).unwrap_or(ABSENT);
-        self.outcomes.push(outcome.clone());
+        let bad = match outcome {
+            Outcome::File(name) => self.withdrawn.references.get(name.as_str()).cloned(),
+            _ => None,
+        };
+        self.outcomes.push((outcome.clone(), bad));
         self.by_text
             .insert(outcome.to_string().into_boxed_str(), number);
         number

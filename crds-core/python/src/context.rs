@@ -10,8 +10,9 @@ use crds_core::rules;
 use crds_core::{Client, Reuse};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
+use storage::hint::with_causes;
 
-use crate::bulk::{Bulk, Question};
+use crate::bulk::{Bulk, Question, Withdrawn};
 use crate::files::{Said, located, locations};
 use crate::headers::Keys;
 use crate::lookup::{keys_of, parsed};
@@ -22,6 +23,7 @@ use crate::session;
 pub(crate) struct Context {
     client: Arc<Client>,
     rules: Arc<rules::Context>,
+    withdrawn: Withdrawn,
 }
 
 #[pymethods]
@@ -30,11 +32,24 @@ impl Context {
     fn new(py: Python<'_>, name: Option<&str>, observatory: &str) -> PyResult<Self> {
         let client = session::client(py, session::observatory(py, observatory)?)?;
         let asked = parsed(py, name)?;
-        let rules = session::wait(py, async {
+        let (rules, withdrawn) = session::wait(py, async {
             let file = client.context_file(asked.as_ref()).await?;
-            Ok(client.rules(&file, None).await?)
+            let rules = client.rules(&file, None).await?;
+            let withdrawn = match client.server_config().await {
+                Ok(server) => Withdrawn::of(&rules, server),
+                Err(error) => {
+                    let why = with_causes(&error);
+                    tracing::warn!("which files were withdrawn by CRDS is not known: {why}");
+                    Withdrawn::default()
+                }
+            };
+            Ok((rules, withdrawn))
         })?;
-        Ok(Self { client, rules })
+        Ok(Self {
+            client,
+            rules,
+            withdrawn,
+        })
     }
 
     #[getter]
@@ -152,6 +167,7 @@ impl Context {
             LookupPath::Conditioned
         };
         let keys = keys_of(self.rules.observatory());
-        Bulk::new(&self.rules, keys, Question::new(reftypes, path))
+        let question = Question::new(reftypes, path);
+        Bulk::new(&self.rules, &self.withdrawn, keys, question)
     }
 }

@@ -92,6 +92,13 @@ def test_astropy(rules, expected):
     assert len(tables.Table(answers)) == 3
 
 
+def test_what_crds_has_withdrawn_is_told(manifest):
+    rules = crds_core.Context("hst_9002.pmap")
+    answers = rules.bestrefs([ACS, {**ACS, "DATE-OBS": "2020-01-01"}], ["darkfile", "ccdtab"])
+    assert answers.withdrawn == {1: manifest["bad_files"]}
+    assert answers["darkfile"][1] in manifest["bad_files"]
+
+
 def test_more_headers_than_a_block(rules):
     answers = rules.bestrefs([ACS] * 10_000 + [{}], ["ccdtab"])
     assert answers["ccdtab"] == ["zz900001j_ccd.fits"] * 10_000 + [None]

@@ -22,12 +22,18 @@ class Answers(dict[str, "list[str | tuple[str, ...] | None]"]):
 
     #: Why a dataset has no answers at all, by its number from 0.
     errors: dict[int, str]
+    #: The rules and references of a dataset that CRDS has withdrawn as scientifically wrong, by its number.
+    withdrawn: dict[int, list[str]]
 
     def __init__(
-        self, columns: dict[str, list[str | tuple[str, ...] | None]], errors: dict[int, str]
+        self,
+        columns: dict[str, list[str | tuple[str, ...] | None]],
+        errors: dict[int, str],
+        withdrawn: dict[int, list[str]],
     ) -> None:
         super().__init__(columns)
         self.errors = errors
+        self.withdrawn = withdrawn
 
     def row(self, number: int) -> dict[str, str | tuple[str, ...]]:
         """The answers for one dataset, as :func:`~crds_core.getrecommendations` gives them.
@@ -71,8 +77,8 @@ class Context(_native.Context):
         dataset's instrument. ``raw`` puts values to the rules as they are, without bringing
         them into the form that rules are written in.
 
-        Rules in use and withdrawn files are not looked at: that is done by
-        :func:`~crds_core.getreferences`.
+        Withdrawn rules and references are no error here, as they are for :func:`~crds_core.getreferences`:
+        they are in ``withdrawn`` of the answers, for the caller to decide.
         """
         types = None if reftypes is None else list(reftypes)
         needed = None if raw else self.all_needed_keys()
