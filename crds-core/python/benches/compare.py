@@ -65,9 +65,10 @@ print(time.perf_counter() - start)
 BULK_OURS = COMMON + """
 import crds_core
 rules = crds_core.Context(sys.argv[2])
-columns = {{key: [header.get(key) for header in headers] for header in headers for key in header}} \\
-    if sys.argv[3] == "columns" else headers
-print(json.dumps(seconds(lambda: rules.bestrefs(columns))))
+if sys.argv[3] == "columns":
+    keys = {{key: None for header in headers for key in header}}
+    headers = {{key: [header.get(key) for header in headers] for key in keys}}
+print(json.dumps(seconds(lambda: rules.bestrefs(headers))))
 """
 
 BULK_THEIRS = COMMON + """
