@@ -7,6 +7,8 @@ use clap::{Parser, Subcommand};
 use crate::plan::PlanArguments;
 use crate::resources::estimate::EstimateArguments;
 use crate::resources::learn::LearnArguments;
+use crate::status::StatusArguments;
+use crate::status::explain::ExplainArguments;
 use std::path::PathBuf;
 
 /// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
@@ -46,6 +48,12 @@ pub(crate) enum Command {
     Plan(PlanArguments),
     #[command(flatten)]
     Trigger(TriggerCommand),
+    /// Say how the datasets of an output are doing: states, failures, speed, cost
+    #[command(after_help = StatusArguments::HELP)]
+    Status(StatusArguments),
+    /// Tell the story of one dataset: attempts, failure, what to do next
+    #[command(after_help = ExplainArguments::HELP)]
+    Explain(ExplainArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell

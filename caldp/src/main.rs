@@ -9,6 +9,7 @@ mod names;
 mod plan;
 mod records;
 mod resources;
+mod status;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_worker::cli::{config, doctor, process};
@@ -41,6 +42,8 @@ fn main() -> ExitCode {
         Command::Learn(arguments) => resources::learn::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Trigger(command) => batches::run(&command),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Explain(arguments) => status::explain::run(&arguments),
         Command::Completions { shell, name } => print(
             names::completions(shell, &name),
             &name,

@@ -15,5 +15,6 @@ mod plan;
 mod process;
 mod process_aws;
 mod resources;
+mod status;
 mod transcripts;
 mod whole;

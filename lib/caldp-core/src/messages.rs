@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 
 use crate::dataset::Dataset;
 use crate::layout::{KeyKind, Layout};
@@ -221,6 +222,18 @@ impl Messages {
     /// # Errors
     /// When the store cannot be read.
     pub async fn list(&self, state: State) -> Result<Vec<Dataset>, StoreError> {
+        let listed = self.listed(state).await?;
+        Ok(listed.into_iter().map(|(dataset, _)| dataset).collect())
+    }
+
+    /// As [`Self::list`], with the time each message was written, where the store knows it.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn listed(
+        &self,
+        state: State,
+    ) -> Result<Vec<(Dataset, Option<Timestamp>)>, StoreError> {
         let mut found = Vec::new();
         let prefix = self.layout.state_prefix(state);
         let mut listing = self.store.list(&prefix);
@@ -229,7 +242,7 @@ impl Messages {
                 if let Ok(KeyKind::State(of, dataset)) = self.layout.parse(&object.key)
                     && of == state
                 {
-                    found.push(dataset);
+                    found.push((dataset, object.modified));
                 }
             }
         }

@@ -1,6 +1,10 @@
 //! What the schedule does: takes up submissions that nobody is working on any more, and counts the
 //! states of every batch into `blackboard/overview.json`.
 
+pub mod dataset;
+pub mod progress;
+pub mod summary;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -162,6 +162,9 @@ pub struct Outcome {
     /// Where the log is, in `/aws/batch/job`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_stream: Option<String>,
+    /// How long the job ran, in seconds, where AWS Batch said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ran_seconds: Option<u64>,
     /// When the news was handled.
     pub at: Timestamp,
 }

@@ -150,6 +150,7 @@ pub fn cancelled(
             explanation: "an operator cancelled it".to_owned(),
             exit_code: None,
             log_stream: None,
+            ran_seconds: None,
             at: rules.now,
         });
     }

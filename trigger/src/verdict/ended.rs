@@ -43,6 +43,7 @@ pub fn ended(
         explanation: decision.explanation.clone(),
         exit_code: event.evidence.exit_code,
         log_stream: event.log_stream.clone(),
+        ran_seconds: event.evidence.ran.map(|ran| ran.as_secs()),
         at: rules.now,
     });
     if let Some((reason, grant)) = decision.retry {

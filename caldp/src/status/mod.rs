@@ -1,0 +1,243 @@
+//! `caldp status` and `caldp explain`: how the datasets of an output are doing, and why.
+//!
+//! What is known and what it adds up to is `caldp_trigger::overview`; here are the questions, the words
+//! and the exit statuses.
+
+pub(crate) mod explain;
+mod outputs;
+mod text;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use caldp_core::exit_code::ExitCode as Code;
+use caldp_core::layout::Layout;
+use caldp_core::resources::judge::PRICES;
+use caldp_core::resources::{BINS, Model};
+use caldp_trigger::overview::dataset::DatasetProgress;
+use caldp_trigger::overview::progress;
+use caldp_trigger::overview::summary::{Assumptions, Summary, summarize};
+use clap::Args;
+use jiff::Timestamp;
+use serde::Serialize;
+use storage::hint::{Hint, explain as in_words};
+use storage::store::{self, Store, StoreError};
+use storage::uri::Location;
+
+/// Some dataset has not ended yet.
+const UNDER_WAY: u8 = 3;
+/// Every dataset has ended, and some failed.
+const SOME_FAILED: u8 = 4;
+/// The variable with the prices of an hour, by memory bin: the trigger has the same.
+const PRICES_VARIABLE: &str = "CALDP_HOURLY_PRICES";
+
+/// Says how far the datasets of an output are, what failed and why, what it costs.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// Where the results are: s3://... of a batch, a bucket for all its batches, or file:<directory>
+    #[arg(value_name = "OUTPUT")]
+    output: Location,
+    /// The layout of results and messages
+    #[arg(long, env = "CALDP_LAYOUT", default_value_t)]
+    layout: Layout,
+    /// List the datasets that failed: reason, attempts and the command that submits each again
+    #[arg(long)]
+    failed: bool,
+    /// Say it again every so many seconds, until no dataset is under way
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30",
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    watch: Option<u64>,
+    /// Answer in JSON, one object for each output
+    #[arg(long)]
+    json: bool,
+}
+
+impl StatusArguments {
+    pub(crate) const HELP: &'static str = "\
+Exit status: 0 all datasets are processed, 3 some are under way, 4 some failed and none is under way.
+Costs are in US dollars, with the prices of CALDP_HOURLY_PRICES (four, by memory bin) or those of the
+documentation of infra/. What is settled is remembered in blackboard/status.json of the output, where
+that can be written; it is never needed.
+The fields of --json are described in caldp/STATUS.md.";
+}
+
+/// Why nothing could be said.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StatusError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there are no datasets in {0}")]
+    NoDatasets(String),
+    #[error("nothing is known of {dataset} in {output}")]
+    Unknown { dataset: String, output: String },
+    #[error("{PRICES_VARIABLE}={0:?} is not four prices")]
+    Prices(String),
+    #[error("the model of what runs need cannot be read")]
+    Model(#[from] caldp_core::resources::ModelError),
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+}
+
+impl Hint for StatusError {
+    fn hint(&self) -> Option<std::borrow::Cow<'_, str>> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::NoDatasets(_) | Self::Unknown { .. } => Some(
+                "give the output path the datasets were submitted with, and --layout where it is not tree".into(),
+            ),
+            Self::Prices(_) => Some("give US dollars for an hour: 0.04,0.09,0.11,0.45".into()),
+            Self::Model(_) | Self::Runtime(_) => None,
+        }
+    }
+}
+
+/// One output and how it is doing.
+#[derive(Debug, Serialize)]
+struct OutputStatus {
+    output: String,
+    layout: Layout,
+    at: Timestamp,
+    #[serde(flatten)]
+    summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failed: Option<Vec<FailedDataset>>,
+    notes: Vec<String>,
+}
+
+/// One dataset that failed, as `--failed` lists it.
+#[derive(Debug, Serialize)]
+struct FailedDataset {
+    #[serde(flatten)]
+    progress: DatasetProgress,
+    command: String,
+}
+
+pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
+    ended(block_on(arguments.run()))
+}
+
+/// The answer of a command about states, or why there is none.
+fn block_on<T>(work: impl Future<Output = Result<T, StatusError>>) -> Result<T, StatusError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(StatusError::Runtime)?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+fn ended(result: Result<u8, StatusError>) -> ExitCode {
+    match result {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("caldp: {}", in_words(&error));
+            ExitCode::from(Code::Generic.number())
+        }
+    }
+}
+
+impl StatusArguments {
+    async fn run(&self) -> Result<u8, StatusError> {
+        let (model, prices) = (Model::shipped()?, prices()?);
+        loop {
+            let statuses = self.look(&model, prices).await?;
+            self.say(&statuses);
+            let (under_way, failed) = statuses.iter().fold((false, false), |(under, failed), s| {
+                (
+                    under | s.summary.under_way,
+                    failed | !s.summary.failures.is_empty(),
+                )
+            });
+            match (self.watch, under_way, failed) {
+                (Some(seconds), true, _) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                (None, true, _) => return Ok(UNDER_WAY),
+                (_, false, true) => return Ok(SOME_FAILED),
+                (_, false, false) => return Ok(Code::Ok.number()),
+            }
+        }
+    }
+
+    /// Looks at every output once.
+    async fn look(
+        &self,
+        model: &Model,
+        prices: [f64; BINS],
+    ) -> Result<Vec<OutputStatus>, StatusError> {
+        let mut statuses = vec![];
+        for output in outputs::of(&self.output, self.layout).await? {
+            let store: Arc<dyn Store> = store::open(&output).await;
+            let progress = progress::read(&store, self.layout).await?;
+            if progress.datasets.is_empty() {
+                continue;
+            }
+            let now = Timestamp::now();
+            let assumed = Assumptions { now, prices, model };
+            let output = output.to_string();
+            let failed = self.failed.then(|| {
+                let failed = progress.datasets.iter().filter(|d| d.has_failed());
+                let listed = failed.map(|progress| FailedDataset {
+                    command: command(progress, &output),
+                    progress: progress.clone(),
+                });
+                listed.collect()
+            });
+            statuses.push(OutputStatus {
+                layout: self.layout,
+                at: now,
+                summary: summarize(&progress.datasets, assumed),
+                failed,
+                notes: progress.notes,
+                output,
+            });
+        }
+        if statuses.is_empty() {
+            return Err(StatusError::NoDatasets(self.output.to_string()));
+        }
+        Ok(statuses)
+    }
+
+    fn say(&self, statuses: &[OutputStatus]) {
+        let mut text = String::new();
+        if self.json {
+            for status in statuses {
+                // texts, numbers and times always serialise
+                text += &serde_json::to_string(status).unwrap_or_default();
+                text.push('\n');
+            }
+        } else {
+            if self.watch.is_some() && io::stdout().is_terminal() {
+                // the cursor home, and everything after it cleared
+                text += "\x1b[H\x1b[2J";
+            }
+            text += &text::of(statuses, self.failed);
+        }
+        // A closed pipe is the reader's choice.
+        let _ = anstream::stdout().write_all(text.as_bytes());
+        for note in statuses.iter().flat_map(|s| &s.notes) {
+            eprintln!("caldp: {note}");
+        }
+    }
+}
+
+/// The command that submits a dataset again.
+fn command(progress: &DatasetProgress, output: &str) -> String {
+    let failure = progress.failure.as_ref();
+    failure.map_or_else(String::new, |f| f.command(&progress.dataset, output))
+}
+
+/// What an hour costs in each memory bin.
+fn prices() -> Result<[f64; BINS], StatusError> {
+    let Ok(text) = std::env::var(PRICES_VARIABLE) else {
+        return Ok(PRICES);
+    };
+    let numbers: Result<Vec<f64>, _> = text.split(',').map(|price| price.trim().parse()).collect();
+    let sound = numbers
+        .ok()
+        .filter(|n| n.iter().all(|p| p.is_finite() && *p >= 0.0));
+    sound
+        .and_then(|numbers| numbers.try_into().ok())
+        .ok_or(StatusError::Prices(text))
+}

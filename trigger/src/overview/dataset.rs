@@ -1,0 +1,245 @@
+//! How one dataset is doing, as its message and the record of its attempts tell.
+//!
+//! Pure: what is read from a store is read in `progress`, what many datasets add up to is in `summary`.
+
+use caldp_core::dataset::Dataset;
+use caldp_core::exit_code::ExitCode;
+use caldp_core::resources::{BINS, MemoryBin};
+use caldp_core::state::State;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::event::evidence::Cause;
+use crate::order::details::Why;
+use crate::record::attempts::{Attempt, Ended, Record};
+
+/// The most characters of an explanation that are kept: it may come from anywhere.
+const MAX_EXPLANATION: usize = 600;
+
+/// How one dataset is doing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetProgress {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// Its state.
+    pub state: State,
+    /// When it came into this state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// How many jobs it had.
+    #[serde(default)]
+    pub attempts: usize,
+    /// The memory bin of its latest job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bin: Option<MemoryBin>,
+    /// The time limit of its latest job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+    /// The seconds its jobs ran in each memory bin, as far as AWS Batch said.
+    #[serde(default)]
+    pub seconds: [u64; BINS],
+    /// The seconds of its latest job that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_seconds: Option<u64>,
+    /// Why it failed, when it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Why it is in its batch, where the order said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+}
+
+/// Why a dataset failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What failures are grouped by: a sentence without names.
+    pub reason: String,
+    /// What was seen and decided, in words.
+    pub explanation: String,
+    /// The exit code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// What to do about it.
+    pub remedy: Remedy,
+}
+
+/// What an operator can do about a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Submit it again as it is.
+    Rescue,
+    /// Submit it again with a time limit so many times as long.
+    MoreTime(u32),
+    /// Submit it again with more memory.
+    MoreMemory,
+    /// Something else first, in words; then submit it again.
+    First(String),
+}
+
+impl DatasetProgress {
+    /// A dataset of which only the state is known.
+    pub const fn of_state(dataset: Dataset, state: State, since: Option<Timestamp>) -> Self {
+        Self {
+            dataset,
+            state,
+            since,
+            attempts: 0,
+            memory_bin: None,
+            timeout_seconds: None,
+            seconds: [0; BINS],
+            last_seconds: None,
+            failure: None,
+            why: None,
+        }
+    }
+
+    /// Whether nothing more happens to it unless somebody asks.
+    pub const fn is_settled(&self) -> bool {
+        !matches!(
+            self.state,
+            State::Submitted | State::Processing | State::Syncing
+        )
+    }
+
+    /// Whether it failed or was stopped.
+    pub const fn has_failed(&self) -> bool {
+        matches!(self.state, State::Error | State::Terminated)
+    }
+
+    /// Adds what the record of its attempts tells.
+    #[must_use]
+    pub fn with_record(mut self, record: &Record) -> Self {
+        self.attempts = record.attempts.len();
+        self.why.clone_from(&record.settings.why);
+        if let Some(last) = record.last() {
+            self.memory_bin = Some(last.memory_bin);
+            self.timeout_seconds = Some(last.timeout_seconds);
+        }
+        for attempt in &record.attempts {
+            if let Some(ran) = attempt.outcome.as_ref().and_then(|o| o.ran_seconds) {
+                if let Some(sum) = self.seconds.get_mut(attempt.memory_bin.index()) {
+                    *sum = sum.saturating_add(ran);
+                }
+                self.last_seconds = Some(ran);
+            }
+        }
+        if self.has_failed() {
+            self.failure = record.attempts.iter().rev().find_map(failure_of);
+        }
+        self
+    }
+
+    /// Adds what the message of a failed dataset says, where no record tells more.
+    #[must_use]
+    pub fn with_message(mut self, message: &str) -> Self {
+        if self.has_failed() && self.failure.is_none() {
+            self.failure = Some(Failure {
+                reason: match self.state {
+                    State::Terminated => "stopped by an operator".to_owned(),
+                    _ => "failed; its message says why".to_owned(),
+                },
+                explanation: shortened(message),
+                exit_code: None,
+                remedy: Remedy::First("read the end of its process.txt".to_owned()),
+            });
+        }
+        self
+    }
+}
+
+impl Failure {
+    /// The command that submits the dataset again, to be pasted.
+    pub fn command(&self, dataset: &Dataset, output: &str) -> String {
+        let more = match &self.remedy {
+            Remedy::MoreTime(factor) => format!(" --timeout-scale={factor}"),
+            Remedy::MoreMemory => format!(" --memory-bin={}", MemoryBin::LAST.number()),
+            Remedy::Rescue | Remedy::First(_) => String::new(),
+        };
+        format!("caldp rescue {dataset} --output={output}{more}")
+    }
+}
+
+impl Remedy {
+    /// What to do, as a sentence without a full stop.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Rescue => "rescue it",
+            Self::MoreTime(_) => "rescue it with a longer time limit",
+            Self::MoreMemory => "rescue it with more memory",
+            Self::First(words) => words,
+        }
+    }
+}
+
+/// How an attempt failed, if it did.
+fn failure_of(attempt: &Attempt) -> Option<Failure> {
+    let outcome = attempt.outcome.as_ref()?;
+    let Ended::Failed(cause) = outcome.result else {
+        return None;
+    };
+    let code = outcome.exit_code.and_then(ExitCode::from_number);
+    let (reason, remedy) = reason_and_remedy(cause, code, outcome.exit_code, attempt);
+    Some(Failure {
+        reason,
+        explanation: shortened(&outcome.explanation),
+        exit_code: outcome.exit_code,
+        remedy,
+    })
+}
+
+fn reason_and_remedy(
+    cause: Cause,
+    code: Option<ExitCode>,
+    number: Option<i64>,
+    attempt: &Attempt,
+) -> (String, Remedy) {
+    let first = |words: &str| Remedy::First(words.to_owned());
+    match cause {
+        Cause::Memory => (
+            "out of memory".to_owned(),
+            match attempt.memory_bin.next() {
+                Some(_) => Remedy::MoreMemory,
+                None => first("it needs a larger machine than the last memory bin has"),
+            },
+        ),
+        Cause::Timeout => (
+            "took longer than its time limit".to_owned(),
+            Remedy::MoreTime(2),
+        ),
+        Cause::Terminated => ("stopped by an operator".to_owned(), Remedy::Rescue),
+        Cause::Infrastructure => ("the machine or container failed".to_owned(), Remedy::Rescue),
+        Cause::Capacity => ("no machine could be had".to_owned(), Remedy::Rescue),
+        Cause::Misconfiguration => (
+            "the deployment asks for what cannot be had".to_owned(),
+            first("correct the job definition or compute environment, then rescue it"),
+        ),
+        Cause::Refused => (
+            "AWS Batch refused the job".to_owned(),
+            first("correct the queue or job definition, then rescue it"),
+        ),
+        Cause::Other => match (code, number) {
+            (Some(code), _) => (
+                format!("exit code {}: {}", code.number(), code.meaning()),
+                first(code.remedy().unwrap_or("read the end of its process.txt")),
+            ),
+            (None, Some(number)) => (
+                format!("exit code {number}"),
+                first("read the job's log stream"),
+            ),
+            (None, None) => (
+                "the job said no exit code".to_owned(),
+                first("read the job's log stream"),
+            ),
+        },
+    }
+}
+
+/// A text on one line, of a bounded length, without control characters.
+fn shortened(text: &str) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join(" ").chars().take(MAX_EXPLANATION).collect()
+}
