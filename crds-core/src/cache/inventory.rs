@@ -6,20 +6,13 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
-use std::time::{Duration, SystemTime};
 
-use storage::atomic::TEMPORARY;
+use storage::unfinished;
 
 use super::catalogue::Catalogue;
 use super::layout::Layout;
 use super::verified_file::{self, Expected, VerifyError};
 use crate::observatory::hst;
-
-/// Unfinished files older than this belong to nobody any more.
-const ABANDONED: Duration = Duration::from_hours(24);
-
-/// The names of folders in which download plugins work begin so.
-pub(crate) const PLUGIN_FOLDER: &str = ".crds-plugin-";
 
 /// A file of the cache.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -179,37 +172,19 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
         .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// Removes what killed processes left unfinished, a day ago or longer; how many files and folders.
+/// Removes what killed processes left unfinished; how many files and folders.
 pub fn remove_abandoned(layout: &Layout) -> io::Result<usize> {
     let mut places = vec![
         layout.mappings.clone(),
         layout.config.clone(),
         layout.pickles.clone(),
+        layout.references.clone(),
     ];
-    places.push(layout.references.clone());
     places.extend(folders(&layout.references)?);
-    let mut removed = 0;
-    for place in places {
-        for entry in entries(&place)? {
-            let entry = entry?;
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let metadata = entry.metadata()?;
-            let age = SystemTime::now().duration_since(metadata.modified()?);
-            if age.is_err() || age.is_ok_and(|age| age <= ABANDONED) {
-                continue;
-            }
-            if name.starts_with(TEMPORARY) && metadata.is_file() {
-                fs::remove_file(entry.path())?;
-            } else if name.starts_with(PLUGIN_FOLDER) && metadata.is_dir() {
-                fs::remove_dir_all(entry.path())?;
-            } else {
-                continue;
-            }
-            removed += 1;
-        }
-    }
-    Ok(removed)
+    let removed = places
+        .iter()
+        .map(|place| unfinished::remove_abandoned(place));
+    removed.sum()
 }
 
 #[cfg(test)]

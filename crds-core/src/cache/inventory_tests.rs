@@ -42,7 +42,7 @@ fn damage_and_strangers_are_found() {
     fs::write(acs.join("bj_drk.fits"), "abd").unwrap();
     fs::write(acs.join("cj_drk.fits"), "ab").unwrap();
     fs::write(layout.references.join("dj_drk.fits"), "").unwrap();
-    fs::write(acs.join(".caldp-part-x"), "").unwrap();
+    fs::write(acs.join(".unfinished-x"), "").unwrap();
     let catalogue =
         Catalogue::of_files(["aj_drk.fits", "bj_drk.fits", "cj_drk.fits"].map(|name| {
             let sum = "a9993e364706816aba3e25717850c26c9cd0d89d";
@@ -73,21 +73,18 @@ fn damage_and_strangers_are_found() {
 }
 
 #[test]
-fn only_what_was_abandoned_long_ago_is_removed() {
+fn what_killed_processes_left_is_removed_and_what_is_being_written_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let layout = layout_at(folder.path());
     let acs = layout.references.join("acs");
     fs::create_dir_all(&acs).unwrap();
-    let old = SystemTime::now() - ABANDONED - Duration::from_mins(1);
-    for (name, age) in [
-        (".caldp-part-a", old),
-        (".caldp-part-b", SystemTime::now()),
-        ("c.fits", old),
-    ] {
-        let file = fs::File::create(acs.join(name)).unwrap();
-        file.set_modified(age).unwrap();
+    let writing = storage::atomic::Pending::create(&acs.join("c.fits")).unwrap();
+    for name in [".unfinished-a.fits-1", ".unfinished-c.fits-1", "c.fits"] {
+        fs::write(acs.join(name), "").unwrap();
     }
-    assert_eq!(remove_abandoned(&layout).unwrap(), 1);
-    assert!(!acs.join(".caldp-part-a").exists());
+    fs::create_dir_all(acs.join(".unfinished-b.fits-1/x")).unwrap();
+    assert_eq!(remove_abandoned(&layout).unwrap(), 3);
     assert_eq!(fs::read_dir(&acs).unwrap().count(), 2);
+    drop(writing);
+    assert_eq!(fs::read_dir(&acs).unwrap().count(), 1);
 }

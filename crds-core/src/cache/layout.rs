@@ -159,7 +159,7 @@ impl Hint for ReferenceError {
                 Some("`crds sync --organize flat` makes it a cache that does not".into())
             }
             Self::Legacy { variable, .. } => {
-                Some(format!("set {variable}, or CRDS_REF_SUBDIR_MODE=instrument").into())
+                Some(format!("set {variable}, or sort the cache anew with `crds sync --organize`").into())
             }
             Self::Mode { .. } | Self::Io { .. } => None,
         }
@@ -176,9 +176,9 @@ impl ReferenceError {
 }
 
 impl References {
-    /// The references of a cache, sorted as `CRDS_REF_SUBDIR_MODE`, or else the cache, says. A
-    /// cache that does not say is flat if it has many references already, otherwise by
-    /// instrument; that is then written down, if the cache may be written.
+    /// The references of a cache, sorted as it says. One that does not say is sorted as the
+    /// references are that it has; one without, as `CRDS_REF_SUBDIR_MODE` says, or else by
+    /// instrument. That is then written down, if the cache may be written.
     ///
     /// `variables` are asked for `jref` and so on where the cache leaves it to them.
     pub fn open(
@@ -186,12 +186,9 @@ impl References {
         config: &Config,
         variables: impl Fn(&str) -> Option<PathBuf>,
     ) -> Result<Self, ReferenceError> {
-        let mode = match config.subdir_mode {
-            Some(mode) => Some(mode),
-            None => Self::written_mode(layout)?,
-        };
-        let mode = mode.unwrap_or_else(|| {
-            let mode = guess_mode(&layout.references);
+        let mode = Self::written_mode(layout)?.unwrap_or_else(|| {
+            let evident = evident_mode(&layout.references).or(config.subdir_mode);
+            let mode = evident.unwrap_or(SubdirMode::Instrument);
             if !config.readonly_cache {
                 // Not being able to write is no reason not to read.
                 let _ = write_mode(layout, mode);
@@ -303,13 +300,18 @@ impl References {
     }
 }
 
-/// How the references in this folder seem to be sorted.
-fn guess_mode(references: &Path) -> SubdirMode {
-    let entries = fs::read_dir(references).map_or(0, |entries| entries.take(FLAT_FROM + 1).count());
-    if entries > FLAT_FROM {
-        SubdirMode::Flat
+/// How the references in this folder are sorted, if there are any to tell.
+fn evident_mode(references: &Path) -> Option<SubdirMode> {
+    let entries = fs::read_dir(references).ok()?.take(FLAT_FROM + 1);
+    let is_folder = |entry: io::Result<fs::DirEntry>| {
+        let kind = entry.and_then(|entry| entry.file_type());
+        kind.is_ok_and(|kind| kind.is_dir())
+    };
+    let folders: Vec<bool> = entries.map(is_folder).collect();
+    if folders.len() > FLAT_FROM {
+        Some(SubdirMode::Flat)
     } else {
-        SubdirMode::Instrument
+        folders.contains(&true).then_some(SubdirMode::Instrument)
     }
 }
 

@@ -97,7 +97,7 @@ fn a_full_folder_is_taken_for_a_flat_cache() {
 }
 
 #[test]
-fn what_the_cache_says_counts_and_the_variable_more() {
+fn what_the_cache_says_counts_more_than_the_variable() {
     let (_folder, layout) = empty();
     write_mode(&layout, SubdirMode::Legacy).unwrap();
     let references = open(&layout, &[]).unwrap();
@@ -110,11 +110,25 @@ fn what_the_cache_says_counts_and_the_variable_more() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("$oref") && error.contains("stis"), "{error}");
-    let flat = open(&layout, &[("CRDS_REF_SUBDIR_MODE", "flat")]).unwrap();
-    assert_eq!(flat.mode(), SubdirMode::Flat);
+    let flat = ("CRDS_REF_SUBDIR_MODE", "flat");
+    assert_eq!(open(&layout, &[flat]).unwrap().mode(), SubdirMode::Legacy);
     fs::write(layout.subdir_mode(), "deep\n").unwrap();
     let error = open(&layout, &[]).unwrap_err().to_string();
     assert!(error.contains("\"deep\""), "{error}");
+}
+
+#[test]
+fn the_variable_is_for_new_caches() {
+    let flat = ("CRDS_REF_SUBDIR_MODE", "flat");
+    let (_folder, layout) = empty();
+    assert_eq!(open(&layout, &[flat]).unwrap().mode(), SubdirMode::Flat);
+    assert_eq!(fs::read_to_string(layout.subdir_mode()).unwrap(), "flat");
+    let (_folder, layout) = empty();
+    fs::create_dir_all(layout.references.join("acs")).unwrap();
+    assert_eq!(
+        open(&layout, &[flat]).unwrap().mode(),
+        SubdirMode::Instrument
+    );
 }
 
 #[test]

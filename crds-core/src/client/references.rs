@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use storage::blocking;
 use storage::checksum::Sha1Sum;
+use storage::unfinished;
 
 use super::{Client, ClientError, FileKind};
 use crate::cache::layout::References;
@@ -233,6 +234,7 @@ impl Client {
             });
         }
         let fetcher = self.fetcher()?;
+        clear_folders(&missing);
         let bytes = missing.iter().filter_map(|wanted| wanted.known?.size).sum();
         progress.begin(missing.len(), bytes);
         stream::iter(missing.into_iter().zip(1..))
@@ -340,6 +342,16 @@ impl Wanted {
             sha1: self.known.and_then(|known| known.sha1),
             origin: ReferenceOrigin::Cached,
         }))
+    }
+}
+
+/// Removes what killed processes left where files are going to be written.
+fn clear_folders(missing: &[Wanted]) {
+    let folders: BTreeSet<_> = missing.iter().map(|wanted| wanted.path.parent()).collect();
+    for folder in folders.into_iter().flatten() {
+        if let Err(error) = unfinished::remove_abandoned(folder) {
+            tracing::debug!("{} cannot be cleared: {error}", folder.display());
+        }
     }
 }
 

@@ -12,13 +12,15 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
+use storage::home;
+
 // The type of buckets and prefixes is the one of `storage`, on purpose: whoever configures a client
 // may use that crate's stores too.
 pub use file_uri::{FileUri, FileUriError};
 use storage::hint::Hint;
 pub use storage::uri::S3Uri;
 pub use types::{CacheMode, Config, DownloadMode, Locations, Part, SubdirMode, SubdirModeError};
-use variables::{VARIABLES, Variable};
+use variables::{Kind, VARIABLES, Variable};
 
 /// Where the value of a setting comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +67,10 @@ impl Hint for ConfigError {
 }
 
 impl Config {
-    /// The settings that these variables make. Those not named in the table are left alone, but
-    /// remembered if they begin with `CRDS_` ([`Config::unknown`]). Empty values count as not set.
+    /// The settings that these variables make, `HOME` among them for paths that begin with `~`.
+    /// Others are left alone, but remembered if they begin with `CRDS_` ([`Config::unknown`]).
+    /// Empty values count as not set, and so does `None`, which the Python client leaves to the
+    /// processes that it starts.
     ///
     /// The first bad value is the error.
     pub fn from_vars<K, V>(variables: impl IntoIterator<Item = (K, V)>) -> Result<Self, ConfigError>
@@ -75,14 +79,19 @@ impl Config {
         V: Into<OsString>,
     {
         let mut config = Self::default();
+        let mut ours = Vec::new();
         for (name, value) in variables {
-            let Ok(name) = name.into().into_string() else {
+            let (Ok(name), value) = (name.into().into_string(), value.into()) else {
                 continue;
             };
-            let value = value.into();
-            if value.is_empty() || !(name.starts_with("CRDS_")) {
-                continue;
+            let is_unset = value.is_empty() || value.eq_ignore_ascii_case("none");
+            if name == "HOME" {
+                config.home = Some(value.into());
+            } else if name.starts_with("CRDS_") && !is_unset {
+                ours.push((name, value));
             }
+        }
+        for (name, value) in ours {
             match variables::find(&name) {
                 Some(variable) => match value.into_string() {
                     Ok(text) => config.assign(variable, &text, Origin::Environment)?,
@@ -127,10 +136,22 @@ impl Config {
         text: &str,
         origin: Origin,
     ) -> Result<(), ConfigError> {
-        (variable.apply)(self, text.trim()).map_err(|reason| variable.error(text, reason))?;
+        let given = text.trim();
+        let expanded = match variable.kind {
+            Kind::Text => Ok(given.to_owned()),
+            Kind::Path => self.without_tilde(given),
+        };
+        let applied = expanded.and_then(|text| (variable.apply)(self, &text));
+        applied.map_err(|reason| variable.error(text, reason))?;
         self.given.retain(|(name, ..)| *name != variable.name);
         self.given.push((variable.name, text.to_owned(), origin));
         Ok(())
+    }
+
+    fn without_tilde(&self, text: &str) -> Result<String, String> {
+        let path = home::expand(text, self.home.as_deref()).map_err(|error| error.to_string())?;
+        let text = path.into_os_string().into_string();
+        text.map_err(|_| "HOME is not UTF-8".to_owned())
     }
 
     /// Every variable with its value and where that comes from, in the order of the document.
@@ -160,8 +181,9 @@ impl Config {
 pub fn markdown() -> String {
     let mut text = String::from(
         "# Environment variables\n\n\
-         Every setting of the CRDS client. An empty value counts as not set; a value that is not \
-         allowed is an error, never ignored. Yes or no is written `1` or `0` (`true`, `false`, `t`, \
+         Every setting of the CRDS client. An empty value counts as not set, and so does `None`; a \
+         value that is not allowed is an error, never ignored. A leading `~` in a path is the home \
+         directory that `HOME` names. Yes or no is written `1` or `0` (`true`, `false`, `t`, \
          `f`, in any case). `crds env` shows the values in use and where each comes from.\n\n\
          | variable | default | allowed | meaning |\n|---|---|---|---|\n",
     );

@@ -113,7 +113,7 @@ fn bad_values_are_refused_by_name_value_and_what_is_allowed() {
         ("CRDS_CONFIG_URI", "s3://", "bucket"),
         ("CRDS_REF_SUBDIR_MODE", "deep", "`legacy`"),
         ("CRDS_OBSERVATORY", "tess", "`roman`"),
-        ("CRDS_LOCKING_MODE", "none", "`filelock`"),
+        ("CRDS_LOCKING_MODE", "never", "`filelock`"),
         ("CRDS_FITS_IGNORE_MISSING_END", "1", "never used"),
     ] {
         let error = explain(&config(&[(name, value)]).unwrap_err()).to_string();
@@ -138,4 +138,49 @@ fn options_override_and_say_so() {
         .unwrap();
     assert_eq!(shown.origin, Origin::Option("--readonly-cache"));
     assert!(config.set("CRDS_NOTHING", "1", "--x").is_err());
+}
+
+#[test]
+fn a_leading_tilde_is_the_home_directory_in_every_path() {
+    let home = ("HOME", "/home/user");
+    let paths = VARIABLES
+        .iter()
+        .filter(|variable| variable.kind == Kind::Path);
+    let names: Vec<&str> = paths.map(|variable| variable.name).collect();
+    for variable in VARIABLES {
+        let is_path = variable.name.contains("PATH") || variable.allowed == variables::URI;
+        assert_eq!(is_path, names.contains(&variable.name), "{}", variable.name);
+    }
+    for name in names {
+        let of = |path| config(&[(name, path), home]).unwrap();
+        let (mut short, mut long) = (of("~/crds"), of("/home/user/crds"));
+        short.given.clear();
+        long.given.clear();
+        assert_eq!(short, long, "{name}");
+        let error = config(&[(name, "~other/crds"), home]).unwrap_err();
+        assert!(error.reason.contains("another user"), "{error}");
+        let error = config(&[(name, "~/crds")]).unwrap_err();
+        assert!(error.reason.contains("HOME is not set"), "{error}");
+    }
+}
+
+#[test]
+fn what_the_python_client_leaves_in_the_environment_does_no_harm() {
+    let left = config(&[
+        ("CRDS_OBSERVATORY", "None"),
+        ("CRDS_CONFIG_URI", "None"),
+        ("CRDS_MAPPING_URI", "none"),
+        ("CRDS_REFERENCE_URI", "None"),
+        ("CRDS_PICKLE_URI", "None"),
+        ("CRDS_ADD_LOG_MSG_COUNTER", "False"),
+        ("CRDS_ALLOW_BAD_PARKEY_VALUES", "False"),
+        ("CRDS_ALLOW_BAD_USEAFTER", "False"),
+        ("CRDS_ALLOW_SCHEMA_VIOLATIONS", "False"),
+        ("CRDS_EXPLICIT_GARBAGE_COLLECTION", "True"),
+    ])
+    .unwrap();
+    assert_eq!(left.observatory, None);
+    assert!(left.config_uri.is_none() && left.mapping_uri.is_none());
+    assert!(left.reference_uri.is_none() && left.pickle_uri.is_none());
+    assert!(left.unknown().is_empty(), "{:?}", left.unknown());
 }

@@ -19,7 +19,7 @@ use crate::observatory::Observatory;
 pub struct Config {
     /// Where the cache and its parts are.
     pub locations: Locations,
-    /// How references are sorted into folders, overriding what the cache says.
+    /// How references are sorted into folders in a cache that does not say.
     pub subdir_mode: Option<SubdirMode>,
     /// Nothing may be written to the cache.
     pub readonly_cache: bool,
@@ -75,6 +75,8 @@ pub struct Config {
     pub verbosity: u32,
     /// Put the time before log lines.
     pub log_time: bool,
+    /// What a leading `~` stands for.
+    pub(super) home: Option<PathBuf>,
     /// Variables beginning with `CRDS_` that are none.
     pub(super) unknown: Vec<String>,
     /// The texts that were given.
@@ -113,6 +115,7 @@ impl Default for Config {
             lock_path: None,
             verbosity: 0,
             log_time: false,
+            home: None,
             unknown: Vec::new(),
             given: Vec::new(),
         }

@@ -8,6 +8,15 @@ use super::ConfigError;
 use super::types::{CacheMode, Config, DownloadMode};
 use crate::names::{ContextName, ContextNameError};
 
+/// How the text of a variable is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// As it is.
+    Text,
+    /// As a path, or a URI that can be one: a leading `~` is the home directory.
+    Path,
+}
+
 /// One environment variable.
 pub(super) struct Variable {
     pub(super) name: &'static str,
@@ -15,6 +24,7 @@ pub(super) struct Variable {
     pub(super) default: &'static str,
     pub(super) allowed: &'static str,
     pub(super) meaning: &'static str,
+    pub(super) kind: Kind,
     pub(super) apply: fn(&mut Config, &str) -> Result<(), String>,
 }
 
@@ -68,6 +78,7 @@ macro_rules! switch {
             default: $default,
             allowed: FLAG,
             meaning: $meaning,
+            kind: Kind::Text,
             apply: |config, text| {
                 config.$field = flag(text)?;
                 Ok(())
@@ -84,6 +95,7 @@ macro_rules! folder {
             default: $default,
             allowed: "a folder",
             meaning: $meaning,
+            kind: Kind::Path,
             apply: |config, text| {
                 config.locations.$part.$field = Some(path(text));
                 Ok(())
@@ -94,12 +106,13 @@ macro_rules! folder {
 
 /// A row whose text is parsed by the type of an optional field.
 macro_rules! optional {
-    ($name:literal, $field:ident, $allowed:expr, $meaning:literal) => {
+    ($name:literal, $field:ident, $allowed:expr, $kind:ident, $meaning:literal) => {
         Variable {
             name: $name,
             default: "",
             allowed: $allowed,
             meaning: $meaning,
+            kind: Kind::$kind,
             apply: |config, text| {
                 config.$field = Some(text.parse().map_err(|error| format!("{error}"))?);
                 Ok(())
@@ -116,6 +129,7 @@ macro_rules! accepted {
             default: $default,
             allowed: $allowed,
             meaning: $meaning,
+            kind: Kind::Text,
             apply: |_, text| {
                 let check: fn(&str) -> Result<(), String> = $check;
                 check(text)
@@ -125,7 +139,7 @@ macro_rules! accepted {
 }
 
 const FLAG: &str = "`0`, `1`, `true`, `false`, `t`, `f`";
-const URI: &str = "`s3://bucket/prefix`, `http(s)://...`, or a folder";
+pub(super) const URI: &str = "`s3://bucket/prefix`, `http(s)://...`, or a folder";
 
 /// Every variable, in the order of the document.
 pub(super) const VARIABLES: &[Variable] = &[
@@ -193,7 +207,8 @@ pub(super) const VARIABLES: &[Variable] = &[
         "CRDS_REF_SUBDIR_MODE",
         subdir_mode,
         "`flat`, `instrument`, `legacy`",
-        "How references are sorted into folders. Overrides the file `ref_cache_subdir_mode` of the cache."
+        Text,
+        "How references are sorted into folders in a new cache. One that has a file `ref_cache_subdir_mode` keeps to that; `crds sync --organize` changes it."
     ),
     switch!(
         "CRDS_READONLY_CACHE",
@@ -205,6 +220,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         "CRDS_OBSERVATORY",
         observatory,
         "`hst`, `jwst`, `roman`",
+        Text,
         "The observatory, where neither the server's name nor the files tell."
     ),
     Variable {
@@ -212,6 +228,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "`hst_1008.pmap`, `latest`, `hst-operational`, `hst-edit`, `hst-2018-01-21T12:46:05`; not one instrument's rules",
         meaning: "The rules to use when a command or call does not say. Without it, what the cache's `server_config` names.",
+        kind: Kind::Text,
         apply: |config, text| {
             let context: ContextName = text
                 .parse()
@@ -228,6 +245,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "auto",
         allowed: "`local`, `auto`, `s3`, `remote`",
         meaning: "Where best references are computed: here (`local`, `auto`), or here with rules from object storage (`s3`). `remote`, by the server, is refused: the answers are the same and no header leaves this machine.",
+        kind: Kind::Text,
         apply: |config, text| {
             config.mode = match text {
                 "local" => CacheMode::Local,
@@ -244,6 +262,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "https://crds-serverless-mode.stsci.edu",
         allowed: "`https://...` or `http://...`",
         meaning: "The CRDS server. One with `serverless` or `server-less` in its name is never asked: everything comes from the cache and the URIs below.",
+        kind: Kind::Text,
         apply: |config, text| {
             let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
             if !matches!(url.scheme(), "http" | "https") {
@@ -257,24 +276,28 @@ pub(super) const VARIABLES: &[Variable] = &[
         "CRDS_CONFIG_URI",
         config_uri,
         URI,
+        Path,
         "Where `server_config` is, instead of the server. Upper and lower case matter."
     ),
     optional!(
         "CRDS_MAPPING_URI",
         mapping_uri,
         URI,
+        Path,
         "Where rules are, instead of the server."
     ),
     optional!(
         "CRDS_REFERENCE_URI",
         reference_uri,
         URI,
+        Path,
         "Where references are, instead of the server."
     ),
     optional!(
         "CRDS_PICKLE_URI",
         pickle_uri,
         URI,
+        Path,
         "Where pickled contexts are; used for rules that are not in the cache."
     ),
     switch!(
@@ -308,6 +331,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "`http`, `plugin`",
         meaning: "How a missing reference is fetched: from the server or URI directly, or by `CRDS_DOWNLOAD_PLUGIN`. Without it, by the plugin if there is one.",
+        kind: Kind::Text,
         apply: |config, text| {
             config.download_mode = match text.to_ascii_lowercase().as_str() {
                 "http" => Some(DownloadMode::Http),
@@ -322,6 +346,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "a shell command",
         meaning: "The command of `plugin` mode. `${SOURCE_URL}`, `${FILENAME}`, `${OUTPUT_PATH}`, `${FILE_SIZE}` and `${FILE_SHA1SUM}` are replaced. `crds_s3_get` is known and done without a command.",
+        kind: Kind::Text,
         apply: |config, text| {
             config.download_plugin = Some(text.to_owned());
             Ok(())
@@ -344,6 +369,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "1",
         allowed: "a whole number from 1 to 1000",
         meaning: "How often a request is made at most; 1 means no retries.",
+        kind: Kind::Text,
         apply: |config, text| {
             config.retry_count = number(text, 1, 1000)?;
             Ok(())
@@ -354,6 +380,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "0",
         allowed: "a whole number from 0 to 3600",
         meaning: "How long to wait before a request is made again.",
+        kind: Kind::Text,
         apply: |config, text| {
             config.retry_delay = Duration::from_secs(number(text, 0, 3600)?.into());
             Ok(())
@@ -364,6 +391,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "3600",
         allowed: "a whole number from 1 to 86400",
         meaning: "How long one request may take.",
+        kind: Kind::Text,
         apply: |config, text| {
             config.timeout = Duration::from_secs(number(text, 1, 86_400)?.into());
             Ok(())
@@ -427,6 +455,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "a folder",
         meaning: "Where lock files are. Without it, in the folder `locks` beside the cache's `server_config`.",
+        kind: Kind::Path,
         apply: |config, text| {
             config.lock_path = Some(path(text));
             Ok(())
@@ -437,6 +466,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "0",
         allowed: "a whole number, 0 to 100",
         meaning: "How much is logged: 0 the usual, 50 much, 100 everything.",
+        kind: Kind::Text,
         apply: |config, text| {
             config.verbosity = number(text, 0, 1000)?.min(100);
             Ok(())
@@ -468,6 +498,41 @@ pub(super) const VARIABLES: &[Variable] = &[
         FLAG,
         |text| flag(text).map(drop),
         "Accepted, without effect on best references, as in the Python client: datasets are read without checking sums. `CHECKSUM` is kept right when headers are updated."
+    ),
+    accepted!(
+        "CRDS_ADD_LOG_MSG_COUNTER",
+        "0",
+        FLAG,
+        |text| flag(text).map(drop),
+        "Asks the Python client to number the lines of its log. Accepted, without effect."
+    ),
+    accepted!(
+        "CRDS_EXPLICIT_GARBAGE_COLLECTION",
+        "1",
+        FLAG,
+        |text| flag(text).map(drop),
+        "About the memory of the Python client. Accepted, without effect."
+    ),
+    accepted!(
+        "CRDS_ALLOW_BAD_PARKEY_VALUES",
+        "0",
+        FLAG,
+        |text| flag(text).map(drop),
+        "About the certification of files that are submitted to CRDS, which this client does not do. Accepted, without effect."
+    ),
+    accepted!(
+        "CRDS_ALLOW_BAD_USEAFTER",
+        "0",
+        FLAG,
+        |text| flag(text).map(drop),
+        "As above. Accepted, without effect."
+    ),
+    accepted!(
+        "CRDS_ALLOW_SCHEMA_VIOLATIONS",
+        "0",
+        FLAG,
+        |text| flag(text).map(drop),
+        "As above. Accepted, without effect."
     ),
     accepted!(
         "CRDS_INI_FILE",

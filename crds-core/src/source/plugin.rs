@@ -8,10 +8,10 @@ use std::process::Stdio;
 
 use storage::blocking;
 use storage::retry::RetryStats;
+use storage::unfinished::UnfinishedDirectory;
 use tokio::io::AsyncReadExt as _;
 
 use super::{OnBytes, SourceError};
-use crate::cache::inventory::PLUGIN_FOLDER;
 use crate::cache::verified_file::{self, Expected};
 use crate::names::FileName;
 
@@ -64,11 +64,7 @@ impl Plugin {
         };
         // A folder of its own, because some programs take a path that does not end in the file's
         // name for a folder, and some leave files beside their output.
-        let parent = target.parent().unwrap_or(Path::new("."));
-        let folder = tempfile::Builder::new()
-            .prefix(PLUGIN_FOLDER)
-            .tempdir_in(parent)
-            .map_err(write)?;
+        let folder = UnfinishedDirectory::beside(target).map_err(write)?;
         let output = folder.path().join(name.as_str());
         self.run(location, &output, expected).await?;
         let size = match std::fs::metadata(&output) {

@@ -1,13 +1,12 @@
 //! Files that appear under their final name complete or not at all.
 //!
 //! A [`Pending`] file is written under a temporary name in the directory of its target, synced,
-//! and renamed. Interrupted, it leaves at most a file whose name starts with [`TEMPORARY`]. A
+//! and renamed. Interrupted, it leaves at most an [unfinished](crate::unfinished) file. A
 //! [`CheckedFile`] is written from its start to its end and must turn out as expected;
 //! a [`CheckedWriter`] is one for asynchronous callers. Everything else here blocks.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -17,9 +16,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::blocking;
 use crate::checksum::{Expected, Mismatch, Sha1, Sha1Sum};
-
-/// What the names of files being written start with.
-pub const TEMPORARY: &str = ".caldp-part-";
+use crate::unfinished::{self, parent};
 
 /// A file being written; dropped without [`Self::commit`] it is gone.
 #[derive(Debug)]
@@ -43,15 +40,9 @@ impl Pending {
     /// # Errors
     /// When a directory or the temporary file cannot be made.
     pub fn create(target: &Path) -> io::Result<Self> {
-        let directory = parent(target);
-        std::fs::create_dir_all(directory)?;
-        let file = tempfile::Builder::new()
-            .prefix(TEMPORARY)
-            // as any new file: what the umask leaves of this
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(directory)?;
+        std::fs::create_dir_all(parent(target))?;
         Ok(Self {
-            file,
+            file: unfinished::file(target)?,
             target: target.to_owned(),
         })
     }
@@ -203,13 +194,6 @@ impl CheckedWriter {
         // Fails only when writing failed.
         let _ = self.pieces.send(Piece::End).await;
         blocking::joined(self.writing).await
-    }
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
     }
 }
 

@@ -33,8 +33,10 @@
 //! # }
 //! ```
 //!
-//! From the bottom up: [`hint`] (errors as people read them), [`blocking`], [`bounded`], [`lock`], [`retry`] (the
-//! one policy of trying again), [`uri`], [`checksum`], [`atomic`] (files that appear complete or not
+//! From the bottom up: [`hint`] (errors as people read them), [`blocking`], [`bounded`], [`home`] (paths with a
+//! `~`), [`lock`], [`retry`] (the
+//! one policy of trying again), [`uri`], [`checksum`], [`unfinished`] (files
+//! being written, and what killed processes left of them), [`atomic`] (files that appear complete or not
 //! at all), [`object`] and [`error`] (what is said of stored things), [`s3`] (the client) and
 //! [`store`] (the trait and what implements it).
 
@@ -44,9 +46,11 @@ pub mod bounded;
 pub mod checksum;
 pub mod error;
 pub mod hint;
+pub mod home;
 pub mod lock;
 pub mod object;
 pub mod retry;
 pub mod s3;
 pub mod store;
+pub mod unfinished;
 pub mod uri;

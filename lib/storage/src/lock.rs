@@ -64,7 +64,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Between opening and locking the file may have been removed or renamed; the lock is then on
 /// nothing that others would find under this name.
-fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+pub(crate) fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     let ours = file.metadata()?;
     match fs::metadata(path) {
         Ok(found) => Ok((found.dev(), found.ino()) == (ours.dev(), ours.ino())),

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::hint::Hint;
+use crate::home;
 
 /// The longest key S3 accepts, in bytes of UTF-8.
 const MAX_KEY_BYTES: usize = 1024;
@@ -210,7 +211,9 @@ impl FromStr for Location {
         if dir.contains('\0') {
             return Err(error("the directory has a NUL character"));
         }
-        Ok(Self::Dir(PathBuf::from(dir)))
+        home::path(dir)
+            .map(Self::Dir)
+            .map_err(|problem| error(problem.reason()))
     }
 }
 
@@ -325,7 +328,19 @@ mod tests {
             "s3://bucket/x".parse::<Location>().unwrap(),
             Location::S3(_)
         ));
-        for bad in ["", "file://", "data/out", "ftp://x", "file:a\0"] {
+        let home = std::env::home_dir().unwrap();
+        assert_eq!(
+            "file:~/out".parse::<Location>().unwrap().dir(),
+            Some(home.join("out").as_path())
+        );
+        for bad in [
+            "",
+            "file://",
+            "data/out",
+            "ftp://x",
+            "file:a\0",
+            "file:~x/out",
+        ] {
             let error = bad.parse::<Location>().unwrap_err();
             assert_eq!(error.hint().as_deref(), Some(LOCATION_HINT), "{error}");
         }

@@ -16,7 +16,8 @@ use clap::Args;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
-use storage::hint::{Hint, parsed};
+use storage::hint::{Hint, explain, parsed};
+use storage::home;
 use storage::uri::{Location, S3Uri};
 
 /// What `caldp process` takes.
@@ -104,7 +105,7 @@ struct Options {
     #[arg(long, env = variables::LAYOUT, value_parser = parsed::<Layout>, hide_env_values = true)]
     layout: Option<Layout>,
     /// Below this directory the working directory is made
-    #[arg(long, env = variables::HOME_DIRECTORY, default_value = ".", hide_env_values = true)]
+    #[arg(long, env = variables::HOME_DIRECTORY, default_value = ".", value_parser = directory, hide_env_values = true)]
     home: PathBuf,
     /// The longest that one calibration program may run, in seconds [default: no limit]
     #[arg(
@@ -174,6 +175,11 @@ impl Hint for Refusal {
             Self::SimulateError(error) => return error.hint(),
         })
     }
+}
+
+/// A directory that no shell has looked at, such as one from a file of variables.
+pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
+    home::path(text).map_err(|error| explain(&error).to_string())
 }
 
 impl Run {
@@ -279,6 +285,20 @@ mod tests {
                 .map_err(|error| storage::hint::explain(&error).to_string()),
             JobInput::List(list) => Err(format!("it has a list, {list}")),
         }
+    }
+
+    #[test]
+    fn a_leading_tilde_is_the_home_directory() {
+        let home = std::env::home_dir().unwrap();
+        let asked = request("caldp process j8cb010b0 file:~/in file:~/out --home=~/work").unwrap();
+        assert_eq!(asked.home, home.join("work"));
+        assert_eq!(asked.input, Source::Dir(home.join("in")));
+        assert_eq!(asked.output, Location::Dir(home.join("out")));
+        let polled = "astroquery:~/lists".parse::<Source>().unwrap();
+        assert_eq!(
+            polled,
+            Source::Mast(Some(Location::Dir(home.join("lists"))))
+        );
     }
 
     #[test]

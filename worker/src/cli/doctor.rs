@@ -4,6 +4,7 @@
     reason = "the texts are shown by --help as they are"
 )]
 
+use super::arguments::directory;
 use crate::config::{ConfigName, Settings, variables};
 use crate::doctor::{self, Request};
 use crate::input::source::Source;
@@ -33,7 +34,7 @@ pub struct Doctor {
     #[arg(long, default_value = "caldp-config-onsite", value_parser = |text: &str| Ok::<_, String>(ConfigName::parse(text)))]
     config: ConfigName,
     /// Below this directory the working directory is made
-    #[arg(long, env = variables::HOME_DIRECTORY, default_value = ".", hide_env_values = true)]
+    #[arg(long, env = variables::HOME_DIRECTORY, default_value = ".", value_parser = directory, hide_env_values = true)]
     home: PathBuf,
     /// Print the report as JSON
     #[arg(long)]

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use crds_core::config::{Config, FileUri};
 use futures_util::future::join_all;
 use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use storage::hint::Hint;
+use storage::home::expand;
 use storage::retry::RetryPolicy;
 use storage::s3::{Access, Delimiter, ErrorKind, Precondition, S3, S3Options, Timeouts};
 use storage::uri::{Location, S3Uri};
@@ -242,7 +243,11 @@ fn credentials_source(
         (variables::AWS_CONFIG_FILE, ".aws/config"),
     ];
     for (name, usual) in files {
-        let path = variable(name).map_or_else(|| Path::new(&home).join(usual), PathBuf::from);
+        let path = match variable(name) {
+            // The SDK looks at a tilde, too.
+            Some(text) => expand(&text, Some(Path::new(&home))).unwrap_or_else(|_| text.into()),
+            None => Path::new(&home).join(usual),
+        };
         // An empty or absent file is how credentials are switched off.
         if path != Path::new("/dev/null") && exists(&path) {
             return Some(format!("profile {profile} in {}", path.display()));
@@ -287,6 +292,11 @@ mod tests {
         assert_eq!(
             source(&[home, ("AWS_PROFILE", "hst"), role], &["/h/.aws/config"]).as_deref(),
             Some("profile hst in /h/.aws/config")
+        );
+        let elsewhere = ("AWS_CONFIG_FILE", "~/aws/config");
+        assert_eq!(
+            source(&[home, elsewhere], &["/h/aws/config"]).as_deref(),
+            Some("profile default in /h/aws/config")
         );
         assert_eq!(
             source(&[home, key, role], &[]).as_deref(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use storage::hint::Hint;
+use storage::home;
 use storage::uri::{Location, S3Uri, UriError};
 
 /// Where the raw files come from.
@@ -57,7 +58,10 @@ impl FromStr for Source {
                 s3 if s3.starts_with("s3://") => {
                     s3.parse().map(|l| Self::Mast(Some(l))).map_err(location)
                 }
-                directory => Ok(Self::Mast(Some(Location::Dir(directory.into())))),
+                directory => match home::path(directory) {
+                    Ok(directory) => Ok(Self::Mast(Some(Location::Dir(directory)))),
+                    Err(problem) => Err(wrong(problem.to_string())),
+                },
             };
         }
         if !text.starts_with("file:") && !text.starts_with("s3://") {

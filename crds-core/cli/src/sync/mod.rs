@@ -14,6 +14,7 @@ use which::{Wanted, wanted};
 use crate::failure::Failure;
 use crate::progress::{Downloads, readable};
 use crate::{json, log, options};
+use crds_core::cache::inventory;
 use crds_core::config::{Config, SubdirMode};
 use crds_core::names::ContextName;
 use crds_core::{Client, ClientError, Reuse};
@@ -84,7 +85,7 @@ pub(crate) struct Args {
     /// Delete the pickled contexts
     #[arg(long)]
     clear_pickles: bool,
-    /// Delete the lock files that nobody holds, and what was left unfinished
+    /// Delete the lock files that nobody holds
     #[arg(long)]
     clear_locks: bool,
     /// Only say what would be done
@@ -129,6 +130,11 @@ pub(crate) async fn run(
         dry_run: args.dry_run,
         ..Report::default()
     };
+    if !args.dry_run && !client.config().readonly_cache {
+        let cleared = inventory::remove_abandoned(client.layout());
+        // Whatever cannot be read is said where it is needed.
+        report.unfinished = cleared.unwrap_or(0);
+    }
     clear(args, &client, &mut report)?;
     let wanted = wanted(args, &client).await?;
     fetch(args, &client, reuse, &wanted, &mut report).await?;

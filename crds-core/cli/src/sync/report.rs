@@ -23,7 +23,10 @@ pub(super) struct Report {
     /// Files that were deleted.
     pub(super) removed: Vec<PathBuf>,
     pub(super) organized: Option<Organized>,
-    pub(super) cleared: Option<Cleared>,
+    /// How many files that killed processes left unfinished are gone.
+    pub(super) unfinished: usize,
+    /// With `--clear-locks`, how many locks are gone.
+    pub(super) locks: Option<usize>,
     pub(super) errors: u64,
 }
 
@@ -42,11 +45,4 @@ pub(super) struct Organized {
     pub(super) mode: &'static str,
     pub(super) moved: usize,
     pub(super) left: Vec<PathBuf>,
-}
-
-/// What earlier processes left behind.
-#[derive(Debug, Serialize)]
-pub(super) struct Cleared {
-    pub(super) locks: usize,
-    pub(super) unfinished: usize,
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Args;
-use super::report::{Cleared, Found, Organized, Report};
+use super::report::{Found, Organized, Report};
 use super::which::Wanted;
 use crate::failure::Failure;
 use crate::progress::Downloads;
@@ -175,9 +175,8 @@ pub(super) fn clear(args: &Args, client: &Client, report: &mut Report) -> Result
         let locks = Locks::new(client.layout(), client.config())
             .clear()
             .map_err(failed)?;
-        let unfinished = inventory::remove_abandoned(client.layout()).map_err(failed)?;
-        tracing::info!("Removed {locks} locks and {unfinished} unfinished files");
-        report.cleared = Some(Cleared { locks, unfinished });
+        tracing::info!("Removed {locks} locks");
+        report.locks = Some(locks);
     }
     if args.clear_pickles {
         let entries = std::fs::read_dir(&client.layout().pickles);

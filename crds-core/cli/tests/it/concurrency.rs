@@ -18,6 +18,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
 use storage::checksum::Sha1Sum;
 
+use crate::program::REFERENCE;
+
 const PROCESSES: usize = 16;
 const CONTEXT: &str = "hst_9001.pmap";
 /// References that take several requests, and long enough to be seen half-written.
@@ -154,6 +156,21 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
+/// What is below a folder under a temporary name.
+fn unfinished(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.starts_with('.') {
+            found.push(path);
+        } else if path.is_dir() && !path.is_symlink() {
+            found.extend(unfinished(&path));
+        }
+    }
+    found
+}
+
 fn succeeds(child: Child) {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -243,6 +260,40 @@ fn an_interrupted_process_leaves_nothing_unfinished() {
 }
 
 #[test]
+fn what_a_killed_run_left_is_cleared_by_the_next_and_what_a_running_one_writes_is_not() {
+    let storage = Storage::start();
+    let cache = tempfile::tempdir().unwrap();
+    storage.server.set_faults(Faults::always(Fault::Stall));
+    let fetch = |name: &str| storage.crds(cache.path(), &["sync", "--files", name]);
+    let config = tempfile::tempdir().unwrap();
+    let text = server_config(&storage.originals);
+    fs::write(config.path().join("server_config"), text).unwrap();
+    let stalled = |name: &str| {
+        let child = fetch(name).env("CRDS_CONFIG_URI", config.path()).spawn();
+        let child = child.unwrap();
+        while !unfinished(cache.path())
+            .iter()
+            .any(|path| path.to_str().unwrap().contains(name))
+        {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        child
+    };
+    let (mut killed, mut running) = (stalled(LARGE[0]), stalled(LARGE[1]));
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert_eq!(unfinished(cache.path()).len(), 2);
+    storage.server.set_faults(None);
+    succeeds(fetch(REFERENCE).spawn().unwrap());
+    let left = unfinished(cache.path());
+    assert_eq!(left.len(), 1);
+    let name = left[0].file_name().unwrap().to_str().unwrap();
+    assert!(name.starts_with(&format!(".unfinished-{}-", LARGE[1])) && !name.contains("caldp"));
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+#[test]
 fn a_process_that_is_killed_harms_nobody() {
     const TIMES: usize = 20;
     const OTHERS: usize = 3;
@@ -277,6 +328,7 @@ fn a_process_that_is_killed_harms_nobody() {
         let (cache, killed, _) = run(Some(undisturbed.mul_f64(random.f64())));
         in_the_act += usize::from(killed);
         storage.verify(cache.path(), files);
+        assert_eq!(unfinished(cache.path()), Vec::<PathBuf>::new());
     }
     println!("{in_the_act} of {TIMES} were killed before they were done");
     assert!(

@@ -11,19 +11,20 @@ use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 
 use super::{Answer, ErrorKind, Listing, Place, Reader, Store, StoreError, found, refused};
-use crate::atomic::{CheckedFile, Existing, Pending, TEMPORARY};
+use crate::atomic::{CheckedFile, Existing, Pending};
 use crate::blocking;
 use crate::checksum::{Expected, Sha1Sum};
 use crate::error::AttemptError;
 use crate::lock::FileLock;
 use crate::object::{Downloaded, Head, Length, Object, OnBytes, Precondition, Stored, Version};
+use crate::unfinished::TEMPORARY;
 use crate::uri::check_key;
 
 /// How much of a file is copied at a time, in bytes.
 const COPY: usize = 1024 * 1024;
 
 /// What writers with a version hold while they compare and write.
-const LOCK: &str = ".caldp-part-lock";
+const LOCK: &str = ".unfinished-lock";
 
 /// Files below a directory, which is made when something is put; cheap to clone.
 #[derive(Debug, Clone)]

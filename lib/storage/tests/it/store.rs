@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use caldp_tests::{S3Server, real_location};
-use storage::atomic::TEMPORARY;
 use storage::checksum::{Mismatch, Sha1Sum};
 use storage::s3::{Access, ErrorKind, Expected, Length, Precondition, S3, S3Options};
 use storage::store::{Dir, Failing, Fault, Memory, Moment, Operation, S3Prefix, Store};
+use storage::unfinished::TEMPORARY;
 use storage::uri::S3Uri;
 
 const BUCKET: &str = "hst-test";
