@@ -158,9 +158,10 @@ impl Hint for ReferenceError {
             Self::Instrument(_) => {
                 Some("`crds sync --organize flat` makes it a cache that does not".into())
             }
-            Self::Legacy { variable, .. } => {
-                Some(format!("set {variable}, or sort the cache anew with `crds sync --organize`").into())
-            }
+            Self::Legacy { variable, .. } => Some(
+                format!("set {variable}, or sort the cache anew with `crds sync --organize`")
+                    .into(),
+            ),
             Self::Mode { .. } | Self::Io { .. } => None,
         }
     }
