@@ -18,8 +18,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
 use storage::checksum::Sha1Sum;
 
-use crate::program::REFERENCE;
-
 const PROCESSES: usize = 16;
 const CONTEXT: &str = "hst_9001.pmap";
 /// References that take several requests, and long enough to be seen half-written.
@@ -264,13 +262,16 @@ fn what_a_killed_run_left_is_cleared_by_the_next_and_what_a_running_one_writes_i
     let storage = Storage::start();
     let cache = tempfile::tempdir().unwrap();
     storage.server.set_faults(Faults::always(Fault::Stall));
-    let fetch = |name: &str| storage.crds(cache.path(), &["sync", "--files", name]);
     let config = tempfile::tempdir().unwrap();
     let text = server_config(&storage.originals);
     fs::write(config.path().join("server_config"), text).unwrap();
+    let start = |arguments: &[&str]| {
+        let mut command = storage.crds(cache.path(), &[&["sync"], arguments].concat());
+        let child = command.env("CRDS_CONFIG_URI", config.path()).spawn();
+        child.unwrap()
+    };
     let stalled = |name: &str| {
-        let child = fetch(name).env("CRDS_CONFIG_URI", config.path()).spawn();
-        let child = child.unwrap();
+        let child = start(&["--files", name]);
         while !unfinished(cache.path())
             .iter()
             .any(|path| path.to_str().unwrap().contains(name))
@@ -283,8 +284,7 @@ fn what_a_killed_run_left_is_cleared_by_the_next_and_what_a_running_one_writes_i
     killed.kill().unwrap();
     killed.wait().unwrap();
     assert_eq!(unfinished(cache.path()).len(), 2);
-    storage.server.set_faults(None);
-    succeeds(fetch(REFERENCE).spawn().unwrap());
+    succeeds(start(&["--check-files"]));
     let left = unfinished(cache.path());
     assert_eq!(left.len(), 1);
     let name = left[0].file_name().unwrap().to_str().unwrap();
