@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use storage::hint::Hint;
+use storage::hint::{Hint, local_hint};
 
 /// The steps of a run, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,16 +148,10 @@ impl Hint for LocalError {
 /// What helps where the system refused to read or write a file.
 pub(crate) fn disk_hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            "check the path; a relative one begins in the current directory"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "check the owner and permissions of the file and its directory"
-        }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "make room, or set CALDP_HOME to a directory on a larger disk"
         }
-        _ => "check the disk that it is on",
+        _ => local_hint(error),
     }
 }
 

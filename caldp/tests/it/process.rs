@@ -186,3 +186,18 @@ fn the_configuration_is_printed_with_its_origins_and_nothing_is_run() {
     );
     assert!(!home.path().join("data").exists() && !home.path().join("messages").exists());
 }
+
+#[test]
+fn an_output_directory_that_cannot_be_written_has_a_hint_about_directories() {
+    let home = tempfile::tempdir().unwrap();
+    unpack_fixture(DATASET, home.path());
+    fs::write(home.path().join("taken"), "").unwrap();
+    let output = caldp_process(home.path(), &[DATASET, "file:.", "file:taken"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(25), "{text}");
+    let hint = text.lines().find(|line| line.starts_with("hint: "));
+    assert!(hint.is_some_and(|hint| hint.contains("path")), "{text}");
+    assert!(!text.contains("role"), "{text}");
+}

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::atomic::CheckedFileError;
 use crate::checksum::Mismatch;
-use crate::hint::Hint;
+use crate::hint::{Hint, local_hint};
 use crate::retry::{Failure, GaveUp, RetryStats};
 
 /// The kinds of failure of a store, on S3 or on disk.
@@ -114,7 +114,7 @@ impl StoreError {
         Self(Box::new(Operation {
             action,
             place: place.to_string(),
-            hint: attempt.kind.hint(),
+            hint: attempt.hint(),
             attempt,
             stats: RetryStats::ONCE,
         }))
@@ -132,14 +132,8 @@ impl StoreError {
 
     /// The same of another kind.
     pub(crate) fn told_as(mut self, attempt: AttemptError) -> Self {
-        self.0.hint = attempt.kind.hint();
+        self.0.hint = attempt.hint();
         self.0.attempt = attempt;
-        self
-    }
-
-    /// The same with another remedy.
-    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
-        self.0.hint = Some(hint);
         self
     }
 }
@@ -178,6 +172,8 @@ pub(crate) struct AttemptError {
     /// Empty where the source says it all.
     detail: Cow<'static, str>,
     source: Option<Box<dyn Error + Send + Sync>>,
+    /// What helps with a file of this machine, where it is one that failed.
+    local_hint: Option<&'static str>,
 }
 
 impl AttemptError {
@@ -186,7 +182,13 @@ impl AttemptError {
             kind,
             detail: detail.into(),
             source: None,
+            local_hint: None,
         }
+    }
+
+    /// What helps: with a file of this machine something else than with an object.
+    fn hint(&self) -> Option<&'static str> {
+        self.local_hint.or(self.kind.hint())
     }
 
     /// There is no such object or file.
@@ -225,6 +227,7 @@ impl AttemptError {
     pub(crate) fn local(what: impl Into<Cow<'static, str>>, error: io::Error) -> Self {
         Self {
             detail: what.into(),
+            local_hint: Some(local_hint(&error)),
             ..Self::because(ErrorKind::LocalFile, error)
         }
     }
@@ -258,13 +261,18 @@ impl AttemptError {
 /// Of a file that is stored.
 impl From<io::Error> for AttemptError {
     fn from(error: io::Error) -> Self {
-        match error.kind() {
+        let hint = local_hint(&error);
+        let attempt = match error.kind() {
             io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::missing(),
             io::ErrorKind::AlreadyExists => Self::exists(),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::because(ErrorKind::AccessDenied, error)
             }
             _ => Self::because(ErrorKind::LocalFile, error),
+        };
+        Self {
+            local_hint: (attempt.kind != ErrorKind::AlreadyExists).then_some(hint),
+            ..attempt
         }
     }
 }
@@ -302,7 +310,8 @@ mod tests {
         );
         assert_eq!(
             explain(&error).to_string(),
-            "cannot download s3://b/k: writing it failed: no storage space"
+            "cannot download s3://b/k: writing it failed: no storage space\n\
+             hint: make room, or use a larger disk"
         );
 
         let attempt = AttemptError::new(ErrorKind::Throttled, "Please reduce your request rate");

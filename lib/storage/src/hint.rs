@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 
 /// An error that may know its remedy.
@@ -15,6 +16,22 @@ pub trait Hint: Error {
     /// passes on the hint of that one, unless it knows better.
     fn hint(&self) -> Option<Cow<'_, str>> {
         None
+    }
+}
+
+/// What helps where the system refused to read or write a file.
+pub fn local_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            "check the path; a relative one begins in the current directory"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "check the owner and permissions of the file and its directory"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "make room, or use a larger disk"
+        }
+        _ => "check the disk that it is on",
     }
 }
 

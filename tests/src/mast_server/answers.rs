@@ -27,7 +27,6 @@ type Answer = Result<Response<Body>, std::io::Error>;
 
 const INVOKE: &str = "/api/v0/invoke";
 const DOWNLOAD: &str = "/api/v0.1/Download/file";
-const LOOKUP: &str = "/api/v0.1/path_lookup/";
 const PRODUCT: &str = "mast:HST/product/";
 
 /// Answers a request; an error closes the connection.
@@ -41,7 +40,6 @@ pub(super) async fn answer(shared: Arc<Mutex<State>>, request: Request<Incoming>
         (DOWNLOAD, _) => {
             Asked::Download(uris(&parts).pop().unwrap_or_default().replace(PRODUCT, ""))
         }
-        (LOOKUP, _) => Asked::Lookup,
         _ => Asked::Other,
     };
     let trick = lock(&shared).see(asked.clone(), &parts.headers);
@@ -80,7 +78,6 @@ pub(super) async fn answer(shared: Arc<Mutex<State>>, request: Request<Incoming>
             json_answer(&page(&state, &question, rows))
         }
         Asked::Download(file) => download(&state, &parts, &file, trick.as_ref()),
-        Asked::Lookup => json_answer(&lookup(&state, &uris(&parts))),
         Asked::Other => status_only(404),
     }
 }
@@ -141,22 +138,6 @@ fn page(state: &State, question: &Value, rows: Vec<Value>) -> Value {
         },
         "data": data,
     })
-}
-
-fn lookup(state: &State, uris: &[String]) -> Value {
-    let entry = |uri: &String| {
-        let file = uri.replace(PRODUCT, "");
-        let name = file.split('_').next().unwrap_or_default();
-        let path = state.archive.files.contains_key(&file).then(|| {
-            format!(
-                "/hst/public/{}/{name}/{file}",
-                name.get(..4).unwrap_or_default()
-            )
-        });
-        let status = if path.is_some() { 200 } else { 404 };
-        (uri.clone(), json!({"status_code": status, "path": path}))
-    };
-    Value::Object(uris.iter().map(entry).collect())
 }
 
 fn download(state: &State, parts: &Parts, file: &str, trick: Option<&Trick>) -> Answer {

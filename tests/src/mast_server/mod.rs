@@ -1,5 +1,5 @@
 //! A MAST service in process: the questions `Mast.Caom.Filtered` and `Mast.Caom.Products`,
-//! downloads with ranges, and the lookup of cloud copies, on a free port of 127.0.0.1.
+//! and downloads with ranges, on a free port of 127.0.0.1.
 //!
 //! It holds what a test puts into it ([`Archive`]) and misbehaves as a test scripts it
 //! ([`Trick`]).

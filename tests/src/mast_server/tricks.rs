@@ -11,8 +11,6 @@ pub enum Asked {
     Products,
     /// A file.
     Download(String),
-    /// Places of cloud copies.
-    Lookup,
     /// Anything else.
     Other,
 }

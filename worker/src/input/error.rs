@@ -9,7 +9,6 @@ use crate::error::disk_hint;
 use crate::membership::OtherDatasets;
 use crate::membership::file_name::quoted;
 use caldp_core::exit_code::ExitCode;
-use fits::FitsError;
 use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -57,9 +56,6 @@ pub enum InputError {
     /// A file is not of the dataset.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// A file is damaged.
-    #[error(transparent)]
-    Fits(#[from] FitsError),
     /// The list of a mosaic's exposures names one that is not there.
     #[error("the poller file names {name}, which is not in {place}")]
     ExposureMissing {
@@ -93,7 +89,6 @@ impl Hint for InputError {
             Self::NothingInArchive { .. } => "look what is in it: tar -tf lists an archive".into(),
             Self::OtherDatasets(error) => return error.hint(),
             Self::Identity(error) => return error.hint(),
-            Self::Fits(_) => "the file is damaged; fetch it again".into(),
             Self::ExposureMissing { .. } => {
                 "put the exposure there, or take inputs from astroquery:".into()
             }
@@ -108,19 +103,17 @@ impl Hint for InputError {
 impl InputError {
     /// What the run exits with.
     pub fn exit_code(&self, source: &Source) -> ExitCode {
-        match (self, source) {
-            (
-                Self::Archive(_)
-                | Self::NothingInArchive { .. }
-                | Self::OtherDatasets(_)
-                | Self::Identity(_),
-                _,
-            )
-            | (Self::Fits(_), Source::S3(_))
-            | (_, Source::Dir(_)) => ExitCode::InputTar,
+        let from_mast = matches!(source, Source::Mast(_) | Source::PublicBucket);
+        match self {
+            Self::Identity(IdentityError::Damaged(_)) if from_mast => ExitCode::Mast,
+            Self::Archive(_)
+            | Self::NothingInArchive { .. }
+            | Self::OtherDatasets(_)
+            | Self::Identity(_) => ExitCode::InputTar,
+            _ if matches!(source, Source::Dir(_)) => ExitCode::InputTar,
             // Of S3 only the poller file is asked then.
-            (Self::S3(_) | Self::Uri(_), Source::Mast(_)) => ExitCode::S3Download,
-            (_, Source::Mast(_) | Source::PublicBucket) => ExitCode::Mast,
+            Self::S3(_) | Self::Uri(_) if matches!(source, Source::Mast(_)) => ExitCode::S3Download,
+            _ if from_mast => ExitCode::Mast,
             _ => ExitCode::S3Download,
         }
     }

@@ -3,19 +3,18 @@
 //! wrong name is found years later, if ever. Which files belong to a dataset by their names is
 //! left to `membership`.
 
-use super::error::InputError;
 use crate::calibrate::recipe::{RawFiles, Recipe};
 use crate::membership::file_name::{quoted, root};
 use crate::membership::{OtherDatasets, is_fits};
 use caldp_core::dataset::{Dataset, Kind};
-use fits::Header;
+use fits::{FitsError, Header};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
 use storage::hint::Hint;
 
 /// A file is not what it is named.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
     /// Its header names another exposure or association.
     #[error("{file} cannot be an input of {dataset}: its ROOTNAME is {rootname}")]
@@ -45,11 +44,22 @@ pub enum IdentityError {
         /// The file.
         file: String,
     },
+    /// None is of the dataset itself.
+    #[error(transparent)]
+    OtherDatasets(#[from] OtherDatasets),
+    /// It is damaged.
+    #[error(transparent)]
+    Damaged(#[from] FitsError),
 }
 
 impl Hint for IdentityError {
     fn hint(&self) -> Option<Cow<'_, str>> {
-        Some("the file was renamed, or packed with another dataset; fetch the inputs again".into())
+        Some(match self {
+            Self::OtherDatasets(error) => return error.hint(),
+            Self::Damaged(_) => "the file is damaged; fetch it again".into(),
+            _ => "the file was renamed, or packed with another dataset; fetch the inputs again"
+                .into(),
+        })
     }
 }
 
@@ -57,7 +67,11 @@ impl Hint for IdentityError {
 ///
 /// # Errors
 /// For the first that is damaged or not what it is named, or when none is the dataset's own.
-pub(crate) fn check(dataset: &Dataset, folder: &Path, names: &[String]) -> Result<(), InputError> {
+pub(crate) fn check(
+    dataset: &Dataset,
+    folder: &Path,
+    names: &[String],
+) -> Result<(), IdentityError> {
     let recipe = Recipe::of(dataset);
     let table = |name: &str| name.ends_with("_asn.fits");
     let is_told = |name: &&String| match dataset.kind() {

@@ -2,7 +2,7 @@
 //! out-of-memory kills, the signal that ended the program, and what a failed program said at
 //! the end of its output. The log as a whole is never searched.
 
-use super::memory_words;
+use super::memory_words::{Said, said_at_the_end};
 use caldp_core::exit_code::ExitCode;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
@@ -124,7 +124,10 @@ impl KillCounters {
                 return Some(MemoryEvidence::KilledWithoutCounters);
             }
         }
-        memory_words::said_at_the_end(tail)
+        Some(match said_at_the_end(tail)? {
+            Said::Refused(line) => MemoryEvidence::Refused { line },
+            Said::Reported(line) => MemoryEvidence::Reported { line },
+        })
     }
 }
 

@@ -5,8 +5,6 @@
 //! drizzlepac, whose C code raises `MemoryError` and `Exception: Out of memory`; cfitsio, OpenMP and
 //! the C++ library below them.
 
-use super::memory::MemoryEvidence;
-
 /// How many of the last lines that are not empty may hold the report of the failure.
 const LAST_LINES: usize = 20;
 /// How much of a line is repeated, in characters.
@@ -44,23 +42,31 @@ const BEGINNINGS: [&str; 14] = [
 /// What HSTCAL calls every failure to make room for an image.
 const ALLOCATION_PROBLEM: &str = "allocation problem.";
 
+/// A line that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Said {
+    /// The system refused memory.
+    Refused(String),
+    /// The program reports an error of its own.
+    Reported(String),
+}
+
 /// An explicit memory error in the last lines of a failed program's output.
-pub(super) fn said_at_the_end(tail: &[u8]) -> Option<MemoryEvidence> {
+pub(super) fn said_at_the_end(tail: &[u8]) -> Option<Said> {
     let text = String::from_utf8_lossy(tail);
     text.lines()
         .rev()
         .filter(|line| !line.trim().is_empty())
         .take(LAST_LINES)
-        .find_map(evidence)
+        .find_map(said)
 }
 
-fn evidence(line: &str) -> Option<MemoryEvidence> {
+fn said(line: &str) -> Option<Said> {
     let shown = || line.trim().chars().take(SHOWN).collect::<String>();
     if refused_by_the_system(line) {
-        return Some(MemoryEvidence::Refused { line: shown() });
+        return Some(Said::Refused(shown()));
     }
-    (raised_by_python(line) || said_by_hstcal(line))
-        .then(|| MemoryEvidence::Reported { line: shown() })
+    (raised_by_python(line) || said_by_hstcal(line)).then(|| Said::Reported(shown()))
 }
 
 /// A traceback ends, unindented, with `<module>.<Class>: <text>`.
@@ -97,12 +103,8 @@ mod tests {
     use super::*;
 
     fn reported(tail: &str) -> Option<String> {
-        match said_at_the_end(tail.as_bytes()) {
-            Some(MemoryEvidence::Reported { line } | MemoryEvidence::Refused { line }) => {
-                Some(line)
-            }
-            _ => None,
-        }
+        let (Said::Reported(line) | Said::Refused(line)) = said_at_the_end(tail.as_bytes())?;
+        Some(line)
     }
 
     #[test]

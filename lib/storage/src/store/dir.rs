@@ -32,15 +32,9 @@ pub struct Dir {
     root: PathBuf,
 }
 
-/// What happened to a file, with what is to be done about files.
+/// What happened to a file.
 fn failed(action: &'static str, path: &Path, attempt: AttemptError) -> StoreError {
-    let error = StoreError::new(action, path.display(), attempt);
-    match error.kind() {
-        ErrorKind::AccessDenied => {
-            error.with_hint("check the owner and permissions of the directory")
-        }
-        _ => error,
-    }
+    StoreError::new(action, path.display(), attempt)
 }
 
 impl Dir {

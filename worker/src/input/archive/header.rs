@@ -5,12 +5,11 @@
 //! whatever their size, and does not know PAX's sparse files, which the `tar` of macOS writes.
 
 use super::entry::{LONGEST_NAME, Reason};
-use super::sparse::Map;
+use super::sparse::{Map, MapError, Pax, number};
+use super::stream::BLOCK;
 use std::io::{self, Read};
 use tar::{EntryType, Header, PaxExtensions};
 
-/// Headers and data come in blocks of this many bytes.
-pub(super) const BLOCK: usize = 512;
 /// The longest extended header, in bytes. macOS puts attributes of files into them.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 
@@ -38,6 +37,18 @@ impl From<io::Error> for Problem {
     }
 }
 
+impl Problem {
+    fn of_map(error: MapError, name: &[u8]) -> Self {
+        match error {
+            MapError::Io(error) => Self::Io(error),
+            MapError::Bad => Self::Refused {
+                name: name.to_owned(),
+                reason: Reason::Unsupported("holes that are not told as they should be"),
+            },
+        }
+    }
+}
+
 /// A tar stream. Reading from it gives the data of the current member.
 pub(super) struct Stream<R> {
     bytes: R,
@@ -53,7 +64,7 @@ pub(super) struct Stream<R> {
 struct Extensions {
     name: Option<Vec<u8>>,
     size: Option<u64>,
-    sparse: super::sparse::Pax,
+    sparse: Pax,
 }
 
 impl<R: Read> Stream<R> {
@@ -222,14 +233,14 @@ impl<R: Read> Stream<R> {
             let size = self.left;
             self.expect(0);
             let found = Map::of_gnu(header, || self.block());
-            sparse = Some(found.map_err(|problem| problem.of(&name))?);
+            sparse = Some(found.map_err(|error| Problem::of_map(error, &name))?);
             self.expect(size);
         } else if extensions.sparse.is_any() {
             if let Some(real) = &extensions.sparse.name {
                 name.clone_from(real);
             }
             let found = extensions.sparse.map(|data| self.read_exact(data));
-            sparse = Some(found.map_err(|problem| problem.of(&name))?);
+            sparse = Some(found.map_err(|error| Problem::of_map(error, &name))?);
         }
         if let Some(map) = &sparse
             && map.stored() != self.left
@@ -283,11 +294,6 @@ impl Extensions {
         }
         Ok(())
     }
-}
-
-/// A whole number in decimal digits.
-pub(super) fn number(digits: &[u8]) -> Option<u64> {
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 const DAMAGED: Problem = Problem::Damaged("there is no tar header where one should be");

@@ -2,8 +2,7 @@
 //! write as PAX records.
 //! Source: the GNU tar manual, "Storing Sparse Files"; "Sparse Formats".
 
-use super::entry::Reason;
-use super::header::{BLOCK, Problem, number};
+use super::stream::BLOCK;
 use std::io;
 use tar::{GnuExtSparseHeader, GnuSparseHeader, Header};
 
@@ -35,18 +34,6 @@ pub(super) enum MapError {
 impl From<io::Error> for MapError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
-    }
-}
-
-impl MapError {
-    pub(super) fn of(self, name: &[u8]) -> Problem {
-        match self {
-            Self::Io(error) => Problem::Io(error),
-            Self::Bad => Problem::Refused {
-                name: name.to_owned(),
-                reason: Reason::Unsupported("holes that are not told as they should be"),
-            },
-        }
     }
 }
 
@@ -195,4 +182,9 @@ fn before_the_data(
             }
         }
     }
+}
+
+/// A whole number in decimal digits.
+pub(super) fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }

@@ -4,6 +4,9 @@
 use flate2::bufread::GzDecoder;
 use std::io::{self, BufRead, Read};
 
+/// Headers and data of tar come in blocks of this many bytes.
+pub(super) const BLOCK: usize = 512;
+
 /// What files begin with that are no archives of ours.
 const OTHERS: [(&[u8], &str); 6] = [
     (b"PK\x03\x04", "zip"),
