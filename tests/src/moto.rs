@@ -131,6 +131,30 @@ impl Moto {
         }
     }
 
+    /// Makes an SQS queue, sends it a message and receives that: what the delivery is known by.
+    pub fn queue_and_receive(&self, queue: &str, message: &str) -> String {
+        let url = format!("http://{}/123456789012/{queue}", self.address);
+        let encoded: String = message.bytes().map(|b| format!("%{b:02X}")).collect();
+        let ask = |action: &str| {
+            let form = "application/x-www-form-urlencoded";
+            self.send(
+                "sqs",
+                "POST",
+                "/",
+                form,
+                &format!("Version=2012-11-05&{action}"),
+            )
+        };
+        ask(&format!("Action=CreateQueue&QueueName={queue}"));
+        ask(&format!(
+            "Action=SendMessage&QueueUrl={url}&MessageBody={encoded}"
+        ));
+        let answer = ask(&format!("Action=ReceiveMessage&QueueUrl={url}"));
+        let receipt = answer.split("<ReceiptHandle>").nth(1);
+        let receipt = receipt.and_then(|rest| rest.split("</ReceiptHandle>").next());
+        receipt.expect("moto gives what was sent").to_owned()
+    }
+
     /// What AWS Batch knows of jobs.
     pub fn describe_jobs(&self, ids: &[String]) -> Vec<Value> {
         let chunks = ids.chunks(DESCRIBED_AT_ONCE).map(|ids| {

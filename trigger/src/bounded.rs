@@ -40,17 +40,15 @@ where
         .buffered(concurrency)
         .collect()
         .await;
-    let (failed, all) = (failures.load(Ordering::Relaxed), datasets.len());
-    let mut values = Vec::with_capacity(results.len());
+    let (mut values, mut errors) = (Vec::with_capacity(results.len()), vec![]);
     for result in results.into_iter().flatten() {
         match result {
             Ok(value) => values.push(value),
-            Err(error) if failed == 1 => return Err(error),
-            Err(error) => {
-                let first = Box::new(error);
-                return Err(TriggerError::Partly { failed, all, first });
-            }
+            Err(error) => errors.push(error),
         }
     }
-    Ok(values)
+    match TriggerError::of_parts(errors, datasets.len()) {
+        Some(error) => Err(error),
+        None => Ok(values),
+    }
 }

@@ -30,6 +30,7 @@ use crate::handler::Trigger;
 use crate::invocation::{Budget, Invocation};
 use crate::order::dataset_list::{self, DatasetListError, MAX_LIST_BYTES};
 use crate::order::document::OrderError;
+use crate::order::offers::Offers;
 use crate::order::{Order, Overrides, RequestBody};
 use crate::output_root::OutputRoot;
 use crate::record::transition::digest;
@@ -170,7 +171,9 @@ impl CliError {
                 | Self::List { .. }
                 | Self::Features { .. }
                 | Self::Target { .. }
-                | Self::Trigger(TriggerError::Order(_) | TriggerError::Uri(_))
+                | Self::Trigger(
+                    TriggerError::Order(_) | TriggerError::Uri(_) | TriggerError::NotOffered { .. }
+                )
         )
     }
 }
@@ -244,6 +247,10 @@ impl TriggerCommand {
         };
         let mut config = Config::from_lookup(|name| match name {
             "BUCKET" => Some(output.bucket().to_owned()),
+            // an operator knows what else there is, unless the environment says what may be used
+            Offers::QUEUES | Offers::DEFINITIONS | Offers::OUTPUTS => {
+                Some(std::env::var(name).unwrap_or_else(|_| "*".to_owned()))
+            }
             _ => std::env::var(name).ok(),
         })?;
         config.layout = common.layout;

@@ -6,6 +6,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use crate::memory_bins::{MemoryBins, Site};
+use crate::order::offers::Offers;
 use caldp_core::layout::Layout;
 use caldp_core::resources::BINS;
 use storage::hint::Hint;
@@ -21,8 +22,10 @@ pub struct Variable {
     pub meaning: &'static str,
 }
 
+const METRICS_NAMESPACE: &str = "CALDP_METRICS_NAMESPACE";
+
 /// Every variable the trigger reads; credentials and region are read by the AWS SDK.
-pub const VARIABLES: [Variable; 15] = [
+pub const VARIABLES: [Variable; 19] = [
     Variable {
         name: "BUCKET",
         default: None,
@@ -70,6 +73,22 @@ pub const VARIABLES: [Variable; 15] = [
         meaning: "where results and messages go: tree or calcloud",
     },
     Variable {
+        name: "CALDP_ALLOWED_QUEUES",
+        default: Some(""),
+        meaning: "names of other job queues that orders may ask for, separated by commas; * for any",
+    },
+    Variable {
+        name: "CALDP_ALLOWED_DEFINITIONS",
+        default: Some(""),
+        meaning: "names of other job definitions that orders may ask for, separated by commas; * for any",
+    },
+    Variable {
+        name: "CALDP_ALLOWED_OUTPUTS",
+        default: Some("data/"),
+        meaning: "prefixes of the bucket below which orders may put results, besides its root, separated by \
+                  commas; * for any",
+    },
+    Variable {
         name: "CALDP_ARRAY_THRESHOLD",
         default: Some("200"),
         meaning: "a batch of more datasets is submitted as array jobs, one of fewer as single jobs",
@@ -95,6 +114,12 @@ pub const VARIABLES: [Variable; 15] = [
         meaning: "after how long without a sign of life another invocation takes work over",
     },
     Variable {
+        name: METRICS_NAMESPACE,
+        default: Some("caldp"),
+        meaning: "the CloudWatch namespace of the function's metrics: Verdicts by verdict and memory bin, Refused \
+                  by kind",
+    },
+    Variable {
         name: "CALDP_HOURLY_PRICES",
         default: Some("0.0385,0.086,0.113,0.452"),
         meaning: "US dollars for one job-hour on each memory bin, for cost estimates only",
@@ -114,6 +139,8 @@ pub struct Config {
     pub sharing: Sharing,
     /// How often failures are tried again.
     pub limits: Limits,
+    /// What orders may ask for besides what is the deployment's own.
+    pub offers: Offers,
     /// Largest batch submitted as single jobs.
     pub array_threshold: usize,
     /// AWS Batch requests per second.
@@ -230,6 +257,11 @@ impl Config {
                 infrastructure_retries: vars.number("MAX_DOCKER_RETRIES", 0..=100)?,
                 timeout_retries: vars.number("MAX_TIMEOUT_RETRIES", 0..=10)?,
             },
+            offers: Offers::new(
+                &vars.text(Offers::QUEUES)?,
+                &vars.text(Offers::DEFINITIONS)?,
+                &vars.text(Offers::OUTPUTS)?,
+            ),
             array_threshold: vars.number("CALDP_ARRAY_THRESHOLD", 1..=u32::MAX)? as usize,
             batch_rate: NonZeroU32::new(vars.number("CALDP_BATCH_RATE", 1..=1000)?)
                 .ok_or_else(|| error("CALDP_BATCH_RATE", "it is zero".to_owned()))?,
@@ -238,6 +270,12 @@ impl Config {
             lease: Duration::from_secs(vars.number("CALDP_LEASE_SECONDS", 5..=900)?.into()),
         })
     }
+}
+
+/// The CloudWatch namespace of the function's metrics, which its log is told before anything else is read.
+pub fn metrics_namespace() -> String {
+    let vars = Lookup(|name: &str| std::env::var(name).ok());
+    vars.text(METRICS_NAMESPACE).unwrap_or_default()
 }
 
 struct Lookup<F>(F);

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::KeyError;
 use storage::hint::Hint;
+use storage::s3::ErrorKind;
 use storage::store::StoreError;
 use storage::uri::{S3Uri, UriError};
 
@@ -37,6 +38,26 @@ pub enum TriggerError {
         what: String,
         /// What would have been accepted.
         ours: String,
+    },
+    /// The order asks for something that this deployment does not have.
+    #[error("refused: this deployment has no {what} {name:?}")]
+    NotOffered {
+        /// What was asked for.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// What there is.
+        allowed: String,
+        /// The variable that allows more.
+        variable: &'static str,
+    },
+    /// A dataset is to be processed whose inputs are not there.
+    #[error("{dataset} cannot be submitted: there are no inputs at {uri}")]
+    NoInputs {
+        /// The dataset.
+        dataset: Dataset,
+        /// Where they should be.
+        uri: S3Uri,
     },
     /// S3 failed.
     #[error(transparent)]
@@ -96,6 +117,41 @@ pub enum TriggerError {
 }
 
 impl TriggerError {
+    /// Whether the same event would fail in the same way for ever: it is answered, not tried again.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Event(_)
+            | Self::Order(_)
+            | Self::Key(_)
+            | Self::Uri(_)
+            | Self::Foreign { .. }
+            | Self::NotOffered { .. }
+            | Self::NoInputs { .. } => true,
+            Self::S3(error) => error.kind() == ErrorKind::TooLarge,
+            Self::Partly { first, .. } => first.is_final(),
+            Self::Batch(_)
+            | Self::Document { .. }
+            | Self::Name { .. }
+            | Self::Busy { .. }
+            | Self::Contended { .. }
+            | Self::Cleaned { .. } => false,
+        }
+    }
+
+    /// The failures of parts of `all` as one; none when there are none. One that may succeed later stands
+    /// for all.
+    pub(crate) fn of_parts(mut errors: Vec<Self>, all: usize) -> Option<Self> {
+        let failed = errors.len();
+        let place = errors.iter().position(|e| !e.is_final()).unwrap_or(0);
+        let first = (failed > 0).then(|| errors.swap_remove(place))?;
+        Some(if failed == 1 {
+            first
+        } else {
+            let first = Box::new(first);
+            Self::Partly { failed, all, first }
+        })
+    }
+
     /// A word for the kind of error: Lambda's `errorType`, for metrics and alarms.
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -105,6 +161,8 @@ impl TriggerError {
             Self::Key(_) => "Key",
             Self::Uri(_) => "Uri",
             Self::Foreign { .. } => "ForeignEvent",
+            Self::NotOffered { .. } => "NotOffered",
+            Self::NoInputs { .. } => "NoInputs",
             Self::S3(_) => "S3",
             Self::Batch(_) => "Batch",
             Self::Document { .. } | Self::Name { .. } => "Document",
@@ -123,6 +181,12 @@ impl Hint for TriggerError {
             Self::Order(error) => error.hint(),
             Self::Uri(error) => error.hint(),
             Self::S3(error) => error.hint(),
+            Self::NotOffered {
+                allowed, variable, ..
+            } => Some(format!("there are {allowed}; {variable} allows others").into()),
+            Self::NoInputs { .. } => {
+                Some("put the inputs there, then the request once more".into())
+            }
             Self::Foreign { .. } => Some("check which function this event is sent to".into()),
             Self::Document { .. } => Some(
                 "it was changed by hand or by another version; clean the dataset to start afresh"

@@ -172,8 +172,29 @@ pub(crate) struct AttemptError {
     /// Empty where the source says it all.
     detail: Cow<'static, str>,
     source: Option<Box<dyn Error + Send + Sync>>,
-    /// What helps with a file of this machine, where it is one that failed.
-    local_hint: Option<&'static str>,
+    remedy: Remedy,
+}
+
+/// What can be done about a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// What can be done about all of its kind.
+    OfKind,
+    /// This, and not what is said of its kind.
+    Known(&'static str),
+    /// Nothing that is known here.
+    Unknown,
+}
+
+impl Remedy {
+    /// In words, for a failure of a kind.
+    pub(crate) const fn of(self, kind: ErrorKind) -> Option<&'static str> {
+        match self {
+            Self::OfKind => kind.hint(),
+            Self::Known(words) => Some(words),
+            Self::Unknown => None,
+        }
+    }
 }
 
 impl AttemptError {
@@ -182,13 +203,18 @@ impl AttemptError {
             kind,
             detail: detail.into(),
             source: None,
-            local_hint: None,
+            remedy: Remedy::OfKind,
         }
     }
 
     /// What helps: with a file of this machine something else than with an object.
     fn hint(&self) -> Option<&'static str> {
-        self.local_hint.or(self.kind.hint())
+        self.remedy.of(self.kind)
+    }
+
+    /// The same with another remedy than that of its kind.
+    pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
+        Self { remedy, ..self }
     }
 
     /// There is no such object or file.
@@ -227,7 +253,7 @@ impl AttemptError {
     pub(crate) fn local(what: impl Into<Cow<'static, str>>, error: io::Error) -> Self {
         Self {
             detail: what.into(),
-            local_hint: Some(local_hint(&error)),
+            remedy: Remedy::Known(local_hint(&error)),
             ..Self::because(ErrorKind::LocalFile, error)
         }
     }
@@ -270,9 +296,9 @@ impl From<io::Error> for AttemptError {
             }
             _ => Self::because(ErrorKind::LocalFile, error),
         };
-        Self {
-            local_hint: (attempt.kind != ErrorKind::AlreadyExists).then_some(hint),
-            ..attempt
+        match attempt.kind {
+            ErrorKind::AlreadyExists => attempt,
+            _ => attempt.with_remedy(Remedy::Known(hint)),
         }
     }
 }

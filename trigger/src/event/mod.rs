@@ -7,6 +7,7 @@
 pub(crate) mod detail;
 pub mod evidence;
 pub mod job_event;
+pub mod objects;
 
 mod reasons;
 
@@ -15,13 +16,15 @@ use std::borrow::Cow;
 use serde_json::Value;
 use storage::hint::Hint;
 
+use objects::{Created, bridged_object, notified_object};
+
 /// One event, classified.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// A direct invocation with the order of a batch.
     Direct(Value),
-    /// Objects were created.
-    Objects(Vec<Created>),
+    /// Objects were created; each record is one, or makes no sense by itself.
+    Objects(Vec<Result<Created, EventError>>),
     /// A job changed its state: the event's whole document, for [`job_event`].
     Job(Value),
     /// The clock.
@@ -32,17 +35,6 @@ pub enum Event {
     Test,
 }
 
-/// An object that was created.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Created {
-    /// The bucket.
-    pub bucket: String,
-    /// The key, decoded.
-    pub key: String,
-    /// The same for every delivery of the same creation and no other.
-    pub origin: String,
-}
-
 /// A message of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queued {
@@ -50,6 +42,12 @@ pub struct Queued {
     pub id: String,
     /// The wrapped event.
     pub body: String,
+    /// What the queue knows this delivery of it by.
+    pub receipt: Option<String>,
+    /// The ARN of the queue.
+    pub queue: Option<String>,
+    /// How often it was delivered, this time included.
+    pub received: u32,
 }
 
 /// An event that is of no use.
@@ -102,7 +100,7 @@ pub fn classify(event: Value) -> Result<Event, EventError> {
     match (text("source"), text("detail-type")) {
         (Some("aws.batch"), Some("Batch Job State Change")) => Ok(Event::Job(event)),
         (Some("aws.s3"), Some("Object Created")) => {
-            bridged_object(&event).map(|created| Event::Objects(vec![created]))
+            Ok(Event::Objects(vec![bridged_object(&event)]))
         }
         (Some("aws.events" | "aws.scheduler"), Some("Scheduled Event")) => Ok(Event::Schedule),
         (Some(source), Some(kind)) => Err(EventError::Unknown(quoted(&format!(
@@ -138,11 +136,9 @@ fn classify_records(records: &Value) -> Result<Event, EventError> {
         return Err(malformed("its records come from different sources"));
     }
     match first.as_deref() {
-        Some("aws:s3") => records
-            .iter()
-            .map(notified_object)
-            .collect::<Result<_, _>>()
-            .map(Event::Objects),
+        Some("aws:s3") => Ok(Event::Objects(
+            records.iter().map(notified_object).collect(),
+        )),
         Some("aws:sqs") => records
             .iter()
             .map(queued)
@@ -151,63 +147,6 @@ fn classify_records(records: &Value) -> Result<Event, EventError> {
         other => Err(EventError::Unknown(quoted(&format!(
             "its records have eventSource {other:?}"
         )))),
-    }
-}
-
-/// A record of an S3 notification. Only what is needed is read: emulators of S3, and S3 itself in
-/// tests of a notification, leave out fields that AWS documents.
-fn notified_object(record: &Value) -> Result<Created, EventError> {
-    let malformed = |reason: String| EventError::Malformed { kind: "S3", reason };
-    let fields = Record { kind: "S3", record };
-    let name = fields.text("/eventName").unwrap_or_default();
-    if !name.starts_with("ObjectCreated:") && !name.starts_with("s3:ObjectCreated:") {
-        return Err(malformed(format!(
-            "it reports {:?}, only ObjectCreated is acted on",
-            quoted(name)
-        )));
-    }
-    let bucket = fields.required("/s3/bucket/name")?;
-    let encoded = fields.required("/s3/object/key")?;
-    let key = decode_key(encoded).ok_or_else(|| {
-        malformed(format!(
-            "its key {:?} is not URL-encoded UTF-8",
-            quoted(encoded)
-        ))
-    })?;
-    // The sequencer is unique among the creations of one key; the rest stands in where it is absent.
-    let mark = fields
-        .text("/s3/object/sequencer")
-        .or_else(|| fields.text("/s3/object/versionId"))
-        .map(str::to_owned);
-    let mark = if let Some(mark) = mark {
-        mark
-    } else {
-        let tag = fields.text("/s3/object/eTag").unwrap_or_default();
-        format!("{}-{tag}", fields.required("/eventTime")?)
-    };
-    Ok(created(bucket, &key, &mark))
-}
-
-/// The S3 event `EventBridge` delivers: keys are not encoded there.
-fn bridged_object(event: &Value) -> Result<Created, EventError> {
-    let fields = Record {
-        kind: "S3 Object Created",
-        record: event,
-    };
-    let bucket = fields.required("/detail/bucket/name")?;
-    let key = fields.required("/detail/object/key")?;
-    let mark = fields
-        .text("/detail/object/sequencer")
-        .or_else(|| fields.text("/detail/object/version-id"));
-    let mark = mark.map_or_else(|| fields.required("/id"), Ok)?;
-    Ok(created(bucket, key, mark))
-}
-
-fn created(bucket: &str, key: &str, mark: &str) -> Created {
-    Created {
-        bucket: bucket.to_owned(),
-        key: key.to_owned(),
-        origin: format!("{bucket}/{key}#{mark}"),
     }
 }
 
@@ -237,29 +176,15 @@ fn queued(record: &Value) -> Result<Queued, EventError> {
         kind: "SQS",
         record,
     };
+    let received = fields.text("/attributes/ApproximateReceiveCount");
     Ok(Queued {
         id: fields.required("/messageId")?.to_owned(),
+        receipt: fields.text("/receiptHandle").map(str::to_owned),
+        queue: fields.text("/eventSourceARN").map(str::to_owned),
+        received: received.and_then(|n| n.parse().ok()).unwrap_or(1),
         // A message without a body fails alone, later: the others are still worth their while.
         body: fields.text("/body").unwrap_or_default().to_owned(),
     })
-}
-
-/// A key as S3 notifications encode it: `+` for space, `%XX` for bytes.
-fn decode_key(encoded: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(encoded.len());
-    let mut rest = encoded.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = char::from(rest.next()?).to_digit(16)?;
-                let low = char::from(rest.next()?).to_digit(16)?;
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn quoted(text: &str) -> String {
@@ -267,155 +192,5 @@ fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn s3_record(key: &str) -> Value {
-        json!({
-            "eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": "2026-03-01T00:00:00.000Z",
-            "eventName": "ObjectCreated:Put", "userIdentity": {}, "requestParameters": {},
-            "s3": {"bucket": {"name": "hst-out"}, "object": {"key": key, "size": 1, "sequencer": "0A"}},
-        })
-    }
-
-    #[test]
-    fn keys_arrive_encoded_from_s3_and_plain_from_eventbridge() {
-        let event = json!({"Records": [s3_record("batches/spring+2026%28a%29.ids")]});
-        let Event::Objects(objects) = classify(event).unwrap() else {
-            unreachable!()
-        };
-        let created = objects.first().unwrap();
-        assert_eq!(created.key, "batches/spring 2026(a).ids");
-        assert_eq!(created.origin, "hst-out/batches/spring 2026(a).ids#0A");
-        let event = json!({
-            "source": "aws.s3", "detail-type": "Object Created", "id": "1",
-            "detail": {"bucket": {"name": "hst-out"}, "object": {"key": "batches/a+b.ids", "sequencer": "0B"}},
-        });
-        let Event::Objects(objects) = classify(event).unwrap() else {
-            unreachable!()
-        };
-        assert_eq!(objects.first().unwrap().key, "batches/a+b.ids");
-    }
-
-    /// What moto and `LocalStack` send: no identity, no request parameters, no sequencer.
-    #[test]
-    fn a_notification_needs_only_what_is_used() {
-        let record = |time: &str| {
-            json!({"Records": [{
-                "eventVersion": "2.1", "eventSource": "aws:s3", "awsRegion": "us-east-1",
-                "eventTime": time, "eventName": "ObjectCreated:Put",
-                "s3": {
-                    "s3SchemaVersion": "1.0", "configurationId": "batches",
-                    "bucket": {"name": "hst-out", "arn": "arn:aws:s3:::hst-out"},
-                    "object": {"key": "batches/a.ids", "eTag": "0cc1", "size": 10},
-                },
-            }]})
-        };
-        let origin = |event: Value| match classify(event).unwrap() {
-            Event::Objects(objects) => objects.first().unwrap().origin.clone(),
-            other => unreachable!("{other:?}"),
-        };
-        let first = origin(record("2026-03-01T00:00:00.000Z"));
-        assert_eq!(first, origin(record("2026-03-01T00:00:00.000Z")));
-        assert_ne!(first, origin(record("2026-03-01T00:00:01.000Z")));
-    }
-
-    #[test]
-    fn an_event_that_does_not_say_what_it_is_about_names_what_is_missing() {
-        for (pointer, missing) in [
-            ("/s3/bucket/name", "bucket"),
-            ("/s3/object/key", "key"),
-            ("/eventName", "ObjectCreated"),
-        ] {
-            let mut record = s3_record("batches/a.ids");
-            *record.pointer_mut(pointer).unwrap() = json!(7);
-            let error = classify(json!({"Records": [record]})).unwrap_err();
-            assert!(error.to_string().contains(missing), "{error}");
-        }
-        let mut record = s3_record("batches/a.ids");
-        *record.pointer_mut("/s3/object/sequencer").unwrap() = json!(null);
-        *record.get_mut("eventTime").unwrap() = json!(null);
-        let error = classify(json!({"Records": [record]})).unwrap_err();
-        assert!(error.to_string().contains("eventTime"), "{error}");
-    }
-
-    #[test]
-    fn every_kind_is_told() {
-        let kinds = [
-            (json!({"datasets": "j8cb010b0"}), "direct"),
-            (
-                json!({"source": "aws.batch", "detail-type": "Batch Job State Change"}),
-                "job",
-            ),
-            (
-                json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
-                "schedule",
-            ),
-            (
-                json!({"source": "aws.scheduler", "detail-type": "Scheduled Event"}),
-                "schedule",
-            ),
-            (
-                json!({"Service": "Amazon S3", "Event": "s3:TestEvent"}),
-                "test",
-            ),
-            (
-                json!({"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": "{}"}]}),
-                "queue",
-            ),
-        ];
-        for (event, kind) in kinds {
-            let told = match classify(event).unwrap() {
-                Event::Direct(_) => "direct",
-                Event::Objects(_) => "objects",
-                Event::Job(_) => "job",
-                Event::Schedule => "schedule",
-                Event::Queue(_) => "queue",
-                Event::Test => "test",
-            };
-            assert_eq!(told, kind);
-        }
-    }
-
-    #[test]
-    fn anything_else_is_a_clear_error() {
-        let mut removed = s3_record("x");
-        *removed.get_mut("eventName").unwrap() = json!("ObjectRemoved:Delete");
-        for event in [
-            json!(null),
-            json!([1]),
-            json!({}),
-            json!({"Records": []}),
-            json!({"Records": 3}),
-            json!({"Records": [{"eventSource": "aws:sns"}]}),
-            json!({"Records": [{}]}),
-            json!({"Records": [s3_record("a"), {"eventSource": "aws:sqs"}]}),
-            json!({"Records": [removed]}),
-            json!({"Records": [s3_record("%zz")]}),
-            json!({"Records": [s3_record("%ff")]}),
-            json!({"source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification"}),
-            json!({"source": "aws.s3", "detail-type": "Object Created", "detail": {}}),
-            json!({"Records": [{"eventSource": "aws:sqs", "body": "{}"}]}),
-        ] {
-            let text = classify(event.clone()).unwrap_err().to_string();
-            assert!(text.contains("event"), "{event}: {text}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn an_encoded_key_decodes_to_itself(key in "[ -~é]{0,40}") {
-            let encoded: String = key.bytes().map(|b| match b {
-                b' ' => "+".to_owned(),
-                b if b.is_ascii_alphanumeric() || b"/-_.".contains(&b) => char::from(b).to_string(),
-                b => format!("%{b:02X}"),
-            }).collect();
-            prop_assert_eq!(decode_key(&encoded).unwrap(), key);
-        }
-    }
-}
+#[path = "event_tests.rs"]
+mod tests;

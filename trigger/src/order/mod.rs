@@ -7,6 +7,7 @@
 pub mod dataset_list;
 pub mod details;
 pub mod document;
+pub mod offers;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;

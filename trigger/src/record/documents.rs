@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::Layout;
+use caldp_core::layout::{Layout, REFUSED_SUFFIX};
 use caldp_core::messages::Messages;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -136,6 +136,19 @@ impl Documents {
     /// [`TriggerError`] when S3 fails.
     pub async fn delete(&self, uri: &S3Uri) -> Result<(), TriggerError> {
         Ok(self.s3.delete(uri).await?)
+    }
+
+    /// Deletes a request that was carried out, with the refusal of an earlier one in its place.
+    ///
+    /// # Errors
+    /// [`TriggerError`] when S3 fails.
+    pub async fn delete_answered(&self, uri: &S3Uri) -> Result<(), TriggerError> {
+        let refusal = format!("{}{REFUSED_SUFFIX}", uri.key());
+        // the request last: without it nothing is taken up again
+        for key in [refusal.as_str(), uri.key()] {
+            self.s3.delete(&S3Uri::new(uri.bucket(), key)?).await?;
+        }
+        Ok(())
     }
 
     /// A dataset's record.

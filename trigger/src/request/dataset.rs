@@ -5,7 +5,7 @@ use std::sync::Arc;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Target, Verb};
-use storage::s3::Delimiter;
+use storage::s3::{Delimiter, ErrorKind};
 use storage::uri::S3Uri;
 use tracing::{Instrument, info_span};
 
@@ -113,7 +113,14 @@ impl<B: Batch> DatasetRequests<B> {
         let (inputs, bytes) = match start {
             Start::Placed => {
                 let uri = root.join(&root.layout.inputs(dataset))?;
-                let size = self.documents.s3().head(&uri).await?.size;
+                let size = match self.documents.s3().head(&uri).await {
+                    Ok(found) => found.size,
+                    Err(e) if e.kind() == ErrorKind::NotFound => {
+                        let dataset = dataset.clone();
+                        return Err(TriggerError::NoInputs { dataset, uri });
+                    }
+                    Err(e) => return Err(e.into()),
+                };
                 let folder = uri.key().rsplit_once('/').map_or("", |(folder, _)| folder);
                 let folder = S3Uri::new(uri.bucket(), folder)?;
                 (Some(folder.to_string()), Some(size))

@@ -84,7 +84,7 @@ impl<B: Batch> Requests<B> {
                     origin,
                 };
                 let result = self.carry_out(&request, target, invocation).await?;
-                self.documents.delete(uri).await?;
+                self.documents.delete_answered(uri).await?;
                 result
             }
         };

@@ -18,12 +18,13 @@ use storage::s3::Precondition;
 use storage::uri::S3Uri;
 
 use super::dataset::DatasetSubmitter;
+use super::division::{Division, Share, divide, shares};
 use super::job::array_job;
 use super::lookup::{Estimator, input_sizes, packed};
 use super::planned::{Submission, SubmitOutcome, settled};
 use super::reconcile::{Known, Reconciler};
 use crate::batch::client::{BatchClient, MaybeSubmitted};
-use crate::batch::{ARRAY_SIZES, Batch, NewJob};
+use crate::batch::{Batch, NewJob};
 use crate::bounded::for_each_bounded;
 use crate::config::Config;
 use crate::error::TriggerError;
@@ -104,7 +105,7 @@ impl<B: Batch> ArraySubmitter<B> {
                 let Some(claimed) = self.claim_all(submission).await? else {
                     return Ok(vec![SubmitOutcome::Postponed; datasets.len()]);
                 };
-                let plan = divide(submission, &claimed);
+                let plan = plan(submission, &claimed);
                 self.write_lists(submission, &plan).await?;
                 let condition = Precondition::IfAbsent;
                 let written = self.documents.write(&uri, &plan, &condition).await?;
@@ -147,7 +148,7 @@ impl<B: Batch> ArraySubmitter<B> {
             self.estimator.resources(features, planned.overrides)
         })
         .await?;
-        let names = array_names(submission, &chosen);
+        let names = job_names(submission, &chosen);
         let (names, chosen) = (&names, &chosen);
         let claims = for_each_bounded(concurrency, datasets, |index, dataset| async move {
             let (Some(resources), Some(name)) = (chosen.get(index), names.get(index)) else {
@@ -306,35 +307,30 @@ impl<B: Batch> ArraySubmitter<B> {
 }
 
 /// The plan for what was claimed, by what the records say.
-fn divide(submission: &Submission<'_>, claimed: &Claimed) -> Plan {
-    let mut arrays: Vec<PlannedArray> = vec![];
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for dataset in &submission.planned.datasets {
-        let record = claimed.get(dataset).map(|known| &known.versioned.record);
-        let attempt = record.and_then(|r| open(r, &submission.planned.origin));
-        let Some(attempt) = attempt else {
-            continue;
-        };
-        let place = *places.entry(attempt.job_name.clone()).or_insert_with(|| {
-            arrays.push(PlannedArray {
-                job_name: attempt.job_name.clone(),
-                memory_bin: attempt.memory_bin,
-                timeout_seconds: 0,
-                datasets: vec![],
-            });
-            arrays.len() - 1
-        });
-        if let Some(array) = arrays.get_mut(place) {
-            array.timeout_seconds = array.timeout_seconds.max(attempt.timeout_seconds);
-            array.datasets.push(dataset.clone());
+fn plan(submission: &Submission<'_>, claimed: &Claimed) -> Plan {
+    let root = &submission.root.uri;
+    let origin = &submission.planned.origin;
+    let attempts = submission.planned.datasets.iter().filter_map(|dataset| {
+        let record = &claimed.get(dataset)?.versioned.record;
+        let attempt = open(record, origin)?;
+        let own = attempt.job_name == job_name(root, dataset, 1, origin);
+        let array = (!own).then(|| attempt.job_name.clone());
+        Some((array, (dataset, attempt)))
+    });
+    let Division { arrays, singles } = divide(attempts);
+    let array = |(job_name, members): (String, Vec<(&Dataset, &Attempt)>)| {
+        let limits = members.iter().map(|(_, attempt)| attempt.timeout_seconds);
+        let bin = members.first().map(|(_, attempt)| attempt.memory_bin);
+        PlannedArray {
+            job_name,
+            memory_bin: bin.unwrap_or(MemoryBin::ALL[0]),
+            timeout_seconds: limits.max().unwrap_or_default(),
+            datasets: members.into_iter().map(|(d, _)| d.clone()).collect(),
         }
-    }
-    let (arrays, alone): (Vec<_>, Vec<_>) = arrays
-        .into_iter()
-        .partition(|a| ARRAY_SIZES.contains(&a.datasets.len()));
+    };
     Plan {
-        arrays,
-        singles: alone.into_iter().flat_map(|a| a.datasets).collect(),
+        arrays: arrays.into_iter().map(array).collect(),
+        singles: singles.into_iter().map(|(d, _)| d.clone()).collect(),
     }
 }
 
@@ -350,29 +346,22 @@ fn child_id(parent: &JobId, index: usize) -> JobId {
     parent.child(u16::try_from(index).unwrap_or(u16::MAX))
 }
 
-/// The name of the job each dataset goes into: of its array, or its own where it is alone.
-fn array_names(submission: &Submission<'_>, resources: &[Resources]) -> Vec<String> {
+/// The name of the job each dataset goes into: of its array, or its own.
+fn job_names(submission: &Submission<'_>, resources: &[Resources]) -> Vec<String> {
     let planned = submission.planned;
     let root = &submission.root.uri;
-    let mut totals: HashMap<MemoryBin, usize> = HashMap::new();
-    for r in resources {
-        *totals.entry(r.memory_bin).or_default() += 1;
-    }
-    let mut counts: HashMap<MemoryBin, usize> = HashMap::new();
+    let bins: Vec<MemoryBin> = resources.iter().map(|r| r.memory_bin).collect();
+    let id = digest(&[&root.to_string(), &planned.origin]);
+    let name = |(dataset, share)| match share {
+        Share::Single => job_name(root, dataset, 1, &planned.origin),
+        Share::Array(bin, number) => {
+            format!("caldp-{}-r{}-{number}-{id}", planned.batch, bin.number())
+        }
+    };
     planned
         .datasets
         .iter()
-        .zip(resources)
-        .map(|(dataset, r)| {
-            if totals.get(&r.memory_bin) == Some(&1) {
-                return job_name(root, dataset, 1, &planned.origin);
-            }
-            let count = counts.entry(r.memory_bin).or_default();
-            let chunk = *count / ARRAY_SIZES.end();
-            *count += 1;
-            let id = digest(&[&root.to_string(), &planned.origin]);
-            let bin = r.memory_bin.number();
-            format!("caldp-{}-r{bin}-{chunk}-{id}", planned.batch)
-        })
+        .zip(shares(&bins))
+        .map(name)
         .collect()
 }

@@ -1,6 +1,7 @@
 //! What an order would do, exactly: datasets, memory bins, jobs, objects, and the range of its cost.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
@@ -8,9 +9,9 @@ use caldp_core::resources::MemoryBin;
 use serde::Serialize;
 use storage::uri::S3Uri;
 
+use super::division::{Division, Share, divide, shares};
 use super::lookup::{Estimator, input_sizes, packed};
 use super::planned::PlannedBatch;
-use crate::batch::ARRAY_SIZES;
 use crate::bounded::for_each_bounded;
 use crate::config::Config;
 use crate::error::TriggerError;
@@ -79,58 +80,74 @@ pub(crate) async fn forecast(
     let found = for_each_bounded(config.concurrency, datasets, |_, dataset| {
         let (bytes, root) = (sizes.get(dataset).copied(), &root);
         async move {
-            if documents.record(root, dataset).await?.is_some() {
-                return Ok(None);
-            }
             let features = planned
                 .details
                 .features(dataset)
                 .or(&packed(dataset, bytes));
-            let chosen = estimator.resources(features, planned.overrides).await;
-            chosen.map(Some)
+            let known = documents.record(root, dataset);
+            let chosen = estimator.resources(features, planned.overrides);
+            let (known, resources) = tokio::try_join!(known, chosen)?;
+            Ok(Chosen {
+                resources,
+                is_new: known.is_none(),
+            })
         }
     })
     .await?;
-    let left_alone = found.iter().zip(datasets).filter(|(r, _)| r.is_none());
-    let left_alone = left_alone.map(|(_, d)| d.clone()).collect();
-    let chosen: Vec<Resources> = found.into_iter().flatten().collect();
-    Ok(add_up(config, planned, left_alone, &chosen))
+    Ok(add_up(config, planned, &found))
 }
 
-fn add_up(
+/// What a dataset would get, and whether it would get it.
+struct Chosen {
+    resources: Resources,
+    /// Whether nothing is known of it: else it would be left alone.
+    is_new: bool,
+}
+
+/// The arrays and the single jobs of those that would be submitted.
+fn division<'a>(
     config: &Config,
     planned: &PlannedBatch,
-    left_alone: Vec<Dataset>,
-    chosen: &[Resources],
-) -> Forecast {
-    let arrays = planned.datasets.len() > config.array_threshold;
-    let mut by_bin: BTreeMap<MemoryBin, Vec<&Resources>> = BTreeMap::new();
-    for resources in chosen {
-        let of_bin = by_bin.entry(resources.memory_bin).or_default();
-        of_bin.push(resources);
+    found: &'a [Chosen],
+) -> Division<Share, &'a Resources> {
+    let bins: Vec<MemoryBin> = found.iter().map(|c| c.resources.memory_bin).collect();
+    let shares = if planned.datasets.len() > config.array_threshold {
+        shares(&bins)
+    } else {
+        vec![Share::Single; bins.len()]
+    };
+    let new = found.iter().zip(shares).filter(|(chosen, _)| chosen.is_new);
+    divide(new.map(|(chosen, share)| {
+        let array = Some(share).filter(|share| *share != Share::Single);
+        (array, &chosen.resources)
+    }))
+}
+
+fn add_up(config: &Config, planned: &PlannedBatch, found: &[Chosen]) -> Forecast {
+    let Division { arrays, singles } = division(config, planned, found);
+    // each job with its time limit, which the children of an array share
+    let arrays = arrays.into_iter().map(|(_, members)| members);
+    let singles = singles.into_iter().map(|single| vec![single]);
+    let mut by_bin: BTreeMap<MemoryBin, Vec<Vec<&Resources>>> = BTreeMap::new();
+    for job in arrays.chain(singles) {
+        if let Some(first) = job.first() {
+            by_bin.entry(first.memory_bin).or_default().push(job);
+        }
     }
     let (mut jobs, mut expected_cost, mut highest_cost) = (0, 0.0, 0.0);
     let mut memory_bins = vec![];
     for (bin, of_bin) in by_bin {
         let site = config.memory_bins.site(bin);
-        let longest = of_bin.iter().map(|r| r.timeout).max().unwrap_or_default();
-        let in_arrays = arrays && ARRAY_SIZES.contains(&of_bin.len().min(*ARRAY_SIZES.end()));
-        let count = if in_arrays {
-            of_bin.len().div_ceil(*ARRAY_SIZES.end())
-        } else {
-            0
-        };
-        jobs += if in_arrays { count } else { of_bin.len() };
-        for resources in &of_bin {
-            // the children of an array share its limit
-            let limit = if in_arrays {
-                longest
-            } else {
-                resources.timeout
-            };
-            let price = site.hourly_price / SECONDS_PER_HOUR;
-            expected_cost += resources.expected.as_secs_f64() * price;
-            highest_cost += limit.as_secs_f64() * price;
+        let price = site.hourly_price / SECONDS_PER_HOUR;
+        let mut longest = Duration::ZERO;
+        jobs += of_bin.len();
+        for job in &of_bin {
+            let limit = job.iter().map(|r| r.timeout).max().unwrap_or_default();
+            longest = longest.max(limit);
+            for resources in job {
+                expected_cost += resources.expected.as_secs_f64() * price;
+                highest_cost += limit.as_secs_f64() * price;
+            }
         }
         let settings = planned.settings.clone();
         memory_bins.push(BinForecast {
@@ -139,23 +156,27 @@ fn add_up(
             job_definition: settings
                 .job_definition
                 .unwrap_or_else(|| site.definition.clone()),
-            datasets: of_bin.len(),
-            arrays: count,
+            datasets: of_bin.iter().map(Vec::len).sum(),
+            arrays: of_bin.iter().filter(|job| job.len() > 1).count(),
             timeout_seconds: longest.as_secs(),
         });
     }
     let of_arrays: usize = memory_bins.iter().map(|bin| 2 * bin.arrays).sum();
     // the order, that it is done, the batch's record; with arrays the plan; for each array its
     // list and its id; for each dataset its record and its message
-    let of_batch = if arrays { 4 } else { 3 };
+    let with_plan = planned.datasets.len() > config.array_threshold;
+    let of_batch = if with_plan { 4 } else { 3 };
+    let submitted = found.iter().filter(|chosen| chosen.is_new).count();
+    let left_alone = found.iter().zip(&planned.datasets);
+    let left_alone = left_alone.filter(|(chosen, _)| !chosen.is_new);
     Forecast {
         dry_run: true,
         batch: planned.batch.clone(),
         s3_output_path: planned.root.clone(),
         datasets: planned.datasets.len(),
-        left_alone,
+        left_alone: left_alone.map(|(_, dataset)| dataset.clone()).collect(),
         jobs,
-        objects_written: of_batch + of_arrays + 2 * chosen.len(),
+        objects_written: of_batch + of_arrays + 2 * submitted,
         expected_cost: cents(expected_cost),
         highest_cost: cents(highest_cost),
         memory_bins,

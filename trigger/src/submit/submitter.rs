@@ -11,6 +11,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::layout::{BatchListFormat, Layout};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 use storage::s3::Precondition;
 use storage::uri::S3Uri;
 use tracing::{Instrument, info_span};
@@ -19,6 +20,7 @@ use super::arrays::ArraySubmitter;
 use super::batch_record;
 use super::dataset::DatasetSubmitter;
 use super::forecast::{Forecast, forecast};
+use super::identity::identity;
 use super::lookup::{Estimator, input_sizes, packed, with_messages};
 use super::planned::{PlannedBatch, Submission, SubmitOutcome, Submitted, submission_id, summary};
 use super::reconcile::Reconciler;
@@ -106,6 +108,7 @@ impl<B: Batch> Submitter<B> {
         if let Some(output) = &order.output {
             self.documents.check_bucket(output.bucket())?;
         }
+        self.config.offers.check(&order, &self.config.memory_bins)?;
         if order.dry_run {
             let planned = PlannedBatch::new(order, origin, Timestamp::now(), &self.config)?;
             let forecast =
@@ -116,6 +119,14 @@ impl<B: Batch> Submitter<B> {
         let planned = self.plan(order, origin, &id).await?;
         let submitted = self.work_on(&id, &planned, invocation).await?;
         Ok(OrderAnswer::Submitted(submitted))
+    }
+
+    /// The identity of an order that came without an object, by its words.
+    ///
+    /// # Errors
+    /// [`TriggerError`] when S3 fails.
+    pub async fn identity(&self, words: &Value) -> Result<String, TriggerError> {
+        identity(&self.documents, words, Timestamp::now()).await
     }
 
     /// Continues an order that was planned before.

@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::error::TriggerError;
 use crate::event::job_event::{JobEvent, Role, Status};
 use crate::invocation::Invocation;
+use crate::metric;
 use crate::output_root::OutputRoot;
 use crate::record::attempts::{Ended, Record, Settings};
 use crate::record::documents::Documents;
@@ -104,6 +105,9 @@ impl<B: Batch> JobEnds<B> {
         tracing::info!(batch, why, "the job ended");
         let explanation = format!("{dataset}: {why}");
         let first_news = changed.is_new();
+        if first_news && let Some(record) = changed.record() {
+            count(record, event);
+        }
         if concerns(&changed, event) {
             let settled = self.reconciler.reconcile(root, changed, invocation).await?;
             if first_news && settled.is_some_and(|record| succeeded(&record)) {
@@ -178,6 +182,19 @@ fn concerns(changed: &Transitioned, event: &JobEvent) -> bool {
         || record
             .pending()
             .is_none_or(|a| a.job_id.is_some() || a.origin == made_by_this)
+}
+
+/// Counts the verdict on a job in the metrics.
+fn count(record: &Record, event: &JobEvent) {
+    let mut attempts = record.attempts.iter();
+    let of_job = attempts.find(|a| a.job_id.as_ref() == Some(&event.job_id));
+    if let Some((attempt, outcome)) = of_job.and_then(|a| Some((a, a.outcome.as_ref()?))) {
+        let verdict = match outcome.result {
+            Ended::Succeeded => "succeeded",
+            Ended::Failed(cause) => cause.name(),
+        };
+        metric::verdict(verdict, attempt.memory_bin);
+    }
 }
 
 fn succeeded(record: &Record) -> bool {

@@ -6,6 +6,7 @@ use crate::world::{BUCKET, World, call, created, created_in, names};
 use caldp_core::dataset::Dataset;
 use caldp_tests::{Fault, Faults};
 use serde_json::json;
+use storage::hint::explain;
 
 fn lines(datasets: &[Dataset]) -> String {
     datasets
@@ -85,7 +86,106 @@ async fn one_bad_name_and_nothing_is_submitted() {
     let text = error.to_string();
     assert!(text.contains("line 2") && text.contains("line 4"), "{text}");
     assert!(world.batch.jobs().is_empty());
-    assert_eq!(world.s3.keys(BUCKET), ["batches/list.ids"]);
+    // its author finds the answer beside it, until the list is good
+    let refused = "batches/list.ids.refused";
+    assert_eq!(world.s3.keys(BUCKET), ["batches/list.ids", refused]);
+    let answer = world.json(refused);
+    let told = answer["error"].as_str().unwrap();
+    assert!(told.contains("line 2") && told.contains("line 4"), "{told}");
+    assert_eq!(answer["kind"], "Order");
+    // and the answer itself is nobody's order
+    let event = created(refused, "1");
+    service.handle(event, &call("b")).await.unwrap();
+    world.s3.put(BUCKET, "batches/list.ids", "j8cb010b0\n");
+    let event = created("batches/list.ids", "2");
+    service.handle(event, &call("c")).await.unwrap();
+    assert!(world.s3.get(BUCKET, refused).is_none());
+}
+
+/// One record after another, whatever is wrong with some.
+#[tokio::test]
+async fn a_record_that_concerns_nobody_does_not_keep_the_next_from_being_handled() {
+    let world = World::new();
+    let service = world.service(&[]).await;
+    world.s3.put(BUCKET, "batches/good.ids", "j8cb010b0\n");
+    world.s3.put(BUCKET, "batches/bad.ids", "nope\n");
+    let mut event = created("somewhere/else.txt", "1");
+    let mut removed = created("batches/gone.ids", "1")["Records"][0].clone();
+    removed["eventName"] = json!("ObjectRemoved:Delete");
+    let others = ["batches/bad.ids", "batches/good.ids"];
+    let others = others.map(|key| created(key, "1")["Records"][0].clone());
+    let records = event["Records"].as_array_mut().unwrap();
+    records.extend(others);
+    let answer = service.handle(event.clone(), &call("a")).await;
+    assert!(answer.unwrap_err().to_string().contains("line 1"));
+    assert_eq!(world.batch.jobs().len(), 1);
+    // what is not ours is no error
+    let mut event = created("somewhere/else.txt", "1");
+    let records = event["Records"].as_array_mut().unwrap();
+    records.push(created("batches/good.ids", "1")["Records"][0].clone());
+    service.handle(event, &call("b")).await.unwrap();
+    world
+        .s3
+        .put(BUCKET, "batches/better.ids", "j8cb010b1 lcyid1030\n");
+    let mut event = created("batches/better.ids", "2");
+    event["Records"].as_array_mut().unwrap().insert(0, removed);
+    assert!(service.handle(event, &call("c")).await.is_err());
+    assert_eq!(world.batch.jobs().len(), 3);
+}
+
+/// As the AWS command line does when it gives up waiting.
+#[tokio::test]
+async fn the_same_order_under_another_request_id_is_the_same_order() {
+    let world = World::new();
+    let service = world.service(&[]).await;
+    let order = json!({"datasets": "j8cb010b0 lcyid1030"});
+    let first = service.handle(order.clone(), &call("one")).await.unwrap();
+    let again = service.handle(order, &call("two")).await.unwrap();
+    assert_eq!(first, again);
+    assert_eq!(world.batch.jobs().len(), 2);
+    let other = json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "other"});
+    let other = service.handle(other, &call("three")).await.unwrap();
+    assert_eq!(other["batch"], "other");
+    assert_eq!(world.batch.jobs().len(), 4);
+}
+
+#[tokio::test]
+async fn what_this_deployment_does_not_have_is_refused_with_what_it_has() {
+    let world = World::new();
+    let nothing = [
+        ("CALDP_ALLOWED_QUEUES", ""),
+        ("CALDP_ALLOWED_DEFINITIONS", ""),
+        ("CALDP_ALLOWED_OUTPUTS", ""),
+    ];
+    let service = world.service(&nothing).await;
+    for (field, value, listed) in [
+        ("job_queue", "mine".to_owned(), "q2, q8, q16, q64"),
+        ("job_definition", "mine:3".to_owned(), "d2, d8, d16, d64"),
+        (
+            "s3_output_bucket",
+            format!("s3://{BUCKET}/o"),
+            "s3://hst-out/data/",
+        ),
+    ] {
+        let order = json!({"datasets": "j8cb010b0", field: value});
+        world.s3.put(BUCKET, "batches/list.json", order.to_string());
+        let list = created("batches/list.json", field);
+        for event in [order, list] {
+            let error = service.handle(event, &call(field)).await.unwrap_err();
+            assert_eq!(error.kind(), "NotOffered");
+            let text = explain(&error).to_string();
+            assert!(
+                text.contains(listed) && text.contains("CALDP_ALLOWED"),
+                "{text}"
+            );
+        }
+        let answer = world.json("batches/list.json.refused");
+        assert!(
+            answer["hint"].as_str().unwrap().contains(listed),
+            "{answer}"
+        );
+    }
+    assert!(world.batch.jobs().is_empty());
 }
 
 #[tokio::test]
@@ -168,6 +268,7 @@ async fn a_dry_run_tells_and_does_nothing() {
         service.handle(order, &call("b")).await.unwrap();
         let written = world.s3.keys(BUCKET).len();
         assert_eq!(answer["objects_written"], written);
+        assert_eq!(answer["jobs"], world.batch.jobs().len());
     }
 }
 

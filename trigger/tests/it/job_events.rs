@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::world::story::{EXITED, OOM, attempts, last_job, state, submitted, worker_says};
+use crate::world::story::{
+    EXITED, OOM, ask, attempts, job_of, last_job, state, submitted, worker_says,
+};
 use crate::world::{BUCKET, World, call, created, job_event, names};
 use caldp_core::layout::Layout;
 use caldp_core::messages::Messages;
@@ -137,25 +139,70 @@ async fn another_environment_is_refused() {
     assert_eq!(world.batch.jobs().len(), 1);
 }
 
+/// What may succeed later comes back; what never will is counted and gone.
 #[tokio::test]
-async fn a_queue_gets_back_only_what_failed() {
-    let (world, service) = submitted("j8cb010b0", &[]).await;
-    let good = job_event(&last_job(&world), None, "FAILED", Some(23), EXITED);
+async fn a_queue_gets_back_only_what_may_succeed_later() {
+    let (world, _) = submitted("j8cb010b0 j8ne53znq", &[]).await;
+    let lease = Duration::from_secs(4);
+    let service = world.service_with_lease(&[], lease).await;
+    let good = job_event(
+        &job_of(&world, "j8cb010b0"),
+        None,
+        "FAILED",
+        Some(23),
+        EXITED,
+    );
+    let starved = job_event(
+        &job_of(&world, "j8ne53znq"),
+        None,
+        "FAILED",
+        Some(OOM),
+        EXITED,
+    );
+    world.s3.put(
+        BUCKET,
+        "o/messages/request-rescue/j8cb010b0",
+        "memory_bin: [",
+    );
+    let typo = created("o/messages/request-rescue/j8cb010b0", "1");
     let record =
         |id: &str, body: &str| json!({"eventSource": "aws:sqs", "messageId": id, "body": body});
     let queue = json!({"Records": [
+        record("starved", &starved.to_string()),
         record("good", &good.to_string()), record("bad", "{}"), record("torn", "{"),
         record("nested", &json!({"Records": [record("x", "{}")]}).to_string()),
+        record("typo", &typo.to_string()),
     ]});
+    world.batch.fail_one_in(1, 7);
     let answer = service.handle(queue, &call("a")).await.unwrap();
+    world.batch.fail_one_in(0, 0);
     let failed: Vec<&str> = answer["batchItemFailures"]
         .as_array()
         .unwrap()
         .iter()
         .map(|f| f["itemIdentifier"].as_str().unwrap())
         .collect();
-    assert_eq!(failed, ["bad", "torn", "nested"]);
+    assert_eq!(failed, ["starved"]);
     assert_eq!(state(&world, "j8cb010b0"), ["error"]);
+    let answer = world.json("o/messages/request-rescue/j8cb010b0.refused");
+    assert!(
+        answer["error"].as_str().unwrap().contains("YAML"),
+        "{answer}"
+    );
+    // a good request takes the answer to the bad one with it
+    ask(
+        &world,
+        &service,
+        "o/messages/request-rescue/j8cb010b0",
+        "memory_bin: 3",
+        "2",
+    )
+    .await;
+    let keys = world.s3.keys(BUCKET);
+    assert!(
+        !keys.iter().any(|key| key.contains("request-rescue")),
+        "{keys:?}"
+    );
 }
 
 #[tokio::test]
@@ -200,9 +247,10 @@ async fn a_look_at_the_states_is_taken_once_by_each() {
     service.handle(order, &call("order")).await.unwrap();
     assert_eq!(
         world.s3.count("HeadObject"),
-        0,
-        "nothing is there to look at"
+        1,
+        "only the same order of a moment ago is looked for"
     );
+    world.s3.reset_counts();
     let dataset = "j8cb010b0".parse().unwrap();
     let store = S3Prefix::new(world.client().await, root.parse().unwrap());
     let worker = Messages::new(Arc::new(store), Layout::Tree);

@@ -17,6 +17,7 @@
 //! | inputs | `inputs/<dataset>.tar.gz` | the same |
 //! | attempts | `control/<dataset>/attempts.json` | the same |
 //! | batch lists | `batches/<name>.ids` (`.txt`, `.csv`, `.json`, `.yaml`) | the same |
+//! | a refusal | the key of the request or batch list with [`REFUSED_SUFFIX`] | the same |
 //! | overview | `blackboard/<file>` | the same |
 //!
 //! `<folder>` is [`Dataset::folder`]. The calcloud words for states are those of its message
@@ -42,6 +43,9 @@ use storage::uri::S3Uri;
 
 /// The folder every batch list is put in by operators.
 const BATCH_LISTS: &str = "batches/";
+
+/// What the key of the answer to a refused request or batch list ends with: it stands beside that.
+pub const REFUSED_SUFFIX: &str = ".refused";
 
 /// How results and messages are laid out under a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -270,6 +274,7 @@ impl Layout {
         let states = State::ALL.map(|state| self.message(state, dataset));
         let target = Target::Dataset(dataset.clone());
         let requests = Verb::ALL.map(|verb| self.request(verb, &target));
+        let refusals = requests.clone().map(|request| request + REFUSED_SUFFIX);
         let inputs = [
             self.inputs(dataset),
             format!("inputs/{}", dataset.exposure_list_file()),
@@ -285,6 +290,7 @@ impl Layout {
             keys: states
                 .into_iter()
                 .chain(requests)
+                .chain(refusals)
                 .chain(inputs)
                 .chain(foreign)
                 .collect(),

@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use super::{Area, BATCH_LISTS, BatchState, Broadcast, Layout, Target, Verb, calcloud_word};
+use super::{
+    Area, BATCH_LISTS, BatchState, Broadcast, Layout, REFUSED_SUFFIX, Target, Verb, calcloud_word,
+};
 use crate::batch::BatchName;
 use crate::dataset::{ARCHIVE_SUFFIX, Dataset};
 use crate::state::State;
@@ -90,6 +92,9 @@ impl ParsedKey {
     /// [`KeyError::Unknown`] for keys that are neither, [`KeyError::Name`] for a message about
     /// something that is not a dataset, batch or job.
     pub fn find(key: &str) -> Result<Self, KeyError> {
+        if key.ends_with(REFUSED_SUFFIX) {
+            return Err(KeyError::Unknown(key.to_owned()));
+        }
         if key.starts_with(BATCH_LISTS) {
             return Ok(Self {
                 root: String::new(),
@@ -149,10 +154,16 @@ impl Layout {
     pub fn owner(self, key: &str) -> Option<Dataset> {
         // In a folder of its own, or in the name of the file: after a word, before a suffix.
         let file = key.rsplit('/').next().unwrap_or(key);
-        let stem = ["_input.out", "_cal_env.txt", ARCHIVE_SUFFIX, ".trigger"]
-            .into_iter()
-            .find_map(|suffix| file.strip_suffix(suffix))
-            .unwrap_or(file);
+        let stem = [
+            "_input.out",
+            "_cal_env.txt",
+            ARCHIVE_SUFFIX,
+            ".trigger",
+            REFUSED_SUFFIX,
+        ]
+        .into_iter()
+        .find_map(|suffix| file.strip_suffix(suffix))
+        .unwrap_or(file);
         let after_word = stem.split_once('-').map(|(_, name)| name);
         let folders = key.split('/').skip(1).take(2);
         let candidates = folders.chain([stem]).chain(after_word);

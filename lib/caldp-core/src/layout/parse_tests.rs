@@ -162,6 +162,9 @@ fn a_bad_name_is_told_from_a_foreign_key() {
         "batches/a/b.ids",
         "batches/.ids",
         "xmessages/error-j8cb010b0",
+        "messages/request-rescue/j8cb010b0.refused",
+        "data/b/messages/rescue-nothing.refused",
+        "batches/x.ids.refused",
     ] {
         let error = ParsedKey::find(key).unwrap_err();
         assert!(matches!(error, KeyError::Unknown(_)), "{key}: {error}");

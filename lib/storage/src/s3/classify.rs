@@ -7,6 +7,7 @@ use std::fmt;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
+use super::codes::{Again, meaning};
 use crate::error::{AttemptError, ErrorKind};
 use crate::retry::Failure;
 
@@ -62,29 +63,10 @@ where
     }
 }
 
-/// After the error responses of the S3 API reference. Answers to HEAD have no code.
+/// What an answer of S3 means; those to HEAD have no code.
 fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> Failure<AttemptError> {
-    use ErrorKind::{
-        AccessDenied, AlreadyExists, Damaged, Invalid, NoSuchBucket, NotFound, Server, Throttled,
-        WrongRegion,
-    };
-    let (kind, transient) = match (code.unwrap_or_default(), status) {
-        ("NoSuchBucket", _) => (NoSuchBucket, false),
-        ("NoSuchKey" | "NotFound" | "NoSuchUpload", _) => (NotFound, false),
-        ("PermanentRedirect" | "AuthorizationHeaderMalformed", _) | (_, 301) => {
-            (WrongRegion, false)
-        }
-        ("PreconditionFailed", _) | (_, 412) => (AlreadyExists, false),
-        // two conditional writers at the same time
-        ("ConditionalRequestConflict" | "OperationAborted", _) | (_, 409) => (Server, true),
-        ("SlowDown" | "Throttling" | "ThrottlingException" | "RequestLimitExceeded", _)
-        | (_, 429 | 503) => (Throttled, true),
-        ("BadDigest" | "IncompleteBody" | "XAmzContentSHA256Mismatch", _) => (Damaged, true),
-        ("RequestTimeout" | "InternalError", _) | (_, 500..) => (Server, true),
-        ("RequestTimeTooSkewed", _) | (_, 401 | 403) => (AccessDenied, false),
-        (_, 404) => (NotFound, false),
-        _ => (Invalid, false),
-    };
+    use ErrorKind::{NoSuchBucket, NotFound};
+    let (kind, again, remedy) = meaning(status, code);
     let detail: Cow<'static, str> = match (kind, code, message) {
         (NotFound, Some("NoSuchUpload"), _) => "the upload is not known any more".into(),
         (NotFound, ..) => "it does not exist".into(),
@@ -93,11 +75,10 @@ fn answer(status: u16, code: Option<&str>, message: Option<&str>) -> Failure<Att
         (_, Some(code), None) => format!("the server answers {status} {code}").into(),
         (_, None, _) => format!("the server answers {status}").into(),
     };
-    let attempt = AttemptError::new(kind, detail);
-    if transient {
-        Failure::Transient(attempt)
-    } else {
-        Failure::Permanent(attempt)
+    let attempt = AttemptError::new(kind, detail).with_remedy(remedy);
+    match again {
+        Again::Yes => Failure::Transient(attempt),
+        Again::No => Failure::Permanent(attempt),
     }
 }
 
@@ -144,7 +125,7 @@ mod tests {
             (ErrorKind::NoSuchBucket, false)
         );
         assert_eq!(
-            classified(403, Some("ExpiredToken")),
+            classified(400, Some("ExpiredToken")),
             (ErrorKind::AccessDenied, false)
         );
         assert_eq!(classified(403, None), (ErrorKind::AccessDenied, false));

@@ -7,6 +7,7 @@
 //! parts.
 
 mod classify;
+mod codes;
 mod download;
 mod list;
 mod parts;

@@ -1,12 +1,14 @@
 //! The function's log: one JSON object a line, as the log queries of AWS read it.
 //!
 //! The fields of the spans that a line is logged in stand beside its own, so that `requestId`, `batch`
-//! and `dataset` can be asked for as they are: `filter dataset = "j8cb010b0"`.
+//! and `dataset` can be asked for as they are: `filter dataset = "j8cb010b0"`. Metrics are lines in
+//! CloudWatch's embedded metric format.
 
 use std::fmt;
 
+use caldp_trigger::metric;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -15,23 +17,31 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope};
 
 /// Starts the log, on standard output. `RUST_LOG` or Lambda's `AWS_LAMBDA_LOG_LEVEL` say how much.
-pub(crate) fn init() {
+/// Metrics are written at any level, in this namespace.
+pub(crate) fn init(namespace: String) {
     let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("AWS_LAMBDA_LOG_LEVEL"));
     let filter = EnvFilter::try_new(level.unwrap_or_default());
     let filter = filter
         .ok()
         .filter(|filter| !filter.to_string().is_empty())
         .unwrap_or_else(|| EnvFilter::new("info"));
+    let always = format!("{}=info", metric::TARGET).parse();
+    let filter = match always {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .fmt_fields(JsonFields::new())
-        .event_format(OneObject)
+        .event_format(OneObject { namespace })
         .with_writer(std::io::stdout)
         .init();
 }
 
 /// Writes an event and its spans as one object.
-struct OneObject;
+struct OneObject {
+    namespace: String,
+}
 
 impl<S> FormatEvent<S, JsonFields> for OneObject
 where
@@ -55,7 +65,39 @@ where
             line.extend(fields.unwrap_or_else(Map::new));
         }
         event.record(&mut Fields(&mut line));
+        if event.metadata().target() == metric::TARGET {
+            self.embed_metric(&mut line);
+        }
         writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+impl OneObject {
+    /// Makes a line one that CloudWatch makes a metric of: a count of one, whose dimensions are fields of
+    /// the line.
+    fn embed_metric(&self, line: &mut Map<String, Value>) {
+        let text = |value: Option<Value>| match value {
+            Some(Value::String(text)) => text,
+            _ => String::new(),
+        };
+        let name = text(line.remove("metric"));
+        let dimensions = text(line.remove("dimensions"));
+        let dimensions: Vec<&str> = dimensions.split(',').collect();
+        for dimension in &dimensions {
+            // CloudWatch takes no numbers
+            if let Some(value @ Value::Number(_)) = line.get_mut(*dimension) {
+                *value = value.to_string().into();
+            }
+        }
+        let metric = json!({
+            "Timestamp": Timestamp::now().as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": self.namespace, "Dimensions": [dimensions],
+                "Metrics": [{"Name": name, "Unit": "Count"}],
+            }],
+        });
+        line.insert("_aws".to_owned(), metric);
+        line.insert(name, 1.into());
     }
 }
 

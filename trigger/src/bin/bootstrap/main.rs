@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use caldp_trigger::batch::aws::AwsBatch;
-use caldp_trigger::config::Config;
+use caldp_trigger::config::{Config, metrics_namespace};
 use caldp_trigger::handler::{self, Trigger};
 use caldp_trigger::invocation::{Budget, Invocation};
+use caldp_trigger::queue::Returns;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, run, service_fn};
 use serde_json::Value;
 use storage::hint::explain;
@@ -19,7 +20,7 @@ use storage::s3::S3;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    log::init();
+    log::init(metrics_namespace());
     let config = match Config::from_environment() {
         Ok(config) => config,
         Err(error) => {
@@ -42,7 +43,8 @@ async fn serve(config: Config) -> Result<(), Error> {
     let trigger = Trigger::new(config, S3::from_env(), |answer| {
         AwsBatch::from_env(answer, sharing)
     });
-    let trigger = Arc::new(Box::pin(trigger).await);
+    let (trigger, returns) = tokio::join!(Box::pin(trigger), Returns::from_env());
+    let trigger = Arc::new(trigger.with_returns(returns));
     run(service_fn(|event: LambdaEvent<Value>| {
         let trigger = Arc::clone(&trigger);
         async move {

@@ -191,7 +191,7 @@ fn the_clock_and_a_test_of_s3() {
 }
 
 #[test]
-fn a_queue_gets_back_only_what_failed() {
+fn what_a_queue_sends_is_handled_one_by_one() {
     let world = World::new();
     let failed = state_change(&world.last_job("j8cb010b0"), "FAILED", 23);
     world.s3.put(BUCKET, "batches/list.ids", "j8cb010b1\n");
@@ -217,7 +217,32 @@ fn a_queue_gets_back_only_what_failed() {
         .iter()
         .map(|f| f["itemIdentifier"].as_str().unwrap())
         .collect();
-    assert_eq!(failed, ["no list", "torn", "unknown"]);
+    assert!(failed.is_empty(), "{failed:?}");
+    // what will never succeed is counted, in the format CloudWatch makes metrics of
+    let log = world.function.log();
+    let lines = log
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let metrics: Vec<Value> = lines.filter(|line| line["_aws"].is_object()).collect();
+    let refused = |line: &&Value| line["Refused"] == 1 && line["kind"].is_string();
+    assert_eq!(metrics.iter().filter(refused).count(), 2, "{log}");
+    let verdict = metrics.iter().find(|line| line["Verdicts"] == 1).unwrap();
+    assert_eq!(
+        (
+            &verdict["verdict"],
+            &verdict["memory_bin"],
+            &verdict["dataset"]
+        ),
+        (&json!("error"), &json!("1"), &json!("j8cb010b0"))
+    );
+    let declared = &verdict["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(
+        declared,
+        &json!({
+            "Namespace": "caldp", "Dimensions": [["verdict", "memory_bin"]],
+            "Metrics": [{"Name": "Verdicts", "Unit": "Count"}],
+        })
+    );
     assert_eq!(world.states("j8cb010b0"), ["error"]);
     assert_eq!(world.last_job("j8cb010b1").request["jobQueue"], "q8");
 }

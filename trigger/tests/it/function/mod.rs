@@ -40,6 +40,7 @@ fn function(aws: Vec<(&'static str, String)>, extra: &[(&'static str, &str)]) ->
         ("BUCKET", BUCKET.to_owned()),
         ("JOBQUEUES", QUEUES.join(",")),
         ("JOBDEFINITIONS", DEFINITIONS.join(",")),
+        ("CALDP_ALLOWED_OUTPUTS", "*".to_owned()),
     ]);
     variables.extend(
         extra

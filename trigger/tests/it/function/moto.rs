@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use caldp_core::dataset::Dataset;
-use caldp_tests::{LambdaFunction, Moto, external_data};
+use caldp_tests::{BatchFault, BatchServer, LambdaFunction, Moto, external_data};
+use serde_json::json;
 
 use super::check::Seen;
 use super::{BUCKET, DEFINITIONS, QUEUES, created, function, lines, long, names};
@@ -61,6 +62,31 @@ fn batches_of_every_size_fan_out() {
     }
 }
 
+/// A message that failed is not left to the queue's visibility timeout of hours.
+#[test]
+fn a_message_that_failed_comes_back_soon() {
+    let moto = Moto::start();
+    moto.create_bucket(BUCKET);
+    moto.put(BUCKET, "batches/list.ids", "j8cb010b0\n");
+    let batch = BatchServer::start();
+    batch.set_faults(1, &[BatchFault::InternalError], 1);
+    let mut aws = moto.environment();
+    aws.push(("AWS_ENDPOINT_URL_BATCH", batch.endpoint()));
+    let function = function(aws, &[("CALDP_LEASE_SECONDS", "5")]);
+    let event = created("batches/list.ids", "1").to_string();
+    let receipt = moto.queue_and_receive("events", &event);
+    let message = json!({"Records": [{
+        "messageId": "m1", "receiptHandle": receipt, "body": event, "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:events",
+        "attributes": {"ApproximateReceiveCount": "2"},
+    }]});
+    let answer = function.invoke("queue", message).answer();
+    assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "m1");
+    let log = function.log();
+    let comes_back = r#""message":"the message comes back","seconds":180"#;
+    assert!(log.contains(comes_back), "{log}");
+}
+
 #[test]
 fn lists_are_as_people_write_them() {
     let (moto, function) = deployed();
@@ -85,5 +111,6 @@ fn one_bad_name_and_nothing_is_submitted() {
         assert!(message.contains(part), "{message}");
     }
     assert!(QUEUES.iter().all(|queue| moto.jobs(queue).is_empty()));
-    assert_eq!(moto.keys(BUCKET, ""), ["batches/bad.ids"]);
+    let answered = ["batches/bad.ids", "batches/bad.ids.refused"];
+    assert_eq!(moto.keys(BUCKET, ""), answered);
 }

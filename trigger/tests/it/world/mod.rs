@@ -67,6 +67,9 @@ impl World {
                 "JOBDEFINITIONS" => Some("d2,d8,d16,d64"),
                 "CALDP_BATCH_RATE" => Some("1000"),
                 "CALDP_CONCURRENCY" => Some("32"),
+                "CALDP_ALLOWED_OUTPUTS" | "CALDP_ALLOWED_QUEUES" | "CALDP_ALLOWED_DEFINITIONS" => {
+                    Some("*")
+                }
                 _ => None,
             };
             given.map(|(_, v)| *v).or(usual).map(str::to_owned)

@@ -1,28 +1,27 @@
 //! From an event to what handles it, and its answer: the table of contents of the trigger.
 
+mod objects;
+mod queued;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse};
-use caldp_core::batch::{BatchName, JobId};
-use caldp_core::layout::{BatchListFormat, Broadcast, KeyKind, ParsedKey};
-use serde::{Deserialize, Serialize};
+use aws_lambda_events::sqs::SqsBatchResponse;
+use serde::Serialize;
 use serde_json::Value;
 use storage::hint::explain;
 use storage::s3::S3;
-use storage::uri::S3Uri;
-use tracing::{Instrument, info_span};
 
 use crate::batch::Batch;
 use crate::batch::client::BatchClient;
 use crate::config::Config;
 use crate::error::TriggerError;
-use crate::event::{Created, Event, EventError, Queued, classify};
+use crate::event::{Event, EventError, classify};
 use crate::invocation::Invocation;
+use crate::metric;
 use crate::order::Order;
-use crate::order::dataset_list::MAX_LIST_BYTES;
-use crate::output_root::OutputRoot;
 use crate::overview::{Overview, OverviewAnswer};
+use crate::queue::Returns;
 use crate::record::documents::Documents;
 use crate::request::dataset::DatasetRequests;
 use crate::request::fan_out::{BroadcastAnswer, FanOut};
@@ -42,6 +41,7 @@ pub struct Trigger<B> {
     fan_out: Arc<FanOut<B>>,
     job_ends: JobEnds<B>,
     overview: Overview<B>,
+    returns: Returns,
 }
 
 /// What was done with an event.
@@ -64,12 +64,6 @@ pub enum Answer {
     Queue(SqsBatchResponse),
     /// In words.
     Words(String),
-}
-
-/// The rest of a submission, as it was handed on.
-#[derive(Deserialize)]
-struct Continuation {
-    r#continue: BatchName,
 }
 
 impl<B: Batch> Trigger<B> {
@@ -124,7 +118,14 @@ impl<B: Batch> Trigger<B> {
             documents,
             submitter,
             fan_out,
+            returns: Returns::default(),
         }
+    }
+
+    /// The same, with a way to say when failed messages come back to their queue.
+    #[must_use]
+    pub fn with_returns(self, returns: Returns) -> Self {
+        Self { returns, ..self }
     }
 
     /// Handles one event, and answers with what was done.
@@ -151,20 +152,11 @@ impl<B: Batch> Trigger<B> {
     ) -> Result<Answer, TriggerError> {
         match event {
             Event::Direct(value) => {
-                let origin = format!("invocation:{}", invocation.id);
                 let order = Order::from_value(&value)?;
+                let origin = self.submitter.identity(&value).await?;
                 self.order(order, &origin, invocation).await
             }
-            Event::Objects(objects) => {
-                let mut answers = vec![];
-                for created in &objects {
-                    answers.push(self.created(created, invocation).await?);
-                }
-                Ok(match answers.len() {
-                    1 => answers.remove(0),
-                    _ => Answer::Several(answers),
-                })
-            }
+            Event::Objects(objects) => Box::pin(self.objects(objects, invocation)).await,
             Event::Job(event) => Box::pin(self.job_ends.handle(&event, invocation))
                 .await
                 .map(Answer::Words),
@@ -182,41 +174,6 @@ impl<B: Batch> Trigger<B> {
         }
     }
 
-    /// Messages of a queue: those that failed go back to it, alone.
-    async fn queue(&self, messages: Vec<Queued>, invocation: &Invocation) -> Answer {
-        let mut failures = vec![];
-        for message in messages {
-            let span = info_span!("message", message_id = message.id);
-            let result = self.queued(&message, invocation).instrument(span.clone());
-            let result = Box::pin(result).await;
-            span.in_scope(|| log(&result));
-            if result.is_err() {
-                let mut failure = BatchItemFailure::default();
-                failure.item_identifier = message.id;
-                failures.push(failure);
-            }
-        }
-        let mut response = SqsBatchResponse::default();
-        response.batch_item_failures = failures;
-        Answer::Queue(response)
-    }
-
-    async fn queued(
-        &self,
-        message: &Queued,
-        invocation: &Invocation,
-    ) -> Result<Answer, TriggerError> {
-        let event = serde_json::from_str(&message.body).map_err(|error| EventError::Malformed {
-            kind: "SQS",
-            reason: format!("the body is not JSON: {error}"),
-        })?;
-        let of_message = Invocation {
-            id: format!("message:{}", message.id),
-            budget: invocation.budget,
-        };
-        self.handle_one(classify(event)?, &of_message).await
-    }
-
     async fn order(
         &self,
         order: Order,
@@ -227,67 +184,6 @@ impl<B: Batch> Trigger<B> {
             .await
             .map(Answer::Order)
     }
-
-    /// An object was created.
-    async fn created(
-        &self,
-        created: &Created,
-        invocation: &Invocation,
-    ) -> Result<Answer, TriggerError> {
-        self.documents.check_bucket(&created.bucket)?;
-        let key = ParsedKey::find(&with_dashed_job_id(&created.key))?;
-        let root = OutputRoot::new(S3Uri::new(&created.bucket, &key.root)?, key.layout);
-        match key.kind {
-            KeyKind::BatchList(name, format) => {
-                self.batch_list(&name, format, created, invocation).await
-            }
-            KeyKind::Request(verb, target) => {
-                let uri = S3Uri::new(&created.bucket, &created.key)?;
-                let origin = &created.origin;
-                let request = self
-                    .requests
-                    .take(&uri, &root, verb, &target, origin, invocation);
-                Box::pin(request).await.map(Answer::Request)
-            }
-            KeyKind::Broadcast(Broadcast::Part(id)) => {
-                Box::pin(self.fan_out.broadcast(&root, &id, invocation))
-                    .await
-                    .map(Answer::Broadcast)
-            }
-            KeyKind::Broadcast(Broadcast::Kill) => Ok(Answer::Words(
-                "fan-outs stop and none begins until this message is deleted".to_owned(),
-            )),
-            // Messages about states are this system's own words: notifications of them mean that
-            // the filter of the notification is too wide, which harms nobody.
-            _ => Ok(Answer::Words(format!(
-                "{} is no request: nothing to do",
-                created.key
-            ))),
-        }
-    }
-
-    /// A list of datasets was put where batches are ordered.
-    async fn batch_list(
-        &self,
-        name: &str,
-        format: BatchListFormat,
-        created: &Created,
-        invocation: &Invocation,
-    ) -> Result<Answer, TriggerError> {
-        let uri = S3Uri::new(&created.bucket, &created.key)?;
-        let Some(bytes) = self.documents.bytes(&uri, MAX_LIST_BYTES).await? else {
-            return Ok(Answer::Words(format!(
-                "{uri} is gone: it was handled before, or withdrawn"
-            )));
-        };
-        if let Some(id) = continued(name, &bytes) {
-            let submitted = Box::pin(self.submitter.resume(&id, invocation)).await?;
-            self.documents.delete(&uri).await?;
-            return Ok(Answer::Continued(submitted));
-        }
-        let order = Order::from_list(&bytes, format)?;
-        self.order(order, &created.origin, invocation).await
-    }
 }
 
 /// Logs what came of an event.
@@ -297,32 +193,14 @@ pub fn log(result: &Result<Answer, TriggerError>) {
             let answer = serde_json::to_string(answer).unwrap_or_default();
             tracing::info!(answer, "handled");
         }
+        Err(error) if error.is_final() => {
+            let (kind, error) = (error.kind(), explain(error).to_string());
+            tracing::warn!(kind, error, "refused");
+            metric::refused(kind);
+        }
         Err(error) => {
             let (kind, error) = (error.kind(), explain(error).to_string());
             tracing::error!(kind, error, "not handled");
         }
-    }
-}
-
-/// The submission a list continues, when it is a continuation this system wrote.
-fn continued(name: &str, bytes: &[u8]) -> Option<BatchName> {
-    if !name.starts_with("continue-") {
-        return None;
-    }
-    let rest: Continuation = serde_json::from_slice(bytes).ok()?;
-    Some(rest.r#continue)
-}
-
-/// Keys of the calcloud deployment write the ids of jobs with `_` for `-`.
-fn with_dashed_job_id(key: &str) -> String {
-    let Some(start) = key.rfind("messages/cancel-") else {
-        return key.to_owned();
-    };
-    let (prefix, id) = key.split_at(start + "messages/cancel-".len());
-    let dashed = id.replace('_', "-");
-    if dashed.parse::<JobId>().is_ok() {
-        format!("{prefix}{dashed}")
-    } else {
-        key.to_owned()
     }
 }

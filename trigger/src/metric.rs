@@ -1,0 +1,20 @@
+//! Metrics, as lines of the log: the function's log writes them in CloudWatch's embedded metric format,
+//! from which CloudWatch makes metrics by itself.
+
+use caldp_core::resources::MemoryBin;
+
+/// The log target of metrics.
+pub const TARGET: &str = "caldp::metric";
+
+/// A verdict on the end of a job, by memory bin.
+pub(crate) fn verdict(verdict: &str, memory_bin: MemoryBin) {
+    let memory_bin = memory_bin.number();
+    tracing::info!(
+        target: TARGET, metric = "Verdicts", dimensions = "verdict,memory_bin", verdict, memory_bin
+    );
+}
+
+/// An event that will never succeed, by kind.
+pub(crate) fn refused(kind: &str) {
+    tracing::info!(target: TARGET, metric = "Refused", dimensions = "kind", kind);
+}
