@@ -134,7 +134,8 @@ impl Moto {
     /// Makes an SQS queue, sends it a message and receives that: what the delivery is known by.
     pub fn queue_and_receive(&self, queue: &str, message: &str) -> String {
         let url = format!("http://{}/123456789012/{queue}", self.address);
-        let encoded: String = message.bytes().map(|b| format!("%{b:02X}")).collect();
+        let encoded: Vec<String> = message.bytes().map(|b| format!("%{b:02X}")).collect();
+        let encoded = encoded.concat();
         let ask = |action: &str| {
             let form = "application/x-www-form-urlencoded";
             self.send(

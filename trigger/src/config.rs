@@ -272,7 +272,7 @@ impl Config {
     }
 }
 
-/// The CloudWatch namespace of the function's metrics, which its log is told before anything else is read.
+/// The `CloudWatch` namespace of the function's metrics, which its log is told before anything else is read.
 pub fn metrics_namespace() -> String {
     let vars = Lookup(|name: &str| std::env::var(name).ok());
     vars.text(METRICS_NAMESPACE).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! Metrics, as lines of the log: the function's log writes them in CloudWatch's embedded metric format,
-//! from which CloudWatch makes metrics by itself.
+//! Metrics, as lines of the log: the function's log writes them in `CloudWatch`'s embedded metric format,
+//! from which `CloudWatch` makes metrics by itself.
 
 use caldp_core::resources::MemoryBin;
 

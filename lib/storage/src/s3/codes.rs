@@ -136,10 +136,9 @@ pub(super) fn meaning(status: u16, code: Option<&str>) -> Meaning {
         301 => (WrongRegion, Again::No, OfKind),
         401 | 403 => (AccessDenied, Again::No, OfKind),
         404 => (NotFound, Again::No, OfKind),
-        409 => (Server, Again::Yes, OfKind),
         412 => (AlreadyExists, Again::No, OfKind),
         429 | 503 => (Throttled, Again::Yes, OfKind),
-        500.. => (Server, Again::Yes, OfKind),
+        409 | 500.. => (Server, Again::Yes, OfKind),
         // S3 tells the reason of a 400 in a body, which answers to HEAD do not have
         400 if code.is_empty() => (
             Invalid,

@@ -2,7 +2,7 @@
 //!
 //! The fields of the spans that a line is logged in stand beside its own, so that `requestId`, `batch`
 //! and `dataset` can be asked for as they are: `filter dataset = "j8cb010b0"`. Metrics are lines in
-//! CloudWatch's embedded metric format.
+//! `CloudWatch`'s embedded metric format.
 
 use std::fmt;
 
@@ -73,7 +73,7 @@ where
 }
 
 impl OneObject {
-    /// Makes a line one that CloudWatch makes a metric of: a count of one, whose dimensions are fields of
+    /// Makes a line one that `CloudWatch` makes a metric of: a count of one, whose dimensions are fields of
     /// the line.
     fn embed_metric(&self, line: &mut Map<String, Value>) {
         let text = |value: Option<Value>| match value {
