@@ -41,6 +41,8 @@ fn function(aws: Vec<(&'static str, String)>, extra: &[(&'static str, &str)]) ->
         ("JOBQUEUES", QUEUES.join(",")),
         ("JOBDEFINITIONS", DEFINITIONS.join(",")),
         ("CALDP_ALLOWED_OUTPUTS", "*".to_owned()),
+        ("CALDP_ALLOWED_QUEUES", "*".to_owned()),
+        ("CALDP_ALLOWED_DEFINITIONS", "*".to_owned()),
     ]);
     variables.extend(
         extra
