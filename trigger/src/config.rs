@@ -84,9 +84,9 @@ pub const VARIABLES: [Variable; 19] = [
     },
     Variable {
         name: "CALDP_ALLOWED_OUTPUTS",
-        default: Some("data/"),
-        meaning: "prefixes of the bucket below which orders may put results, besides its root, separated by \
-                  commas; * for any",
+        default: Some(""),
+        meaning: "folders of the bucket besides data in which orders may have their results, separated by commas; * \
+                  for any",
     },
     Variable {
         name: "CALDP_ARRAY_THRESHOLD",

@@ -9,6 +9,9 @@ use super::Order;
 use crate::error::TriggerError;
 use crate::memory_bins::MemoryBins;
 
+/// The folder in which batches have their results, each in a folder of its own.
+const BATCHES: &str = "data";
+
 /// What orders may ask for besides what is the deployment's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offers {
@@ -108,19 +111,23 @@ impl Offers {
 
     fn check_output(&self, output: &S3Uri) -> Result<(), TriggerError> {
         let root = output.key().trim_end_matches('/');
-        let below = |prefix: &String| {
-            let prefix = prefix.trim_matches('/');
-            let rest = root.strip_prefix(prefix);
+        let below = |folder: &str| {
+            let rest = root.strip_prefix(folder.trim_matches('/'));
             rest.is_some_and(|rest| rest.len() > 1 && rest.starts_with('/'))
         };
-        let mut prefixes = self.outputs.list().iter();
-        if self.outputs == Names::Any || root.is_empty() || prefixes.any(below) {
+        let is_it = |folder: &String| root == folder.trim_matches('/') || below(folder);
+        if self.outputs == Names::Any
+            || root.is_empty()
+            || below(BATCHES)
+            || self.outputs.list().iter().any(is_it)
+        {
             return Ok(());
         }
         let bucket = output.bucket();
-        let there = self.outputs.list().iter().map(|prefix| {
-            let prefix = prefix.trim_matches('/');
-            format!("paths below s3://{bucket}/{prefix}/")
+        let folders = self.outputs.list().iter().map(String::as_str);
+        let there = [BATCHES].into_iter().chain(folders).map(|folder| {
+            let folder = folder.trim_matches('/');
+            format!("paths below s3://{bucket}/{folder}/")
         });
         let root = format!("s3://{bucket} itself");
         Err(TriggerError::NotOffered {
@@ -166,7 +173,7 @@ mod tests {
 
     #[test]
     fn what_the_deployment_has_is_accepted_and_nothing_else() {
-        let usual = Offers::new("", "", "data/");
+        let usual = Offers::new("", "", "");
         for good in [
             r#""job_queue": "q8""#,
             r#""job_queue": "arn:aws:batch:us-east-1:1:job-queue/q8""#,
@@ -206,11 +213,13 @@ mod tests {
 
     #[test]
     fn variables_allow_more() {
-        let more = Offers::new("mine, other", "*", "data/,o");
+        let more = Offers::new("mine, other", "*", "o");
         for good in [
             r#""job_queue": "other""#,
             r#""job_definition": "anything:3""#,
             r#""s3_output_bucket": "s3://hst-out/o/p""#,
+            r#""s3_output_bucket": "s3://hst-out/o""#,
+            r#""s3_output_bucket": "s3://hst-out/data/spring""#,
         ] {
             assert_eq!(checked(&more, good), Ok(()), "{good}");
         }
