@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use storage::hint::Hint;
+use storage::hint::{Hint, with_causes};
 
 use crate::bestrefs::LookupError;
 use crate::cache::layout::ReferenceError;
 use crate::cache::lock::LockTimeout;
 use crate::cache::server_config::ServerConfigError;
 use crate::cache::verified_file::VerifyError;
-use crate::names::FileNameError;
+use crate::names::{FileName, FileNameError};
 use crate::names::{MappingName, MappingNameError};
 use crate::observatory::Observatory;
 use crate::rules::LoadError;
@@ -99,6 +99,15 @@ pub enum ClientError {
         /// What may help.
         hint: &'static str,
     },
+    /// Several files cannot be had.
+    #[error("{} files cannot be had:\n{}", .0.len(), in_lines(.0))]
+    Several(Vec<ClientError>),
+    /// A file that was not tried, after the failures of many others.
+    #[error("{name} was not tried, after so many failures")]
+    NotTried {
+        /// Its name.
+        name: FileName,
+    },
     /// References were withdrawn by CRDS.
     #[error("{} withdrawn by CRDS: {}", if .names.len() == 1 { "this reference was" } else { "these references were" }, .names.join(", "))]
     BadReferences {
@@ -182,13 +191,45 @@ impl Hint for ClientError {
                 "use a newer context, or CRDS_ALLOW_BAD_REFERENCES=1 if you know what you do"
             }
             Self::Remote => "leave out --remote-bestrefs, or set CRDS_MODE=auto",
+            Self::Several(errors) => return errors.iter().find_map(Hint::hint),
             Self::NoInstrument { .. }
+            | Self::NotTried { .. }
             | Self::NoUpdates(_)
             | Self::Io { .. }
             | Self::Answer { .. } => return None,
         };
         Some(hint.into())
     }
+}
+
+impl ClientError {
+    /// What was had, if nothing failed; else all that failed, each once.
+    pub(super) fn of_all<T>(results: Vec<Result<T, Self>>) -> Result<Vec<T>, Self> {
+        let (mut had, mut failed) = (Vec::with_capacity(results.len()), Vec::new());
+        for result in results {
+            match result {
+                Ok(one) => had.push(one),
+                Err(error) => failed.push(error),
+            }
+        }
+        match (failed.len(), failed.pop()) {
+            (_, None) => Ok(had),
+            (1, Some(error)) => Err(error),
+            (_, Some(last)) => {
+                failed.push(last);
+                Err(Self::Several(failed))
+            }
+        }
+    }
+}
+
+/// Errors with their causes, one a line.
+fn in_lines(errors: &[ClientError]) -> String {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|e| format!("  {}", with_causes(e)))
+        .collect();
+    lines.join("\n")
 }
 
 impl From<LoadError> for ClientError {

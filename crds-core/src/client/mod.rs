@@ -25,6 +25,7 @@
 mod applicable;
 mod assign;
 mod assignment;
+mod current;
 mod dataset;
 mod error;
 mod problem;
@@ -72,6 +73,8 @@ pub struct Client {
     connections: Arc<Connections>,
     server: Option<Server>,
     server_config: OnceCell<ServerConfig>,
+    /// What the server said, while the cache lacks rules of the context it names.
+    waiting: Mutex<Option<Vec<u8>>>,
     rules: Mutex<KnownRules>,
 }
 
@@ -116,6 +119,7 @@ impl Client {
             connections,
             server,
             server_config: OnceCell::new(),
+            waiting: Mutex::default(),
             rules: Mutex::default(),
             config,
         }

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use storage::blocking;
 use storage::checksum::Sha1Sum;
 use storage::unfinished;
@@ -21,6 +22,8 @@ use crate::source::{Plugin, Source, SourceError};
 
 /// How many references are fetched at once. Each may use several connections.
 const DOWNLOADS_AT_ONCE: usize = 8;
+/// After so many failures the rest is not tried: the source is likely gone.
+const MAX_FAILURES: usize = 20;
 
 /// A reference that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,8 +124,8 @@ impl Client {
     ///
     /// What is there already, with the size CRDS says, is left alone. What is missing is fetched
     /// from `CRDS_REFERENCE_URI` or the server, by `CRDS_DOWNLOAD_PLUGIN` if that is the mode.
-    /// Fails with the first failure, leaving what was fetched; in a read-only cache, if anything
-    /// is missing.
+    /// One that cannot be had does not keep the others from coming; the failures of all are given
+    /// together, and what was fetched stays. Fails in a read-only cache if anything is missing.
     pub async fn fetch_references<'n>(
         &self,
         names: impl IntoIterator<Item = &'n str>,
@@ -227,21 +230,39 @@ impl Client {
                 names: names.collect(),
             });
         }
-        if let Some(unknown) = missing.iter().find(|wanted| wanted.known.is_none()) {
-            return Err(ClientError::Unknown {
-                name: unknown.name.to_string(),
-                hint: "the configuration may be older than the context; `crds sync` renews it",
-            });
+        let (missing, unknown): (Vec<_>, Vec<_>) = missing
+            .into_iter()
+            .partition(|wanted| wanted.known.is_some());
+        let mut results: Vec<_> = unknown
+            .into_iter()
+            .map(|wanted| Err(wanted.unknown()))
+            .collect();
+        if missing.is_empty() {
+            return ClientError::of_all(results);
         }
         let fetcher = self.fetcher()?;
         clear_folders(&missing);
         let bytes = missing.iter().filter_map(|wanted| wanted.known?.size).sum();
         progress.begin(missing.len(), bytes);
-        stream::iter(missing.into_iter().zip(1..))
-            .map(|(wanted, number)| self.fetch_one(folders, &fetcher, wanted, number, progress))
-            .buffer_unordered(DOWNLOADS_AT_ONCE)
-            .try_collect()
-            .await
+        let failures = AtomicUsize::new(0);
+        let fetching = stream::iter(missing.into_iter().zip(1..)).map(|(wanted, number)| {
+            let (failures, fetcher) = (&failures, &fetcher);
+            async move {
+                if failures.load(Ordering::Relaxed) >= MAX_FAILURES {
+                    return Err(ClientError::NotTried { name: wanted.name });
+                }
+                let fetched = self
+                    .fetch_one(folders, fetcher, wanted, number, progress)
+                    .await;
+                failures.fetch_add(usize::from(fetched.is_err()), Ordering::Relaxed);
+                fetched
+            }
+        });
+        let mut fetching = fetching.buffer_unordered(DOWNLOADS_AT_ONCE);
+        while let Some(fetched) = fetching.next().await {
+            results.push(fetched);
+        }
+        ClientError::of_all(results)
     }
 
     fn reference_source(&self) -> Result<Arc<dyn Source>, ClientError> {
@@ -318,6 +339,14 @@ impl Client {
 }
 
 impl Wanted {
+    /// The failure of one that CRDS does not know.
+    fn unknown(self) -> ClientError {
+        ClientError::Unknown {
+            name: self.name.to_string(),
+            hint: "the configuration may be older than the context; `crds sync` renews it",
+        }
+    }
+
     /// The reference, if it is there, will do, and is not of another size than it should be.
     ///
     /// Where nobody can look, nothing can be fetched to either: that is an error.

@@ -129,10 +129,12 @@ impl Client {
             .gather(source.as_ref(), &name, Scope::All, keep)
             .await?;
         let context = Context::load(&files, &name, Scope::All, self.checksums())?;
+        self.rules_have_come();
         Ok(Arc::new(context))
     }
 
-    /// Puts rule files into the cache, these alone: those it lacks, or all.
+    /// Puts rule files into the cache, these alone: those it lacks, or all. One that cannot be had
+    /// does not keep the others from coming.
     pub async fn store_mappings<'n>(
         &self,
         reuse: Reuse,
@@ -154,11 +156,14 @@ impl Client {
         }
         let source = self.mapping_source(first)?;
         self.server_config().await?;
-        stream::iter(missing)
+        let results: Vec<Result<_, ClientError>> = stream::iter(missing)
             .map(|name| self.rule_file(source.as_ref(), name, reuse, Keep::Yes))
             .buffer_unordered(RULES_AT_ONCE)
-            .try_for_each(|_| async { Ok(()) })
-            .await
+            .map(|result| result.map(drop))
+            .collect()
+            .await;
+        self.rules_have_come();
+        ClientError::of_all(results).map(drop)
     }
 
     fn mapping_source(&self, name: &MappingName) -> Result<Arc<dyn Source>, ClientError> {
@@ -187,7 +192,7 @@ impl Client {
             })
     }
 
-    fn checksums(&self) -> Checksums {
+    pub(super) fn checksums(&self) -> Checksums {
         if self.config.ignore_mapping_checksum {
             Checksums::Ignore
         } else {
@@ -229,7 +234,9 @@ impl Client {
             Keep::IfPossible
         };
         let files = self.gather(source.as_ref(), name, scope, keep).await?;
-        Ok(Context::load(&files, name, scope, self.checksums())?)
+        let context = Context::load(&files, name, scope, self.checksums())?;
+        self.rules_have_come();
+        Ok(context)
     }
 
     /// The context's pickle, if there is one that can be had.

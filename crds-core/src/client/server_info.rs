@@ -13,7 +13,7 @@ use crate::literal::Literal;
 impl Client {
     /// What the server said: from `CRDS_CONFIG_URI`, else from the server, else from the cache.
     ///
-    /// A cache that may be written keeps what a server says. One that may not is its own
+    /// A cache that may be written keeps what a server says, once it has the rules of its context. One that may not is its own
     /// authority, so that many readers of one cache see the same; so is the cache when the server
     /// cannot be reached.
     pub async fn server_config(&self) -> Result<&ServerConfig, ClientError> {
@@ -77,15 +77,7 @@ impl Client {
         fields.insert("connected".to_owned(), json!(true));
         let text = python(&info).to_string().into_bytes();
         let config = ServerConfig::parse(&text, self.observatory(), server.url())?;
-        if !self.config.readonly_cache
-            && let Err(error) = config.store(&text, &self.layout)
-        {
-            let path = self.layout.server_config();
-            tracing::warn!(
-                "the server's configuration is not kept: {}: {error}",
-                path.display()
-            );
-        }
+        self.keep_server_config(&config, text);
         Ok(config)
     }
 }

@@ -8,6 +8,7 @@ mod concurrency;
 mod environment;
 mod hostile;
 mod jwst;
+mod missing;
 mod program;
 mod sync;
 mod transcripts;
