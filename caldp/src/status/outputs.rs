@@ -1,4 +1,4 @@
-//! Which outputs a location stands for: itself, or the batches below a bucket or a directory of them.
+//! Which outputs a location stands for: itself, and for a whole bucket the batches in it.
 
 use caldp_core::layout::Layout;
 use storage::s3::{Delimiter, S3};

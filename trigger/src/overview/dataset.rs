@@ -38,6 +38,12 @@ pub struct DatasetProgress {
     /// The seconds its jobs ran in each memory bin, as far as AWS Batch said.
     #[serde(default)]
     pub seconds: [u64; BINS],
+    /// When its latest job ended, where the record says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Timestamp>,
+    /// Whether its record says that its latest job has not ended: its message may be ahead of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pending: bool,
     /// The seconds of its latest job that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seconds: Option<u64>,
@@ -88,6 +94,8 @@ impl DatasetProgress {
             memory_bin: None,
             timeout_seconds: None,
             seconds: [0; BINS],
+            ended: None,
+            pending: false,
             last_seconds: None,
             failure: None,
             why: None,
@@ -96,10 +104,11 @@ impl DatasetProgress {
 
     /// Whether nothing more happens to it unless somebody asks.
     pub const fn is_settled(&self) -> bool {
-        !matches!(
+        let moving = matches!(
             self.state,
             State::Submitted | State::Processing | State::Syncing
-        )
+        );
+        !moving && !self.pending
     }
 
     /// Whether it failed or was stopped.
@@ -115,6 +124,8 @@ impl DatasetProgress {
         if let Some(last) = record.last() {
             self.memory_bin = Some(last.memory_bin);
             self.timeout_seconds = Some(last.timeout_seconds);
+            self.ended = last.outcome.as_ref().map(|o| o.at);
+            self.pending = last.outcome.is_none();
         }
         for attempt in &record.attempts {
             if let Some(ran) = attempt.outcome.as_ref().and_then(|o| o.ran_seconds) {
@@ -125,7 +136,8 @@ impl DatasetProgress {
             }
         }
         if self.has_failed() {
-            self.failure = record.attempts.iter().rev().find_map(failure_of);
+            // an earlier attempt may have failed for another reason
+            self.failure = record.last().and_then(failure_of);
         }
         self
     }

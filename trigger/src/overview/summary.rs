@@ -160,10 +160,10 @@ fn expected_cost(progress: &DatasetProgress, assumed: Assumptions<'_>) -> f64 {
     estimate.expected_seconds / SECONDS_PER_HOUR * price
 }
 
-/// When datasets ended that did.
+/// When datasets ended that did. Results may have been brought on site long after.
 fn ends(datasets: &[DatasetProgress]) -> impl Iterator<Item = Timestamp> {
     let ended = datasets.iter().filter(|d| !is_to_run(d));
-    ended.filter_map(|d| d.since)
+    ended.filter_map(|d| d.ended.or(d.since))
 }
 
 fn recent_per_hour(datasets: &[DatasetProgress], now: Timestamp) -> f64 {

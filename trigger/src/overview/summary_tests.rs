@@ -113,3 +113,28 @@ fn a_dataset_that_runs_beyond_its_limit_looks_stuck() {
     let unknown = dataset(name, State::Processing, "01:00");
     assert!(summary(&[unknown]).stuck.is_empty());
 }
+
+#[test]
+fn what_the_record_does_not_say_yet_is_neither_settled_nor_taken_from_an_earlier_attempt() {
+    let name = "j8cb01970";
+    let mut unended = record(name, &[("memory", 32, 60), ("other", 23, 90)]);
+    unended.attempts.last_mut().unwrap().outcome = None;
+    let early = dataset(name, State::Error, "11:59").with_record(&unended);
+    assert!(!early.is_settled() && early.failure.is_none());
+    let told = early.with_message("it broke");
+    assert_eq!(told.failure.unwrap().explanation, "it broke");
+
+    let ended = record(name, &[("memory", 32, 60), ("other", 23, 90)]);
+    let later = dataset(name, State::Error, "11:59").with_record(&ended);
+    assert!(later.is_settled() && later.failure.unwrap().exit_code == Some(23));
+}
+
+#[test]
+fn bringing_results_on_site_is_not_counted_as_speed() {
+    let name = "j8cb01970";
+    let mut early = record(name, &[("other", 0, 60)]);
+    let outcome = early.attempts.last_mut().unwrap().outcome.as_mut().unwrap();
+    outcome.at = at("01:00");
+    let synced = dataset(name, State::Synced, "11:59").with_record(&early);
+    assert_eq!(summary(&[synced]).recent_per_hour, 0.0);
+}
