@@ -251,11 +251,11 @@ impl Client {
                 if failures.load(Ordering::Relaxed) >= MAX_FAILURES {
                     return Err(ClientError::NotTried { name: wanted.name });
                 }
-                let fetched = self
+                let result = self
                     .fetch_one(folders, fetcher, wanted, number, progress)
                     .await;
-                failures.fetch_add(usize::from(fetched.is_err()), Ordering::Relaxed);
-                fetched
+                failures.fetch_add(usize::from(result.is_err()), Ordering::Relaxed);
+                result
             }
         });
         let mut fetching = fetching.buffer_unordered(DOWNLOADS_AT_ONCE);
