@@ -6,8 +6,6 @@ from .world import World, listed, resource, rule
 
 # What AWS's own programs and OpenMP read in a job's environment, and what the test adds.
 BY_OTHERS = {"AWS_REGION", "AWS_EC2_METADATA_DISABLED", "OMP_NUM_THREADS", "AWS_ENDPOINT_URL", "RUST_LOG"}
-# Variables that are agreed on and that the trigger does not read yet.
-AGREED = {"CALDP_ALLOWED_QUEUES", "CALDP_ALLOWED_DEFINITIONS", "CALDP_ALLOWED_OUTPUTS"}
 
 
 @rule
@@ -44,7 +42,7 @@ def the_lambda_has_the_variables_it_reads(world: World) -> Iterator[str]:
     for name, default in known.items():
         if default is None and name not in environment:
             yield f"{name} is not set"
-    if unknown := set(environment) - set(known) - BY_OTHERS - AGREED:
+    if unknown := set(environment) - set(known) - BY_OTHERS:
         yield f"the trigger does not read {sorted(unknown)}"
     policies = list(world.plan.all("aws_batch_scheduling_policy"))
     if bool(policies) != (environment.get("CALDP_FAIR_SHARE") == "1"):
