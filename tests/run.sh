@@ -14,7 +14,7 @@ if [ -z "${CALDP_TEST_DATA:-}" ]; then
 fi
 
 cargo fmt --all --check
-git ls-files -z | xargs -0 grep -lZE '^#!/(bin/sh|usr/bin/env (ba)?sh)|^# shellcheck shell=' -- | xargs -0 shellcheck
+git ls-files -z -- ':!*.mime' | xargs -0 grep -lZE '^#!/(bin/sh|usr/bin/env (ba)?sh)|^# shellcheck shell=' -- | xargs -0 shellcheck
 cargo clippy --quiet --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --workspace --no-deps
 

@@ -73,15 +73,6 @@ const NAMES: [(&str, &str); 2] = [("crds_s3_get", "s3-get"), ("crds_s3_set", "s3
 /// status. Ctrl-C and `SIGTERM` end the process, so this is for whole programs.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = as_subcommand(arguments.into_iter().collect());
-    if let [_, command] = arguments.as_slice()
-        && command == "bestrefs"
-    {
-        let help = Cli::command()
-            .find_subcommand_mut("bestrefs")
-            .map(clap::Command::render_help);
-        let _ = writeln!(std::io::stdout(), "{}", help.unwrap_or_default());
-        return 0;
-    }
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {

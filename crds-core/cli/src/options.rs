@@ -120,8 +120,8 @@ pub(crate) fn client<'n>(
 const MAX_DEPTH: usize = 16;
 const MAX_LISTS: usize = 10_000;
 
-/// Replaces each `@list` by the words of the file `list`: several a line, `#` begins lines that are
-/// comments, and `@other` names another list, found from where the program runs.
+/// Replaces each `@list` by the words of the file `list`: several a line, `#` begins a
+/// comment, and `@other` names another list, found from where the program runs.
 ///
 /// Fails if there are lists and not a single name, because then something was asked for.
 pub(crate) fn expanded(names: &[String]) -> Result<Vec<String>, Failure> {
@@ -156,10 +156,11 @@ fn expand(
     }
     let text = bounded::read_text(Path::new(list), MAX_LIST)
         .map_err(|error| Failure::fatal(format!("the list {list} cannot be read: {error}")))?;
-    let lines = text.lines().map(str::trim);
-    let lines = lines.filter(|line| !line.starts_with('#'));
-    for word in lines.flat_map(str::split_whitespace) {
-        expand(word, all, lists, depth + 1)?;
+    for line in text.lines() {
+        let words = line.split_whitespace();
+        for word in words.take_while(|word| !word.starts_with('#')) {
+            expand(word, all, lists, depth + 1)?;
+        }
     }
     Ok(())
 }
@@ -175,7 +176,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let inner = path("inner");
-        std::fs::write(&inner, "c d\r\n# e\r\n\r\nf").unwrap();
+        std::fs::write(&inner, "c d # x y\r\n# e\r\n\r\nf").unwrap();
         std::fs::write(path("outer"), format!("a b\n@{}\n", inner.display())).unwrap();
         let outer = format!("@{}", path("outer").display());
         let all = expanded(&[outer, "g".to_owned()]).unwrap();

@@ -39,6 +39,7 @@ const NOT_WITH_HEADERS: [&str; 11] = [
 ///
 /// Exit status: 0 without errors, 1 with some, 2 for wrong arguments, 255 if nothing could be done.
 #[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a flag of the command line"

@@ -179,7 +179,9 @@ async fn fetch(
                 }
                 _ => client.layout().mapping(name).exists(),
             };
-            if !there {
+            if !there && catalogue.expected(name).is_none() {
+                tracing::error!("{name} is not among the files CRDS knows");
+            } else if !there {
                 bytes += catalogue.expected(name).and_then(|e| e.size).unwrap_or(0);
                 report.missing.push(name.clone());
             }

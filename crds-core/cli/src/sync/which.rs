@@ -15,7 +15,8 @@ pub(super) struct Wanted {
     pub(super) contexts: Vec<String>,
     pub(super) mappings: BTreeSet<String>,
     pub(super) references: BTreeSet<String>,
-    /// All that the contexts can give, whether or not it is to be fetched.
+    /// All that the contexts can give, or give to the datasets if there are any, whether or not it
+    /// is to be fetched.
     pub(super) used: BTreeSet<String>,
 }
 
@@ -39,7 +40,8 @@ pub(super) async fn wanted(args: &Args, client: &Client) -> Result<Wanted, Failu
             .used
             .extend(rules.references().into_iter().map(str::to_owned));
     }
-    if args.fetch_references {
+    // with datasets, their references are meant
+    if args.fetch_references && args.dataset_files.is_empty() {
         wanted.references.extend(wanted.used.iter().cloned());
     }
     for name in options::expanded(&args.files)? {
@@ -66,9 +68,9 @@ pub(super) async fn wanted(args: &Args, client: &Client) -> Result<Wanted, Failu
         for error in assigned.files.iter().flat_map(|file| &file.errors) {
             tracing::error!("{}", explain(error));
         }
-        wanted
-            .references
-            .extend(assigned.references().into_iter().map(str::to_owned));
+        let assigned = assigned.references().into_iter().map(str::to_owned);
+        wanted.used = assigned.collect();
+        wanted.references.extend(wanted.used.iter().cloned());
     }
     Ok(wanted)
 }

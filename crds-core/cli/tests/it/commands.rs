@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 fn wrong_use_and_impossible_settings_are_told_apart() {
     let cache = cache();
     let nothing = run(&offline(&cache), &["bestrefs"]);
-    assert_eq!(nothing.code, 0);
-    assert!(nothing.stdout.contains("--update-bestrefs"));
+    assert_eq!(nothing.code, 2);
+    assert!(nothing.stderr.contains("--update-bestrefs"));
     let no_source = run(&offline(&cache), &["bestrefs", "-u"]);
     assert_eq!(no_source.code, 1);
     assert!(

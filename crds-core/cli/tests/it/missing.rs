@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{REFERENCE, Run, run};
+use crate::program::{REFERENCE, Run, raw_files, run};
 use caldp_tests::{CrdsServer, fixtures};
 
 /// The rules that only the second context has.
@@ -102,4 +102,32 @@ fn one_file_that_cannot_be_had_does_not_stop_the_others() {
             ran.stderr
         );
     }
+}
+
+#[test]
+fn only_the_references_of_the_datasets_are_fetched_and_kept() {
+    let (cache, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let server = CrdsServer::start(&fixtures().join("crds"), "hst_9001.pmap", "hst_9001.pmap");
+    let sync = |more: &[&str]| {
+        let arguments = [
+            &["sync", "--contexts", "hst_9001.pmap", "--fetch-references"],
+            more,
+        ];
+        let ran = crds(Some(&server), cache.path(), &arguments.concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let listed = crds(None, cache.path(), &["list", "--cached-references"]).stdout;
+        listed.lines().count()
+    };
+    let raw = raw_files("j8cb010b0", folder.path()).remove(0);
+    let dataset = ["--dataset-files", raw.to_str().unwrap()];
+    let of_dataset = sync(&dataset);
+    let of_context = sync(&[]);
+    assert!(
+        0 < of_dataset && of_dataset < of_context,
+        "{of_dataset} of {of_context}"
+    );
+    assert_eq!(
+        sync(&[&dataset[..], &["--purge-references"]].concat()),
+        of_dataset
+    );
 }
