@@ -30,6 +30,7 @@ pub mod doctor;
 pub mod error;
 pub mod input;
 pub mod membership;
+mod needs;
 pub mod operators;
 pub mod preview;
 pub mod process;

@@ -211,6 +211,14 @@ fn counter_files(groups: &str, root: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// The folders of this process's control groups, as [`counter_files`] has them.
+pub(crate) fn group_folders(groups: &str, root: &Path) -> Vec<PathBuf> {
+    let files = counter_files(groups, root).into_iter();
+    files
+        .filter_map(|file| Some(file.parent()?.to_owned()))
+        .collect()
+}
+
 /// The value of the `oom_kill` line in a counter file or `/proc/vmstat`.
 fn kills_in(path: &Path) -> Option<u64> {
     std::fs::read_to_string(path)

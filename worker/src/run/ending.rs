@@ -3,6 +3,7 @@
 use super::{LOGS_GRACE, Run, terminated, unless_told_to_stop};
 use crate::deliver::{self, Delivery, Files};
 use crate::error::{LocalError, Reason, RunError, Step};
+use crate::needs::ContainerMemory;
 use crate::report::peak_memory_kib;
 use crate::run_log::FAILURE;
 use crate::workspace::Workspace;
@@ -89,6 +90,11 @@ impl Run<'_> {
         delivery: &Delivery<'_>,
     ) -> Result<Vec<FileRecord>, RunError> {
         self.record.worker.peak_memory_kib = peak_memory_kib();
+        if let Some(needs) = &mut self.record.needs {
+            needs.wall_seconds = self.began.elapsed().as_secs_f64();
+            needs.vcpus = self.processors.usable();
+            needs.container_peak_kib = self.memory.as_ref().and_then(ContainerMemory::peak_kib);
+        }
         let path = workspace.logs().join(provenance::FILE);
         let text = serde_json::to_vec_pretty(&self.record)
             .map_err(|e| not_stored(Reason(e.to_string())))?;

@@ -13,6 +13,7 @@ use crate::error::{LocalError, Reason, RunError, Step};
 use crate::input::archive::Limits;
 use crate::input::context::S3Client;
 use crate::input::source::Source;
+use crate::needs::{ContainerMemory, Processors};
 use crate::report::masked;
 use crate::run_log::RunLog;
 use crate::simulate_error::SimulatedError;
@@ -21,7 +22,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Layout;
 use caldp_core::messages::{MessageError, Messages};
-use caldp_core::provenance::{Provenance, StepTime, Worker};
+use caldp_core::provenance::{Needs, Provenance, StepTime, Worker};
 use caldp_core::state::State;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -88,6 +89,10 @@ struct Run<'a> {
     cancel: &'a CancellationToken,
     s3: S3Client,
     record: Provenance,
+    began: Instant,
+    processors: Processors,
+    /// None where the process is in no container.
+    memory: Option<ContainerMemory>,
 }
 
 impl<'a> Run<'a> {
@@ -104,6 +109,10 @@ impl<'a> Run<'a> {
                 job_id: settings.get(variables::JOB_ID).map(str::to_owned),
                 peak_memory_kib: None,
             },
+            needs: Some(Needs {
+                instance_type: settings.get(variables::INSTANCE_TYPE).map(str::to_owned),
+                ..Needs::default()
+            }),
             input: request.input.to_string(),
             output: request.output.to_string(),
             ..Provenance::begin(request.dataset.clone(), request.layout)
@@ -115,6 +124,9 @@ impl<'a> Run<'a> {
             cancel,
             s3: S3Client::default(),
             record,
+            began: Instant::now(),
+            processors: Processors::default(),
+            memory: ContainerMemory::watch(),
         }
     }
 
@@ -159,6 +171,7 @@ impl<'a> Run<'a> {
         delivery: &Delivery<'_>,
     ) -> Result<(), RunError> {
         self.request.simulated.check(Step::Setup)?;
+        self.processors = Processors::find(self.settings).await;
         let (inputs, preparation) = Box::pin(self.inputs(workspace)).await?;
         let references = self.references(workspace, &inputs, preparation).await?;
         self.calibration(workspace, &references).await?;

@@ -5,6 +5,7 @@ use crate::calibrate::environment::{DatasetEnvironment, check_reference_paths};
 use crate::calibrate::recipe::Recipe;
 use crate::calibrate::stage::{CalibrationContext, calibrate};
 use crate::calibrate::versions::versions;
+use crate::config::variables;
 use crate::deliver;
 use crate::error::{LocalError, RunError, Step};
 use crate::input::context::InputContext;
@@ -12,6 +13,7 @@ use crate::input::events::InputEvents;
 use crate::input::gather::gather;
 use crate::input::mast;
 use crate::membership::is_fits;
+use crate::needs::of_raw_files;
 use crate::preview;
 use crate::process::metrics::Metrics;
 use crate::process::program::Environment;
@@ -72,6 +74,14 @@ impl Run<'_> {
             .map_err(LocalError::read(workspace.data()))
             .map_err(RunError::at(Step::Inputs, ExitCode::Generic))?;
         fill_last_blocks(workspace.data(), &names)?;
+        if let Some(needs) = &mut self.record.needs {
+            of_raw_files(
+                Recipe::of(dataset).raw_files,
+                workspace.data(),
+                &names,
+                needs,
+            );
+        }
         tracing::info!("inputs: {}", names.join(" "));
         self.took(Step::Inputs, started);
         Ok((names, preparation))
@@ -168,6 +178,9 @@ impl Run<'_> {
     ) -> Result<Environment, RunError> {
         let dataset = &self.request.dataset;
         let mut environment = self.base_environment();
+        if let Some(threads) = self.processors.threads() {
+            environment.insert(variables::THREADS.into(), threads.to_string().into());
+        }
         environment.extend(references.variables.clone());
         let names = references.files.iter().map(|file| file.name.as_str());
         check_reference_paths(Recipe::of(dataset), &references.variables, names)

@@ -1,7 +1,7 @@
 //! How the real programs were seen to end, and what the worker makes of each: a status is no
 //! proof of products, and no failure may leave a dataset that looks processed.
 
-use super::world::{World, assert_code};
+use super::world::{Origin, World, assert_code};
 use caldp_tests::{switch_off, unpack_fixture};
 use std::fs;
 use std::path::Path;
@@ -224,9 +224,9 @@ fn exposures_without_an_association_are_calibrated_one_by_one() {
     for dataset in ["octka6030", "octka7040"] {
         unpack_fixture(dataset, folder.path());
     }
-    world.put_archive("octka9990", archive_of(folder.path()));
-    assert_code(&world.run("octka9990"), 0);
-    let delivered = world.delivered("octka9990");
+    world.put_archive("octka6030", archive_of(folder.path()));
+    assert_code(&world.run("octka6030"), 0);
+    let delivered = world.delivered("octka6030");
     for dataset in ["octka6030", "octka7040"] {
         let product = &delivered[&format!("{dataset}_flt.fits")];
         let raw = &delivered[&format!("{dataset}_raw.fits")];
@@ -238,7 +238,7 @@ fn exposures_without_an_association_are_calibrated_one_by_one() {
 fn a_reference_path_too_long_for_hstcal_is_refused_before_it_aborts() {
     let world = World::with("j8cb02u4q");
     let cache = world.home.path().join("c".repeat(200)).join("d".repeat(40));
-    let mut command = world.command("j8cb02u4q", super::world::Origin::S3);
+    let mut command = world.command("j8cb02u4q", Origin::S3);
     let output = command.env("CRDS_PATH", &cache).output().unwrap();
     assert_code(&output, 27);
     assert_eq!(world.state("j8cb02u4q"), "error");
@@ -250,7 +250,7 @@ fn a_reference_path_too_long_for_hstcal_is_refused_before_it_aborts() {
 #[test]
 fn a_reference_known_to_be_bad_ends_the_run_before_any_program() {
     let world = World::with("j8cb02u4q");
-    let mut command = world.command("j8cb02u4q", super::world::Origin::S3);
+    let mut command = world.command("j8cb02u4q", Origin::S3);
     let output = command.env("CRDS_CONTEXT", "hst_9002.pmap").output();
     let output = output.unwrap();
     assert_code(&output, 27);
@@ -275,4 +275,28 @@ fn after_a_failure_the_next_run_starts_clean_and_leaves_no_trace_of_it() {
         !keys.iter().any(|key| key.starts_with("failed/")),
         "{keys:?}"
     );
+}
+
+#[test]
+fn what_a_later_estimate_needs_is_recorded() {
+    let dataset = "j8cb010b0";
+    let world = World::with(dataset);
+    let mut command = world.command(dataset, Origin::S3);
+    command
+        .env("OMP_NUM_THREADS", "2")
+        .env("CALDP_INSTANCE_TYPE", "m5.large");
+    assert_code(&command.output().unwrap(), 0);
+    let record = world.provenance(dataset);
+    let needs = &record["needs"];
+    assert_eq!(needs["vcpus"], 2.0, "{needs}");
+    assert_eq!(needs["instance_type"], "m5.large");
+    assert_eq!(needs["detector"], "WFC");
+    for switch in ["drizzle", "cte", "subarray"] {
+        assert!(needs[switch].is_boolean(), "{switch}: {needs}");
+    }
+    assert!(needs["crsplit"].is_u64(), "{needs}");
+    let steps = record["steps"].as_array().unwrap().iter();
+    let steps: f64 = steps.map(|step| step["seconds"].as_f64().unwrap()).sum();
+    let wall = needs["wall_seconds"].as_f64().unwrap();
+    assert!(wall >= steps * 0.99, "{wall} of {steps}");
 }

@@ -49,7 +49,7 @@ impl Run {
         Ok(Self {
             features: Features {
                 dataset: record.dataset.clone(),
-                files: u32::try_from(record.inputs.len()).ok().filter(|n| *n > 0),
+                files: files(record),
                 input_mb: (bytes > 0).then_some(bytes as f64 / 1e6),
                 drizzle: needs.drizzle,
                 cte: needs.cte,
@@ -95,6 +95,23 @@ impl Run {
             Ok(())
         }
     }
+}
+
+/// How many files tables of runs count: with every raw file its support file, which the worker does
+/// not fetch, and the association table. Of a mosaic its exposures.
+fn files(record: &Provenance) -> Option<u32> {
+    let of = |suffix: &str| {
+        record
+            .inputs
+            .iter()
+            .filter(|f| f.name.contains(suffix))
+            .count()
+    };
+    let count = match of("_raw") {
+        0 => record.inputs.len(),
+        raw => 2 * raw + of("_asn.fits"),
+    };
+    u32::try_from(count).ok().filter(|n| *n > 0)
 }
 
 fn within(value: f64, most: f64) -> bool {
