@@ -1,7 +1,7 @@
 //! Files that appear under their final name complete or not at all.
 //!
 //! A [`Pending`] file is written under a temporary name in the directory of its target, synced,
-//! and renamed. Interrupted, it leaves at most an [unfinished](crate::unfinished) file. A
+//! and renamed. Interrupted, it leaves at most an [unfinished file](crate::unfinished). A
 //! [`CheckedFile`] is written from its start to its end and must turn out as expected;
 //! a [`CheckedWriter`] is one for asynchronous callers. Everything else here blocks.
 
