@@ -36,7 +36,7 @@ const PROCESS_LOG: &str = "process.txt";
 pub(crate) struct ExplainArguments {
     /// The dataset
     dataset: Dataset,
-    /// The output path the dataset was processed with: s3://... or file:DIRECTORY
+    /// The output path the dataset was processed with: s3://... or a directory after file:
     #[arg(long, value_name = "OUTPUT")]
     output: Location,
     /// The layout of results and messages

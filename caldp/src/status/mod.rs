@@ -36,7 +36,7 @@ const PRICES_VARIABLE: &str = "CALDP_HOURLY_PRICES";
 /// Says how far the datasets of an output are, what failed and why, what it costs.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
-    /// Where the results are: s3://... of a batch, a bucket for all its batches, or file:DIRECTORY
+    /// Where the results are: s3://... of a batch, a bucket for all its batches, or a directory after file:
     #[arg(value_name = "OUTPUT")]
     output: Location,
     /// The layout of results and messages

@@ -12,7 +12,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
 use caldp_core::messages::Messages;
 use caldp_core::state::State;
-use futures_util::future::try_join_all;
+use futures_util::future::{join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub async fn read(store: &Arc<dyn Store>, layout: Layout) -> Result<Progress, St
     let key = layout.blackboard(FILE);
     let listing = states(store, layout);
     let remembering = store.get_bytes(&key, MAX_MEMORY);
-    let (states, remembered) = futures_util::join!(listing, remembering);
+    let (states, remembered) = join(listing, remembering).await;
     let (states, mut notes) = (states?, vec![]);
     let (known, condition) = match remembered {
         Ok((bytes, version)) => (
