@@ -184,7 +184,8 @@ async fn without_sizes_the_content_must_still_be_a_whole_fits_file() {
     let fetched = fetch(&server, "octka6030", into.path()).await.unwrap();
     assert_same(&server, &fetched);
     for trick in [
-        Trick::Shorter(2881),
+        // into the data: less could be a missing fill, which the standard forgives
+        Trick::Shorter(10_000),
         Trick::Text("<html>SIMPLE  =</html>"),
         Trick::Text(""),
     ] {
