@@ -21,7 +21,7 @@ locals {
     },
     {
       title   = "What became of jobs"
-      metrics = [[{ expression = "SEARCH('{CALDP,Deployment,Verdict} Deployment=\"${var.name}\" MetricName=\"Attempts\"', 'Sum')", label = "" }]]
+      metrics = [[{ expression = "SEARCH('{${var.name},verdict,memory_bin} MetricName=\"Verdicts\"', 'Sum')", label = "" }]]
     },
     {
       title   = "Log of jobs, bytes"

@@ -3,8 +3,8 @@
 locals {
   # Which commands of `caldp` each serves.
   operator_commands = {
-    submit   = ["submit", "rescue", "cancel", "clean", "sweep"]
-    look     = ["status", "explain", "page"]
+    submit   = ["submit", "rescue", "cancel", "clean"]
+    look     = ["status", "explain"]
     sync     = ["sync"]
     requests = ["requests"]
   }

@@ -15,6 +15,7 @@ locals {
       CALDP_ALLOWED_QUEUES      = join(",", var.allowed_job_queues)
       CALDP_ALLOWED_DEFINITIONS = join(",", var.allowed_job_definitions)
       CALDP_ALLOWED_OUTPUTS     = join(",", var.allowed_outputs)
+      CALDP_METRICS_NAMESPACE   = var.name
       CALDP_FAIR_SHARE          = var.fair_share ? "1" : ""
     } : name => value if value != ""
   }

@@ -5,6 +5,7 @@
 
 mod batches;
 mod command;
+mod duration;
 mod names;
 mod plan;
 mod records;

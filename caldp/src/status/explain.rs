@@ -16,11 +16,11 @@ use caldp_trigger::record::attempts::{Attempt, Ended, Record};
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use storage::store::{self, ErrorKind, Store, StoreError};
+use storage::store::{self, Store, StoreError, bytes_if_there};
 use storage::uri::Location;
 
-use super::text::duration;
 use super::{StatusError, block_on, command, ended};
+use crate::duration::duration;
 
 /// No record is larger, in bytes.
 const MAX_DOCUMENT: usize = 16 << 20;
@@ -116,12 +116,14 @@ impl ExplainArguments {
         }
         let mut log = vec![];
         if progress.has_failed() {
-            let said = bytes(store, &message, MAX_DOCUMENT)
+            let said = bytes_if_there(&**store, &message, MAX_DOCUMENT)
                 .await?
                 .unwrap_or_default();
             progress = progress.with_message(&String::from_utf8_lossy(&said));
             let key = layout.file(dataset, Area::Logs, PROCESS_LOG);
-            let process = bytes(store, &key, MAX_LOG).await?.unwrap_or_default();
+            let process = bytes_if_there(&**store, &key, MAX_LOG)
+                .await?
+                .unwrap_or_default();
             log = last_lines(&String::from_utf8_lossy(&process));
         }
         let output = self.output.to_string();
@@ -129,7 +131,7 @@ impl ExplainArguments {
             results: store
                 .place(layout.data_dir(dataset).trim_end_matches('/'))?
                 .to_string(),
-            command: Some(command(&progress, &output)).filter(|c| !c.is_empty()),
+            command: command(&progress, &self.output, layout),
             output,
             record,
             provenance,
@@ -146,7 +148,7 @@ async fn document<T: DeserializeOwned>(
     key: &str,
     notes: &mut Vec<String>,
 ) -> Result<Option<T>, StoreError> {
-    let Some(bytes) = bytes(store, key, MAX_DOCUMENT).await? else {
+    let Some(bytes) = bytes_if_there(&**store, key, MAX_DOCUMENT).await? else {
         return Ok(None);
     };
     match serde_json::from_slice(&bytes) {
@@ -155,19 +157,6 @@ async fn document<T: DeserializeOwned>(
             notes.push(format!("{key} cannot be read: {error}"));
             Ok(None)
         }
-    }
-}
-
-/// What a key holds, or none when it is not there or larger.
-async fn bytes(
-    store: &Arc<dyn Store>,
-    key: &str,
-    max: usize,
-) -> Result<Option<Vec<u8>>, StoreError> {
-    match store.get_bytes(key, max).await {
-        Ok((bytes, _)) => Ok(Some(bytes.to_vec())),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => Ok(None),
-        Err(error) => Err(error),
     }
 }
 
@@ -196,7 +185,7 @@ impl Story {
         }
         text.push('\n');
         if let Some(why) = why {
-            let _ = writeln!(text, "in its batch because {}", String::from(why.clone()));
+            let _ = writeln!(text, "in its batch because {why}");
         }
         let attempts = self.record.iter().flat_map(|r| &r.attempts);
         for attempt in attempts {

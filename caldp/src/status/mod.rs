@@ -16,6 +16,7 @@ use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::layout::Layout;
 use caldp_core::resources::judge::PRICES;
 use caldp_core::resources::{BINS, Model};
+use caldp_trigger::output_root::OutputRoot;
 use caldp_trigger::overview::dataset::DatasetProgress;
 use caldp_trigger::overview::progress;
 use caldp_trigger::overview::summary::{Assumptions, Summary, summarize};
@@ -111,7 +112,8 @@ struct OutputStatus {
 struct FailedDataset {
     #[serde(flatten)]
     progress: DatasetProgress,
-    command: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
 }
 
 pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
@@ -175,11 +177,10 @@ impl StatusArguments {
             }
             let now = Timestamp::now();
             let assumed = Assumptions { now, prices, model };
-            let output = output.to_string();
             let failed = self.failed.then(|| {
                 let failed = progress.datasets.iter().filter(|d| d.has_failed());
                 let listed = failed.map(|progress| FailedDataset {
-                    command: command(progress, &output),
+                    command: command(progress, &output, self.layout),
                     progress: progress.clone(),
                 });
                 listed.collect()
@@ -190,7 +191,7 @@ impl StatusArguments {
                 summary: summarize(&progress.datasets, assumed),
                 failed,
                 notes: progress.notes,
-                output,
+                output: output.to_string(),
             });
         }
         if statuses.is_empty() {
@@ -222,10 +223,13 @@ impl StatusArguments {
     }
 }
 
-/// The command that submits a dataset again.
-fn command(progress: &DatasetProgress, output: &str) -> String {
-    let failure = progress.failure.as_ref();
-    failure.map_or_else(String::new, |f| f.command(&progress.dataset, output))
+/// The command that submits a dataset again that failed; what ran here was not submitted.
+fn command(progress: &DatasetProgress, output: &Location, layout: Layout) -> Option<String> {
+    let Location::S3(output) = output else {
+        return None;
+    };
+    let failure = progress.failure.as_ref()?;
+    Some(failure.command(&progress.dataset, &OutputRoot::new(output.clone(), layout)))
 }
 
 /// What an hour costs in each memory bin.

@@ -8,11 +8,11 @@ use caldp_core::state::State;
 use comfy_table::{ContentArrangement, Table, presets};
 
 use super::OutputStatus;
+use crate::duration::duration;
 use caldp_trigger::overview::summary::Summary;
 
 /// Characters of the bar of a state that all datasets are in.
 const BAR: usize = 40;
-const SECONDS_PER_MINUTE: f64 = 60.0;
 
 /// The screens of all outputs.
 pub(super) fn of(statuses: &[OutputStatus], failed: bool) -> String {
@@ -162,7 +162,7 @@ fn failures(status: &OutputStatus) -> String {
             failure.map_or_else(String::new, |f| f.reason.clone()),
             one.progress.attempts.to_string(),
             failure.map_or_else(String::new, |f| f.remedy.words().to_owned()),
-            one.command.clone(),
+            one.command.clone().unwrap_or_default(),
         ]);
     }
     lines(&table) + "\n"
@@ -182,20 +182,4 @@ fn table(columns: &[&str]) -> Table {
 fn lines(table: &Table) -> String {
     let lines: Vec<String> = table.lines().map(|l| l.trim_end().to_owned()).collect();
     lines.join("\n")
-}
-
-/// A length of time in its largest unit and the next one.
-pub(super) fn duration(seconds: f64) -> String {
-    let minutes = (seconds / SECONDS_PER_MINUTE).floor();
-    let hours = (minutes / SECONDS_PER_MINUTE).floor();
-    if hours >= 1.0 {
-        format!("{hours:.0} h {:.0} min", minutes % SECONDS_PER_MINUTE)
-    } else if minutes >= 1.0 {
-        format!(
-            "{minutes:.0} min {:.0} s",
-            (seconds % SECONDS_PER_MINUTE).floor()
-        )
-    } else {
-        format!("{seconds:.0} s")
-    }
 }

@@ -50,6 +50,30 @@ fn the_trigger_acts_on_every_key_it_expects_to_be_told_of_and_on_no_other() {
     }
 }
 
+#[test]
+fn the_dashboard_shows_the_metric_that_the_trigger_writes() {
+    use caldp_trigger::metric::{VERDICT_DIMENSIONS, VERDICTS};
+    let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
+    let read = |file| std::fs::read_to_string(infra.join(file)).unwrap();
+    let search = format!("{{${{var.name}},{VERDICT_DIMENSIONS}}} MetricName=\\\"{VERDICTS}\\\"");
+    let dashboard = read("dashboard.tf");
+    assert!(
+        dashboard.contains(&search),
+        "{search} is not in {dashboard}"
+    );
+    let variable = VARIABLES
+        .iter()
+        .find(|v| v.name.ends_with("METRICS_NAMESPACE"));
+    let trigger = read("trigger.tf");
+    let set = trigger
+        .lines()
+        .find(|line| line.contains(variable.unwrap().name));
+    assert!(
+        set.is_some_and(|line| line.ends_with("= var.name")),
+        "{set:?}"
+    );
+}
+
 fn contract() -> Value {
     let config = Config::from_lookup(|name| match name {
         "BUCKET" => Some("hst-out".to_owned()),

@@ -136,6 +136,14 @@ fn what_is_remembered_is_not_read_again_and_is_never_needed() {
         b"{\"datasets\": 7}".to_vec(),
     );
     assert_eq!(look()["states"], first["states"]);
+
+    let failed = caldp(&environment, &["status", "s3://hst-out/o", "--failed"]);
+    let failed = String::from_utf8(failed.stdout).unwrap();
+    let rescue = "caldp rescue j8cb01030 --output=s3://hst-out/o\n";
+    assert!(failed.contains(rescue), "{failed}");
+    let explain = ["explain", "j8cb01030", "--output", "s3://hst-out/o"];
+    let explained = String::from_utf8(caldp(&environment, &explain).stdout).unwrap();
+    assert!(explained.contains(rescue), "{explained}");
 }
 
 #[test]
@@ -164,9 +172,10 @@ fn a_person_sees_one_screen_and_nothing_is_an_error() {
         !text.contains('\u{1b}'),
         "colours where there is no terminal: {text}"
     );
+    // what ran here was not submitted, so there is no request to paste
     let failed = String::from_utf8(caldp(&[], &["status", &place, "--failed"]).stdout).unwrap();
     assert!(
-        failed.contains("caldp rescue j8cb01030 --output=file:"),
+        failed.contains("j8cb01030") && !failed.contains("caldp rescue"),
         "{failed}"
     );
 }
@@ -188,7 +197,7 @@ fn a_dataset_is_explained() {
         "after 1 h 0 min",
         "exit code 23",
         "what was <seen>",
-        "caldp rescue j8cb01030",
+        "read the program's last lines",
         "results: ",
     ] {
         assert!(text.contains(words), "{words} is not in {text}");

@@ -21,3 +21,4 @@ mod s3_set;
 mod sync;
 
 pub use cli::run;
+pub use log::EventText;

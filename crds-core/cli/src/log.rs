@@ -90,7 +90,7 @@ impl<S: Subscriber> Layer<S> for Lines {
             let _ = write!(line, "{} - ", now.strftime("%Y-%m-%dT%H:%M:%S%.3f"));
         }
         let _ = write!(line, "CRDS - {name} -  ");
-        event.record(&mut Text(&mut line));
+        event.record(&mut EventText(&mut line));
         let mut line = printable(&line);
         line.push('\n');
         // One write, so that lines of several processes do not mix; nobody to tell if it fails.
@@ -114,10 +114,11 @@ fn printable(text: &str) -> String {
     shown
 }
 
-/// Puts an event's message, and what else it says, into a line.
-struct Text<'l>(&'l mut String);
+/// Puts an event's message, and what else it says, into a text; give it to [`tracing::Event::record`].
+#[derive(Debug)]
+pub struct EventText<'l>(pub &'l mut String);
 
-impl Visit for Text<'_> {
+impl Visit for EventText<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let _ = if field.name() == "message" {
             write!(self.0, "{value:?}")

@@ -3,13 +3,12 @@
 //! It is said by any thread at any time. Calling Python from those could hang while Python forks or
 //! ends, so messages wait in a queue until a caller of this package takes them along.
 
-use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 
+use crds_cli::EventText;
 use pyo3::prelude::*;
-use tracing::field::{Field, Visit};
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
@@ -130,22 +129,9 @@ impl<S: Subscriber> Layer<S> for Queue {
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = String::new();
-        event.record(&mut Text(&mut text));
+        event.record(&mut EventText(&mut text));
         let level = *event.metadata().level();
         // Nobody takes them along: then they are lost.
         let _ = self.0.try_send(Message { level, text });
-    }
-}
-
-/// Puts an event's message, and what else it says, into a text.
-struct Text<'l>(&'l mut String);
-
-impl Visit for Text<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let _ = if field.name() == "message" {
-            write!(self.0, "{value:?}")
-        } else {
-            write!(self.0, " {}={value:?}", field.name())
-        };
     }
 }

@@ -25,11 +25,16 @@ impl Why {
     /// The reason in a text; none when it says nothing. Control characters and what is too much are
     /// left out.
     pub fn new(text: &str) -> Option<Self> {
-        let words = text.split(|c: char| c.is_whitespace() || c.is_control());
-        let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
-        let line: String = words.join(" ").chars().take(MAX_WHY).collect();
+        let line = one_line(text, MAX_WHY);
         (!line.is_empty()).then_some(Self(line))
     }
+}
+
+/// A text of foreign origin on one line of at most `max` characters, without control characters.
+pub(crate) fn one_line(text: &str, max: usize) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ").chars().take(max).collect()
 }
 
 impl TryFrom<String> for Why {

@@ -4,13 +4,15 @@
 
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
+use caldp_core::layout::Layout;
 use caldp_core::resources::{BINS, MemoryBin};
 use caldp_core::state::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::evidence::Cause;
-use crate::order::details::Why;
+use crate::order::details::{Why, one_line};
+use crate::output_root::OutputRoot;
 use crate::record::attempts::{Attempt, Ended, Record};
 
 /// The most characters of an explanation that are kept: it may come from anywhere.
@@ -151,7 +153,7 @@ impl DatasetProgress {
                     State::Terminated => "stopped by an operator".to_owned(),
                     _ => "failed; its message says why".to_owned(),
                 },
-                explanation: shortened(message),
+                explanation: one_line(message, MAX_EXPLANATION),
                 exit_code: None,
                 remedy: Remedy::First("read the end of its process.txt".to_owned()),
             });
@@ -162,13 +164,18 @@ impl DatasetProgress {
 
 impl Failure {
     /// The command that submits the dataset again, to be pasted.
-    pub fn command(&self, dataset: &Dataset, output: &str) -> String {
+    pub fn command(&self, dataset: &Dataset, root: &OutputRoot) -> String {
+        let OutputRoot { uri, layout } = root;
+        let layout = match layout {
+            Layout::Tree => String::new(),
+            Layout::Calcloud => format!(" --layout={layout}"),
+        };
         let more = match &self.remedy {
             Remedy::MoreTime(factor) => format!(" --timeout-scale={factor}"),
             Remedy::MoreMemory => format!(" --memory-bin={}", MemoryBin::LAST.number()),
             Remedy::Rescue | Remedy::First(_) => String::new(),
         };
-        format!("caldp rescue {dataset} --output={output}{more}")
+        format!("caldp rescue {dataset} --output={uri}{layout}{more}")
     }
 }
 
@@ -194,7 +201,7 @@ fn failure_of(attempt: &Attempt) -> Option<Failure> {
     let (reason, remedy) = reason_and_remedy(cause, code, outcome.exit_code, attempt);
     Some(Failure {
         reason,
-        explanation: shortened(&outcome.explanation),
+        explanation: one_line(&outcome.explanation, MAX_EXPLANATION),
         exit_code: outcome.exit_code,
         remedy,
     })
@@ -245,13 +252,4 @@ fn reason_and_remedy(
             ),
         },
     }
-}
-
-/// A text on one line, of a bounded length, without control characters.
-fn shortened(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.join(" ").chars().take(MAX_EXPLANATION).collect()
 }

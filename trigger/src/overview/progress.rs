@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
 use caldp_core::messages::Messages;
@@ -17,7 +16,7 @@ use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage::s3::Precondition;
-use storage::store::{ErrorKind, Store, StoreError};
+use storage::store::{ErrorKind, Store, StoreError, bytes_if_there};
 
 use super::dataset::DatasetProgress;
 use crate::record::attempts::Record;
@@ -127,7 +126,7 @@ async fn dataset_progress(
 ) -> Result<DatasetProgress, StoreError> {
     let progress = DatasetProgress::of_state(dataset, state, since);
     let key = layout.attempts(&progress.dataset);
-    let progress = match found(store.get_bytes(&key, MAX_RECORD).await)? {
+    let progress = match bytes_if_there(&**store, &key, MAX_RECORD).await? {
         Some(bytes) => match serde_json::from_slice::<Record>(&bytes) {
             Ok(record) => progress.with_record(&record),
             Err(_) => progress,
@@ -139,17 +138,10 @@ async fn dataset_progress(
         return Ok(progress);
     }
     let key = layout.message(state, &progress.dataset);
-    let message = found(store.get_bytes(&key, MAX_MESSAGE).await)?.unwrap_or_default();
+    let message = bytes_if_there(&**store, &key, MAX_MESSAGE)
+        .await?
+        .unwrap_or_default();
     Ok(progress.with_message(&String::from_utf8_lossy(&message)))
-}
-
-/// What is not there, or is no such document by its size, is an answer.
-fn found<V>(got: Result<(Bytes, V), StoreError>) -> Result<Option<Bytes>, StoreError> {
-    match got {
-        Ok((bytes, _)) => Ok(Some(bytes)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 async fn remember(

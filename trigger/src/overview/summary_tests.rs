@@ -1,8 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "tests")]
 
+use caldp_core::layout::Layout;
 use caldp_core::resources::judge::PRICES;
 
 use super::*;
+use crate::output_root::OutputRoot;
 use crate::record::attempts::Record;
 
 const NOW: &str = "2026-03-01T12:00:00Z";
@@ -63,13 +65,17 @@ fn failures_are_grouped_by_reason_with_a_remedy_to_paste() {
     assert_eq!(counts.first().unwrap().0, 2);
     assert_eq!((summary.retries, summary.under_way), (1, false));
     let timeout = datasets.first().unwrap();
+    let command = |layout| {
+        let root = OutputRoot::new("s3://bucket/o".parse().unwrap(), layout);
+        let failure = timeout.failure.as_ref().unwrap();
+        failure.command(&timeout.dataset, &root)
+    };
     assert_eq!(
-        timeout
-            .failure
-            .as_ref()
-            .unwrap()
-            .command(&timeout.dataset, "s3://b/o"),
-        "caldp rescue j8cb010b0 --output=s3://b/o --timeout-scale=2"
+        [Layout::Tree, Layout::Calcloud].map(command),
+        [
+            "caldp rescue j8cb010b0 --output=s3://bucket/o --timeout-scale=2",
+            "caldp rescue j8cb010b0 --output=s3://bucket/o --layout=calcloud --timeout-scale=2"
+        ]
     );
     let last = datasets.last().unwrap().failure.as_ref().unwrap();
     assert_eq!(last.explanation, "no such file hint: x");

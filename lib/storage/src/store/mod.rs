@@ -191,6 +191,23 @@ impl fmt::Display for Place {
     }
 }
 
+/// What a key holds, or none when it is not there or larger than `max` bytes: for documents that are
+/// nothing of the caller's when they are larger.
+///
+/// # Errors
+/// As they come otherwise.
+pub async fn bytes_if_there(
+    store: &dyn Store,
+    key: &str,
+    max: usize,
+) -> Result<Option<Bytes>, StoreError> {
+    match store.get_bytes(key, max).await {
+        Ok((bytes, _)) => Ok(Some(bytes)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The failure of a text that cannot be a key.
 fn refused(key: &str, reason: &'static str) -> StoreError {
     StoreError::new(
