@@ -31,11 +31,12 @@ use crate::invocation::{Budget, Invocation};
 use crate::order::dataset_list::{self, DatasetListError, MAX_LIST_BYTES};
 use crate::order::document::OrderError;
 use crate::order::offers::Offers;
-use crate::order::{Order, Overrides, RequestBody};
+use crate::order::{Order, RequestBody};
 use crate::output_root::OutputRoot;
 use crate::record::transition::digest;
 use crate::request::dataset::Request;
 use crate::request::requests::TargetAnswer;
+use crate::resources::Overrides;
 use crate::resources::Scale;
 use crate::submit::submitter::OrderAnswer;
 

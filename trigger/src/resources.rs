@@ -8,7 +8,25 @@ use std::time::Duration;
 use caldp_core::resources::{Estimate, LONGEST, MemoryBin, SHORTEST};
 use serde::{Deserialize, Serialize};
 
-use crate::order::Overrides;
+/// What a request's body changes about the next run of a dataset; all of it optional.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Overrides {
+    /// The memory bin to start on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bin: Option<MemoryBin>,
+    /// The factor for the time limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_scale: Option<Scale>,
+    /// Infrastructure retries to count as used already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// Memory retries to count as used already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_retries: Option<u32>,
+    /// Retries with more time to count as used already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_retries: Option<u32>,
+}
 
 /// What a job is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use storage::hint::explain;
 
 use crate::errors::Failure;
 use crate::files::Said;
-use crate::lookup::parsed;
 use crate::session;
+use crate::session::parsed;
 
 /// Looks up the references of files, fetches them if asked to, writes their names into the
 /// headers. Gives the number of errors, each of which was logged.

@@ -15,8 +15,9 @@ use storage::hint::with_causes;
 use crate::bulk::{Bulk, Question, Withdrawn};
 use crate::files::{Said, located, locations};
 use crate::headers::Keys;
-use crate::lookup::{keys_of, parsed};
+use crate::lookup::keys_of;
 use crate::session;
+use crate::session::parsed;
 
 /// The rules of one context.
 #[pyclass(frozen, subclass, module = "crds_core._native")]

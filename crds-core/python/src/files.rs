@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::errors::{Failure, Kind};
-use crate::lookup::parsed;
 use crate::session;
+use crate::session::parsed;
 
 /// Logs each file that is fetched.
 #[derive(Debug, Default)]

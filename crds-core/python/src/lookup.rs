@@ -37,7 +37,7 @@ impl Question {
         fast: bool,
     ) -> PyResult<Self> {
         Ok(Self {
-            context: parsed(py, context)?,
+            context: session::parsed(py, context)?,
             types: reftypes.filter(|types| !types.is_empty()),
             reuse: if ignore_cache {
                 Reuse::Nothing
@@ -47,12 +47,6 @@ impl Question {
             checks: !fast,
         })
     }
-}
-
-/// The context's name, if one is given.
-pub(crate) fn parsed(py: Python<'_>, context: Option<&str>) -> PyResult<Option<ContextName>> {
-    let parsed = context.map(str::parse).transpose();
-    parsed.map_err(|error| Failure::from(error).raise(py))
 }
 
 /// Whether a text can name a context.
@@ -69,7 +63,7 @@ pub(crate) fn context_name(
     context: Option<&str>,
 ) -> PyResult<String> {
     let client = session::client(py, session::observatory(py, observatory)?)?;
-    let asked = parsed(py, context)?;
+    let asked = session::parsed(py, context)?;
     session::wait(py, async { Ok(client.context_file(asked.as_ref()).await?) })
 }
 

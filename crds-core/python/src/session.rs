@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crds_core::names::ContextName;
 use crds_core::observatory::UnknownObservatory;
 use crds_core::{Client, Config, Observatory};
 use pyo3::prelude::*;
@@ -167,4 +168,10 @@ pub(crate) fn is_serverless(py: Python<'_>) -> PyResult<bool> {
 #[pyfunction]
 pub(crate) fn default_observatory(py: Python<'_>) -> PyResult<Option<&'static str>> {
     Ok(observatory_of(py, &[])?.map(Observatory::name))
+}
+
+/// The context's name, if one is given.
+pub(crate) fn parsed(py: Python<'_>, context: Option<&str>) -> PyResult<Option<ContextName>> {
+    let parsed = context.map(str::parse).transpose();
+    parsed.map_err(|error| Failure::from(error).raise(py))
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use storage::uri::S3Uri;
 
-use crate::resources::Scale;
+use crate::resources::{Overrides, Scale};
 use dataset_list::DatasetListError;
 use details::Details;
 use document::{Field, Fields, OrderError, document};
@@ -55,26 +55,6 @@ const REQUEST_FIELDS: [Field; 7] = [
     ("context", "a CRDS context like hst_1234.pmap"),
     ("dry_run", "true or false"),
 ];
-
-/// What a request's body changes about the next run of a dataset; all of it optional.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Overrides {
-    /// The memory bin to start on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_bin: Option<MemoryBin>,
-    /// The factor for the time limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_scale: Option<Scale>,
-    /// Infrastructure retries to count as used already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retries: Option<u32>,
-    /// Memory retries to count as used already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_retries: Option<u32>,
-    /// Retries with more time to count as used already.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_retries: Option<u32>,
-}
 
 /// The body of a request message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -5,9 +5,9 @@ use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 
 use crate::event::evidence::Cause;
-use crate::order::Overrides;
 use crate::record::attempts::{Ended, Market, Outcome, Reason, Record, Settings, Used};
 use crate::record::transition::{Grant, Transition, TransitionRules, add_attempt};
+use crate::resources::Overrides;
 use crate::resources::Resources;
 
 /// Why an operator starts a dataset.

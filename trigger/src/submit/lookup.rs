@@ -15,9 +15,9 @@ use storage::uri::S3Uri;
 use tokio::sync::OnceCell;
 
 use crate::error::TriggerError;
-use crate::order::Overrides;
 use crate::output_root::OutputRoot;
 use crate::record::documents::{Documents, unreadable};
+use crate::resources::Overrides;
 use crate::resources::Resources;
 
 /// The most pages of a listing of inputs that are read to learn their sizes.

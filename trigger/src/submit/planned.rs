@@ -13,11 +13,12 @@ use storage::uri::S3Uri;
 use crate::config::Config;
 use crate::error::TriggerError;
 use crate::invocation::Invocation;
+use crate::order::Order;
 use crate::order::details::Details;
-use crate::order::{Order, Overrides};
 use crate::output_root::OutputRoot;
 use crate::record::attempts::{Record, Settings};
 use crate::record::transition::digest;
+use crate::resources::Overrides;
 
 /// An order as it was first understood; deliveries after the first continue this one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
