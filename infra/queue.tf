@@ -103,4 +103,7 @@ resource "aws_sqs_queue_policy" "all" {
   for_each  = aws_sqs_queue.all
   queue_url = each.value.id
   policy    = data.aws_iam_policy_document.queue[each.key].json
+
+  # Both set attributes of one queue: at the same moment one of them may be lost, and is waited for in vain.
+  depends_on = [aws_sqs_queue_redrive_policy.events]
 }
