@@ -38,5 +38,6 @@ pub mod references;
 pub mod report;
 pub mod run;
 pub mod run_log;
+pub mod sharing;
 pub mod simulate_error;
 pub mod workspace;

@@ -10,6 +10,7 @@ use crate::config::{Settings, variables};
 use crate::error::disk_hint;
 use crate::operators;
 use crate::process::program::Environment;
+use crate::sharing::{self, NotGib};
 use caldp_core::dataset::{Dataset, Instrument};
 use caldp_core::provenance::{DatasetHeader, Parkey, ReferenceRecord};
 use crds_core::config::ConfigError;
@@ -64,6 +65,9 @@ pub enum ReferencesError {
     /// A variable of CRDS cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The limit of shared references is no number.
+    #[error(transparent)]
+    Sharing(#[from] NotGib),
     /// Some raw files have no references.
     #[error(transparent)]
     Assign(#[from] AssignError),
@@ -81,6 +85,7 @@ impl Hint for ReferencesError {
             Self::Operators(error) => error.hint(),
             Self::Crds(error) => error.hint(),
             Self::Config(error) => error.hint(),
+            Self::Sharing(error) => error.hint(),
             Self::Assign(error) => error.hint(),
             Self::Fits(error) => error.hint(),
             Self::Read(error) => Some(disk_hint(error).into()),
@@ -134,8 +139,12 @@ pub struct ReferenceAssigner {
 impl ReferenceAssigner {
     fn new(dataset: &Dataset, settings: Settings) -> Result<Self, ReferencesError> {
         let config = Config::from_vars(settings.variables())?;
+        let mut client = Client::new(config, Observatory::Hst);
+        if let Some(shared) = sharing::of(&settings)? {
+            client = client.sharing(shared);
+        }
         Ok(Self {
-            client: Client::new(config, Observatory::Hst),
+            client,
             settings,
             instrument: dataset.instrument(),
             recipe: Recipe::of(dataset),

@@ -19,6 +19,7 @@ pub(crate) fn reference(reference: &FetchedReference) -> Value {
         "sha1": reference.sha1.map(|sum| sum.to_string()),
         "source": match &reference.origin {
             ReferenceOrigin::Cached => "cache",
+            ReferenceOrigin::Shared => "shared",
             ReferenceOrigin::Fetched { location, .. } => location,
         },
     })

@@ -63,6 +63,13 @@ impl Locks {
         }
     }
 
+    /// Locks in this folder, whatever the settings.
+    pub(super) fn in_folder(folder: PathBuf) -> Self {
+        Self {
+            folder: Some(folder),
+        }
+    }
+
     /// Takes the lock of a file if nobody has it.
     pub fn try_acquire(&self, name: &FileName) -> Option<Lock> {
         let Some(path) = self.path(name) else {

@@ -9,4 +9,5 @@ pub mod lock;
 pub mod organize;
 pub(crate) mod payload;
 pub mod server_config;
+pub mod shared;
 pub mod verified_file;

@@ -32,6 +32,7 @@ mod problem;
 mod references;
 mod rules;
 mod server_info;
+mod sharing;
 mod version;
 
 use std::collections::HashMap;
@@ -52,6 +53,7 @@ pub use version::VERSION_TEXT;
 
 use crate::cache::layout::Layout;
 use crate::cache::server_config::ServerConfig;
+use crate::cache::shared::SharedReferences;
 use crate::cache::verified_file::Expected;
 use crate::config::{CacheMode, Config, FileUri};
 use crate::names::ContextName;
@@ -76,6 +78,7 @@ pub struct Client {
     /// What the server said, while the cache lacks rules of the context it names.
     waiting: Mutex<Option<Vec<u8>>>,
     rules: Mutex<KnownRules>,
+    shared: Option<Arc<SharedReferences>>,
 }
 
 /// Rules by their name, and the instrument if they are of one only.
@@ -121,6 +124,7 @@ impl Client {
             server_config: OnceCell::new(),
             waiting: Mutex::default(),
             rules: Mutex::default(),
+            shared: None,
             config,
         }
     }

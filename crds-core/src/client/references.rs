@@ -16,6 +16,7 @@ use storage::unfinished;
 use super::{Client, ClientError, FileKind};
 use crate::cache::layout::References;
 use crate::cache::lock::{Lock, Locks};
+use crate::cache::shared::Taken;
 use crate::cache::verified_file::{self, Expected};
 use crate::names::FileName;
 use crate::source::{Plugin, Source, SourceError};
@@ -45,6 +46,8 @@ pub struct FetchedReference {
 pub enum ReferenceOrigin {
     /// It was there, or another process brought it meanwhile.
     Cached,
+    /// It was copied from those that processes of this machine [share](Client::sharing).
+    Shared,
     /// It was fetched now.
     Fetched {
         /// From where, as path or URI.
@@ -300,6 +303,16 @@ impl Client {
         }
         progress.file(&wanted.name, wanted.expected.size, number);
         let start = Instant::now();
+        // What is fetched again is not what others fetched before.
+        let known = wanted.known.filter(|_| wanted.reuse == Reuse::Cached);
+        let place = match self.taken(&wanted.name, known, &path).await {
+            Taken::Nothing(place) => place,
+            Taken::Copied(size) => {
+                progress.bytes(size);
+                progress.done(&wanted.name);
+                return Ok(wanted.fetched(ReferenceOrigin::Shared, size));
+            }
+        };
         let on_bytes = |count| progress.bytes(count);
         let (location, size) = match fetcher {
             Fetcher::Source(source) => {
@@ -315,16 +328,9 @@ impl Client {
             }
         };
         progress.done(&wanted.name);
-        Ok(FetchedReference {
-            path,
-            size,
-            sha1: wanted.known.and_then(|known| known.sha1),
-            name: wanted.name,
-            origin: ReferenceOrigin::Fetched {
-                location,
-                elapsed: start.elapsed(),
-            },
-        })
+        let elapsed = start.elapsed();
+        self.offer(place, &wanted.name, known, &path).await;
+        Ok(wanted.fetched(ReferenceOrigin::Fetched { location, elapsed }, size))
     }
 
     /// Waits until no other process is fetching this file.
@@ -364,13 +370,17 @@ impl Wanted {
         if !metadata.is_file() || other_size || self.reuse == Reuse::Nothing {
             return Ok(None);
         }
-        Ok(Some(FetchedReference {
+        Ok(Some(self.fetched(ReferenceOrigin::Cached, size)))
+    }
+
+    fn fetched(&self, origin: ReferenceOrigin, size: u64) -> FetchedReference {
+        FetchedReference {
             name: self.name.clone(),
             path: self.path.clone(),
             size,
             sha1: self.known.and_then(|known| known.sha1),
-            origin: ReferenceOrigin::Cached,
-        }))
+            origin,
+        }
     }
 }
 

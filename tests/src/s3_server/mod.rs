@@ -50,6 +50,7 @@ struct Shared {
     objects: Arc<Objects>,
     public: Arc<Mutex<BTreeSet<String>>>,
     counts: Mutex<BTreeMap<String, u64>>,
+    reads: Mutex<BTreeMap<String, u64>>,
     faults: Mutex<Option<Faults>>,
     writes: Mutex<Option<Bucket>>,
     calls: Calls,
@@ -62,6 +63,7 @@ impl S3Server {
             objects: Arc::new(Objects::new(buckets)),
             public: Arc::default(),
             counts: Mutex::default(),
+            reads: Mutex::default(),
             faults: Mutex::default(),
             writes: Mutex::default(),
             calls: Calls::of_this_test(),
@@ -128,7 +130,13 @@ impl S3Server {
         self.requests().get(operation).copied().unwrap_or_default()
     }
 
-    /// Starts counting anew.
+    /// How many requests read each object, as `<bucket>/<key>`, from the start; a large one is read in
+    /// several ranges.
+    pub fn reads(&self) -> BTreeMap<String, u64> {
+        lock(&self.shared.reads).clone()
+    }
+
+    /// Starts counting operations anew.
     pub fn reset_counts(&self) {
         lock(&self.shared.counts).clear();
     }
@@ -213,6 +221,10 @@ async fn answer(
     *lock(&shared.counts)
         .entry(operation.to_owned())
         .or_default() += 1;
+    if operation == "GetObject" {
+        let object = request.uri().path().trim_start_matches('/').to_owned();
+        *lock(&shared.reads).entry(object).or_default() += 1;
+    }
     let mut fault = lock(&shared.faults).as_mut().and_then(Faults::next);
     let writes = !matches!(operation, "GetObject" | "HeadObject" | "ListObjectsV2");
     if writes

@@ -36,6 +36,8 @@ variables! {
     CRDS_BUCKET true "CRDSBUCKET" "s3://<bucket> with config/hst, references/hst and pickles/hst, for caldp-config-aws."
     CONTEXT true "CRDS_CONTEXT" "The context whose rules choose references."
     CONTEXT_OF_JOB false "CRDSCONTEXT" "The same, as older job definitions spell it."
+    SHARED_REFERENCES false "CALDP_SHARED_REFERENCES" "A directory in which the jobs of one machine share references, each checked by whoever takes it; where it is not set, each fetches its own."
+    SHARED_REFERENCES_LIMIT false "CALDP_SHARED_REFERENCES_GIB" "The most that directory may hold, in GiB: 50 unless this says otherwise. What was used longest ago is removed, as it is when the disk is nearly full."
     CSYS_VERSION true "CSYS_VER" "The calibration software's version, written into raw files."
     DATA_PROCESSING_VERSION true "AWSDPVER" "The data processing's version, written into raw files."
     SYSTEM_VERSION true "AWSYSVER" "The system's version, written into raw files."

@@ -7,7 +7,7 @@
 use super::finding::{Area, Finding, Level};
 use super::place::Place;
 use super::{PATIENCE, Situation, access};
-use crate::config::variables::CONTEXT;
+use crate::config::variables::{CONTEXT, SHARED_REFERENCES};
 use crate::config::{Setting, Settings};
 use crate::operators;
 use caldp_core::dataset::{Dataset, Instrument};
@@ -81,6 +81,11 @@ pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
     let layout = Layout::new(&config.locations, Observatory::Hst);
     let (cache, usable) = cache(&config, &layout);
     findings.extend(cache);
+    findings.extend(
+        settings
+            .get(SHARED_REFERENCES)
+            .map(|folder| shared(folder.as_ref())),
+    );
     if !usable {
         return findings;
     }
@@ -113,6 +118,24 @@ fn cache(config: &Config, layout: &Layout) -> (Vec<Finding>, bool) {
     }
     let usable = findings.iter().all(|found| found.level == Level::Ok);
     (findings, usable)
+}
+
+/// The folder in which jobs share references; a run that cannot use it shares none.
+fn shared(folder: &Path) -> Finding {
+    let shown = folder.display();
+    match Place::of(folder) {
+        Place::Writable | Place::Creatable(_) => {
+            let text = format!("are shared with other jobs in {shown}");
+            finding("shared references", Level::Ok, text)
+        }
+        _ => {
+            let text = format!("are not shared, {shown} cannot be written");
+            let hint = format!(
+                "mount a directory there that any job can write, or unset {SHARED_REFERENCES}"
+            );
+            finding("shared references", Level::Warning, text).hint(hint)
+        }
+    }
 }
 
 const CACHE_HINT: &str = "set CRDS_PATH to a filled cache, or to a directory that can be written \

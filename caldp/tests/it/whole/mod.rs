@@ -11,6 +11,7 @@ mod interrupted;
 mod manifest;
 mod mosaics;
 mod observed;
+mod sharing;
 mod world;
 
 pub(crate) use world::{Origin, World};
