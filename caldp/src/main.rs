@@ -8,6 +8,7 @@ mod command;
 mod duration;
 mod names;
 mod plan;
+mod ranged;
 mod records;
 mod resources;
 mod status;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
 use caldp_core::provenance::{self, Provenance};
-use storage::store::{Store, StoreError};
+use storage::hint::with_causes;
+use storage::store::{ErrorKind, Store, StoreError};
 use tokio::task::JoinSet;
 
 /// Records read at once.
@@ -18,15 +19,21 @@ const MOST_RECORD: usize = 16 << 20;
 /// A record, by its key, or why it cannot be read.
 pub(crate) type Read = (String, Result<Box<Provenance>, String>);
 
-/// Gives all records below a store's root as they come, at most so many read at once, and then says
-/// which datasets have products there and no record. `give` says whether more is wanted.
+/// Gives what `then` makes of all records below a store's root as they come, at most so many at once,
+/// and then says which datasets have products there and no record. `give` says whether more is
+/// wanted.
 ///
 /// # Errors
 /// When the store cannot be listed or read.
-pub(crate) async fn each(
+pub(crate) async fn each<T, F>(
     store: &Arc<dyn Store>,
-    mut give: impl FnMut(Read) -> bool,
-) -> Result<BTreeSet<Dataset>, StoreError> {
+    then: impl FnOnce(Read) -> F + Clone + Send + 'static,
+    mut give: impl FnMut(T) -> bool,
+) -> Result<BTreeSet<Dataset>, StoreError>
+where
+    F: Future<Output = T> + Send + 'static,
+    T: Send + 'static,
+{
     let mut listing = store.list("");
     let mut reading = JoinSet::new();
     let mut without: BTreeSet<Dataset> = BTreeSet::new();
@@ -46,7 +53,11 @@ pub(crate) async fn each(
             if reading.len() >= AT_ONCE && !take(reading.join_next().await, &mut give)? {
                 return Ok(BTreeSet::new());
             }
-            reading.spawn(read(Arc::clone(store), key));
+            let (store, then) = (Arc::clone(store), then.clone());
+            reading.spawn(async move {
+                let record = read(store.as_ref(), key).await?;
+                Ok(then(record).await)
+            });
         }
     }
     while let Some(record) = reading.join_next().await {
@@ -67,15 +78,21 @@ fn product_of(key: &str) -> Option<Dataset> {
     layout.owner(key)
 }
 
-async fn read(store: Arc<dyn Store>, key: String) -> Result<Read, StoreError> {
-    let (bytes, _) = store.get_bytes(&key, MOST_RECORD).await?;
-    let record = serde_json::from_slice(&bytes).map_err(|error| error.to_string());
+async fn read(store: &dyn Store, key: String) -> Result<Read, StoreError> {
+    let record = match store.get_bytes(&key, MOST_RECORD).await {
+        Ok((bytes, _)) => serde_json::from_slice(&bytes).map_err(|error| error.to_string()),
+        // One that went since, or is none, says nothing of the others.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => {
+            Err(with_causes(&error).to_string())
+        }
+        Err(error) => return Err(error),
+    };
     Ok((key, record.map(Box::new)))
 }
 
-fn take(
-    read: Option<Result<Result<Read, StoreError>, tokio::task::JoinError>>,
-    give: &mut impl FnMut(Read) -> bool,
+fn take<T>(
+    read: Option<Result<Result<T, StoreError>, tokio::task::JoinError>>,
+    give: &mut impl FnMut(T) -> bool,
 ) -> Result<bool, StoreError> {
     match read {
         Some(Ok(read)) => read.map(give),

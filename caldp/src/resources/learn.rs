@@ -171,7 +171,7 @@ async fn read(sources: &[String]) -> Result<Runs, Error> {
 
 /// Takes in the records of all runs in an output.
 async fn add_output(runs: &mut Runs, store: &Arc<dyn Store>) -> Result<(), Error> {
-    let taken = records::each(store, |(key, record)| {
+    let taken = records::each(store, std::future::ready, |(key, record): records::Read| {
         let name = record.as_ref().map_or("", |r| r.dataset.name()).to_owned();
         let added = record
             .map_err(|_| Refusal::Line)

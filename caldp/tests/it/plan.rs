@@ -297,7 +297,7 @@ fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
     for (dataset, reason) in [
         ("j8cb030b0", "cannot be read"),
         ("j8cb040b0", "is older"),
-        ("j8cb040b0", "cannot be read"),
+        ("j8cb040b0", "j8cb040b0_raw.fits is gone"),
         ("j8cb050b0", "CCDAMP, which the new rules look at"),
         ("j8cb060b0", "no provenance.json"),
         ("j8cb070b0", "its last run failed"),
@@ -343,6 +343,118 @@ fn an_output_on_s3_is_read_record_by_record() {
         (&json!(300), &json!(100))
     );
     assert_eq!(s3.count("GetObject"), 300, "nothing is read twice");
+}
+
+/// A record of the time before header values were recorded, of one raw file.
+fn older_record(dataset: &str, file: &str) -> Value {
+    let mut older = record(dataset, "2017-01-15");
+    older["headers"][0] = json!({"file": file, "keywords": {}});
+    older
+}
+
+#[test]
+fn older_records_on_s3_bring_the_first_blocks_of_raw_files() {
+    let world = World::new();
+    let raw = world.path().join("raw");
+    fs::create_dir(&raw).unwrap();
+    unpack_fixture("j8cb010b0", &raw);
+    let file = "j8cb01u2q_raw.fits";
+    let content = fs::read(raw.join(file)).unwrap();
+    let s3 = S3Server::start(&["hst-out"]);
+    let put = |dataset: &str, record: &Value| {
+        let key = format!("data/acs/{dataset}/logs/provenance.json");
+        s3.put("hst-out", &key, record.to_string());
+    };
+    put("j8cb010b0", &older_record("j8cb010b0", file));
+    s3.put(
+        "hst-out",
+        &format!("data/acs/j8cb010b0/{file}"),
+        content.clone(),
+    );
+    put("j8cb020b0", &older_record("j8cb020b0", file));
+    put("j8cb030b0", &older_record("j8cb030b0", file));
+    s3.put(
+        "hst-out",
+        &format!("data/acs/j8cb030b0/{file}"),
+        content[..9000].to_vec(),
+    );
+
+    // As CALCLOUD delivers: everything in one archive, whose record says what is where.
+    let packed = |sizes: [u64; 2]| {
+        let mut older = older_record("j8cb040b0", file);
+        older["layout"] = json!("calcloud");
+        older["outputs"] = json!([
+            {"name": "j8cb040b0.tar.gz", "size": 1},
+            {"name": "j8cb01u2q_flt.fits", "size": sizes[0], "archive": "j8cb040b0.tar.gz"},
+            {"name": file, "size": sizes[1], "archive": "j8cb040b0.tar.gz"},
+        ]);
+        older
+    };
+    let archive = |dataset: &str| {
+        let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        let mut tar = tar::Builder::new(gzip);
+        for (name, content) in [("j8cb01u2q_flt.fits", &b"product"[..]), (file, &content)] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            header.set_mode(0o644);
+            let name = format!("{dataset}/{name}");
+            tar.append_data(&mut header, name, content).unwrap();
+        }
+        tar.into_inner().unwrap().finish().unwrap()
+    };
+    for (dataset, size) in [("j8cb040b0", 7), ("j8cb050b0", 300 << 20), ("j8cb060b0", 7)] {
+        let mut older = packed([size, content.len() as u64]);
+        older["dataset"] = json!(dataset);
+        for output in older["outputs"].as_array_mut().unwrap() {
+            for text in ["name", "archive"] {
+                if output[text] == "j8cb040b0.tar.gz" {
+                    output[text] = json!(format!("{dataset}.tar.gz"));
+                }
+            }
+        }
+        s3.put(
+            "hst-out",
+            &format!("outputs/{dataset}/provenance.json"),
+            older.to_string(),
+        );
+        if dataset != "j8cb060b0" {
+            s3.put(
+                "hst-out",
+                &format!("outputs/{dataset}/{dataset}.tar.gz"),
+                archive(dataset),
+            );
+        }
+    }
+    let output = world
+        .command(&["--from=s3://hst-out", NEW, "--json"])
+        .envs(s3.environment())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(CHANGES), "{output:?}");
+    let (found, summary) = lines(&output);
+    let by_name: BTreeMap<&str, &Value> = found
+        .iter()
+        .map(|line| (line["dataset"].as_str().unwrap(), line))
+        .collect();
+    for dataset in ["j8cb010b0", "j8cb040b0"] {
+        assert_eq!(by_name[dataset]["affected"], true, "{:?}", by_name[dataset]);
+    }
+    for (dataset, reason) in [
+        ("j8cb020b0", "j8cb01u2q_raw.fits is gone"),
+        ("j8cb030b0", "truncated"),
+        ("j8cb050b0", "300 MB deep in j8cb050b0.tar.gz"),
+        ("j8cb060b0", "j8cb060b0.tar.gz is gone"),
+    ] {
+        let unknown = by_name[dataset]["unknown"].as_str().unwrap();
+        assert!(
+            unknown.contains(reason) && unknown.contains("is older"),
+            "{dataset}: {unknown}"
+        );
+    }
+    assert_eq!(
+        (&summary["asked"], &summary["affected"], &summary["unknown"]),
+        (&json!(6), &json!(2), &json!(4))
+    );
 }
 
 #[test]

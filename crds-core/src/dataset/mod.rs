@@ -13,7 +13,7 @@ use std::path::Path;
 use storage::hint::Hint;
 
 use crate::header::{Header, INSTRUMENT_KEYS};
-use ::fits::FitsError;
+use ::fits::{FitsError, ReadAt};
 pub use asdf::AsdfError;
 pub use model_names::JWST_MODEL_NAMES;
 pub use references::{NoMatch, ReferenceCards, UnknownPrefix};
@@ -51,11 +51,22 @@ pub fn read(path: &Path) -> Result<Header, ReadError> {
     } else {
         fits::read(path)?
     };
-    if header.get("TELESCOP") == Some("JWST") {
-        model_names::add(&mut header);
-    }
-    set_instrument(&mut header);
+    prepare(&mut header);
     Ok(header)
+}
+
+/// Like [`read`], of a FITS file that can be read at offsets; `path` only appears in errors.
+pub fn read_fits(bytes: &(impl ReadAt + ?Sized), path: &Path) -> Result<Header, FitsError> {
+    let mut header = fits::read_from(bytes, path)?;
+    prepare(&mut header);
+    Ok(header)
+}
+
+fn prepare(header: &mut Header) {
+    if header.get("TELESCOP") == Some("JWST") {
+        model_names::add(header);
+    }
+    set_instrument(header);
 }
 
 fn is_plain_header(path: &Path) -> bool {

@@ -1,5 +1,7 @@
 //! What is said of objects and files, and asked of them, whatever store they are in.
 
+use bytes::Bytes;
+
 use crate::checksum::Sha1Sum;
 
 /// What tells one content of a key from another: on S3 the `ETag`, with its quotes.
@@ -58,6 +60,17 @@ pub struct Downloaded {
     /// The SHA-1, if one was expected.
     pub sha1: Option<Sha1Sum>,
     /// The version that was downloaded, if that is known.
+    pub version: Option<Version>,
+}
+
+/// A part of a content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What was asked for, as far as the content goes.
+    pub bytes: Bytes,
+    /// Bytes of the whole content.
+    pub size: u64,
+    /// Which content it is a part of, if that is known.
     pub version: Option<Version>,
 }
 

@@ -1,5 +1,6 @@
 //! Where datasets are known from, each as batches of headers to be asked about.
 
+mod delivered;
 pub(super) mod files;
 pub(super) mod lines;
 pub(super) mod records;

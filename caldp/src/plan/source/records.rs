@@ -6,16 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::{Area, Layout};
+use caldp_core::layout::Layout;
 use caldp_core::provenance::{self, DatasetHeader, Provenance};
 use caldp_core::resources::{EarlierRun, Run};
 use caldp_core::state::State;
 use crds_core::dataset::set_instrument;
 use crds_core::header::Header;
 use crds_core::rules::Context;
-use storage::hint::with_causes;
-use storage::store::{Place, Store, StoreError};
+use storage::store::{Store, StoreError};
 
+use super::delivered::{self, WithHeaders};
 use super::{Batch, Subject, quoted};
 use crate::records;
 
@@ -29,15 +29,16 @@ pub(crate) async fn read(
     mut give: impl FnMut(Batch) -> bool,
 ) -> Result<(), StoreError> {
     let mut reader = Reader {
-        store: store.as_ref(),
         rules,
         needed: HashMap::new(),
     };
-    let without = records::each(store, |(key, record)| {
-        let subject = match record {
-            Ok(record) => reader.subject(&record),
-            Err(reason) => torn(&key, &reason),
-        };
+    let output = Arc::clone(store);
+    let complete = async move |(key, record): records::Read| match record {
+        Ok(record) => Ok(delivered::complete(output, record).await),
+        Err(reason) => Err(torn(&key, &reason)),
+    };
+    let without = records::each(store, complete, |read| {
+        let subject = read.map_or_else(|torn| torn, |read| reader.subject(read));
         give(Batch::Subjects(vec![subject]))
     })
     .await?;
@@ -79,14 +80,14 @@ fn torn(key: &str, reason: &str) -> Subject {
 }
 
 struct Reader<'r> {
-    store: &'r dyn Store,
     rules: &'r Context,
     /// The keys that the rules of an instrument look at, in upper case.
     needed: HashMap<String, Vec<String>>,
 }
 
 impl Reader<'_> {
-    fn subject(&mut self, record: &Provenance) -> Subject {
+    fn subject(&mut self, read: WithHeaders) -> Subject {
+        let WithHeaders { record, delivered } = read;
         let dataset = record.dataset.clone();
         if record.state != State::Processed {
             let why = record.error.as_deref().unwrap_or("no reason is recorded");
@@ -95,47 +96,35 @@ impl Reader<'_> {
         }
         Subject {
             id: quoted(dataset.name()),
-            features: Run::of_record(record).ok().map(|run| run.features),
+            features: Run::of_record(&record).ok().map(|run| run.features),
             context: record.context.clone(),
-            headers: self.headers(record),
-            earlier: EarlierRun::of_record(record).ok(),
+            headers: self.headers(&record, delivered),
+            earlier: EarlierRun::of_record(&record).ok(),
             dataset: Some(dataset),
         }
     }
 
-    fn headers(&mut self, record: &Provenance) -> Result<Vec<Header>, String> {
+    fn headers(
+        &mut self,
+        record: &Provenance,
+        delivered: Vec<(String, Result<Header, String>)>,
+    ) -> Result<Vec<Header>, String> {
         if record.context.is_none() || record.headers.is_empty() {
             return Err("its record names no context that chose references".to_owned());
         }
         let own = record.dataset.instrument();
         let own = own.map(|instrument| instrument.name().to_uppercase());
-        let all = record.headers.iter();
-        all.map(|raw| {
-            if raw.parkeys.is_empty() {
-                self.delivered(record, &raw.file)
-            } else {
-                self.recorded(raw, own.as_deref())
-            }
-        })
-        .collect()
-    }
-
-    /// The header of a raw file that was delivered, where files can be read in part.
-    fn delivered(&self, record: &Provenance, file: &str) -> Result<Header, String> {
-        let older = format!("its record is older than the header values of {file} in it, and");
-        let mut outputs = record.outputs.iter();
-        if outputs.any(|output| output.name == file && output.archive.is_some()) {
-            return Err(format!("{older} the file is packed in an archive"));
+        let mut headers = Vec::with_capacity(record.headers.len());
+        for (file, header) in delivered {
+            headers.push(header.map_err(|reason| {
+                format!("its record is older than the header values of {file} in it, and {reason}")
+            })?);
         }
-        let key = record.layout.file(&record.dataset, Area::Products, file);
-        match self.store.place(&key) {
-            Ok(Place::File(path)) => {
-                let header = crds_core::dataset::read(&path);
-                header.map_err(|error| format!("{older} {}", with_causes(&error)))
-            }
-            Ok(place) => Err(format!("{older} {place} is not on this machine")),
-            Err(error) => Err(format!("{older} {}", with_causes(&error))),
+        let recorded = record.headers.iter().filter(|raw| !raw.parkeys.is_empty());
+        for raw in recorded {
+            headers.push(self.recorded(raw, own.as_deref())?);
         }
+        Ok(headers)
     }
 
     /// The header as far as it is recorded, which must be as far as the rules look.

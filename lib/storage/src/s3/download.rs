@@ -6,6 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::S3;
 use super::classify::classify;
+use super::range::{no_ranges, total};
 use super::range_writer::{Broken, RangeWriter, Sum};
 use crate::atomic::{Existing, Pending};
 use crate::blocking;
@@ -177,10 +178,10 @@ impl S3 {
         let length = super::size(answer.content_length)?;
         let found = Whole {
             size: match answer.content_range.as_deref() {
-                Some(range) => total(range, start, length)?,
+                Some(range) => total(range, start..start + RANGE, length)?,
                 // a server without ranges sends everything, which will do for the first
                 None if start == 0 => length,
-                None => return Err(AttemptError::damaged("the server ignores ranges")),
+                None => return Err(no_ranges()),
             },
             arrived: length,
             version: answer.e_tag.map(Version),
@@ -221,21 +222,6 @@ fn changed(failure: Failure<AttemptError>) -> Failure<AttemptError> {
 fn overwritten() -> Failure<AttemptError> {
     let detail = "it changed while it was read";
     Failure::Permanent(AttemptError::new(ErrorKind::Changed, detail))
-}
-
-/// The size of the whole from `bytes <start>-<end>/<size>`, which must be the range asked for.
-fn total(content_range: &str, start: u64, length: u64) -> Result<u64, Failure<AttemptError>> {
-    let parse = || {
-        let (range, total) = content_range.strip_prefix("bytes ")?.split_once('/')?;
-        let (first, last) = range.split_once('-')?;
-        let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
-        let total: u64 = total.parse().ok()?;
-        let rest = total.checked_sub(start)?.min(RANGE);
-        let right = first == start && length == rest && last.checked_sub(first)? + 1 == length;
-        right.then_some(total)
-    };
-    parse()
-        .ok_or_else(|| AttemptError::damaged("the server sent another range than it was asked for"))
 }
 
 /// What stands for the reason that [`RangeWriter::finish`] gives.

@@ -11,12 +11,13 @@ mod codes;
 mod download;
 mod list;
 mod parts;
+mod range;
 mod range_writer;
 mod upload;
 
 pub use crate::checksum::Expected;
 pub use crate::error::{ErrorKind, StoreError};
-pub use crate::object::{Downloaded, Head, Length, Object, Precondition, Stored, Version};
+pub use crate::object::{Downloaded, Head, Length, Object, Part, Precondition, Stored, Version};
 pub use list::{Delimiter, Lister, Page};
 
 use std::env;

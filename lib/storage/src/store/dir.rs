@@ -4,6 +4,8 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
+use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -16,7 +18,9 @@ use crate::blocking;
 use crate::checksum::{Expected, Sha1Sum};
 use crate::error::AttemptError;
 use crate::lock::FileLock;
-use crate::object::{Downloaded, Head, Length, Object, OnBytes, Precondition, Stored, Version};
+use crate::object::{
+    Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
+};
 use crate::unfinished::TEMPORARY;
 use crate::uri::check_key;
 
@@ -188,6 +192,10 @@ impl Store for Dir {
         }))
     }
 
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> Answer<'a, Part> {
+        Box::pin(self.blocking("read", key, move |path| part(&open(path)?, &range)))
+    }
+
     fn get_to_file<'a>(
         &'a self,
         key: &'a str,
@@ -240,6 +248,19 @@ fn open(path: &Path) -> Result<File, AttemptError> {
     } else {
         Err(AttemptError::missing())
     }
+}
+
+fn part(file: &File, range: &Range<u64>) -> Result<Part, AttemptError> {
+    let size = file.metadata()?.len();
+    let end = range.end.min(size);
+    let wanted = usize::try_from(end.saturating_sub(range.start)).unwrap_or(usize::MAX);
+    let mut bytes = vec![0; wanted];
+    file.read_exact_at(&mut bytes, range.start)?;
+    Ok(Part {
+        bytes: bytes.into(),
+        size,
+        version: None,
+    })
 }
 
 fn version_of(content: &[u8]) -> Version {

@@ -1,6 +1,7 @@
 //! A store that fails when it is told to, for tests of everything that stands on stores.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +10,9 @@ use bytes::Bytes;
 use super::{Answer, ErrorKind, Listing, Place, Reader, Store, StoreError};
 use crate::checksum::Expected;
 use crate::error::AttemptError;
-use crate::object::{Downloaded, Head, Length, Object, OnBytes, Precondition, Stored, Version};
+use crate::object::{
+    Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
+};
 
 /// Any store, until a [`Fault`] is due.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub struct Fault {
 pub enum Operation {
     /// [`Store::put_bytes`], [`Store::put_file`], [`Store::put_stream`].
     Put,
-    /// [`Store::get_bytes`], [`Store::get_to_file`].
+    /// [`Store::get_bytes`], [`Store::get_range`], [`Store::get_to_file`].
     Get,
     /// [`Store::head`].
     Head,
@@ -153,6 +156,13 @@ impl Store for Failing {
     fn get_bytes<'a>(&'a self, key: &'a str, max: usize) -> Answer<'a, (Bytes, Option<Version>)> {
         Box::pin(async move {
             let get = self.store.get_bytes(key, max);
+            self.run(Operation::Get, &[key], get).await
+        })
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> Answer<'a, Part> {
+        Box::pin(async move {
+            let get = self.store.get_range(key, range);
             self.run(Operation::Get, &[key], get).await
         })
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,9 @@ use super::{Answer, ErrorKind, Listing, Place, Reader, Store, StoreError, refuse
 use crate::atomic::CheckedWriter;
 use crate::checksum::{Expected, Sha1Sum};
 use crate::error::AttemptError;
-use crate::object::{Downloaded, Head, Length, Object, OnBytes, Precondition, Stored, Version};
+use crate::object::{
+    Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
+};
 use crate::uri::check_key;
 
 /// A store that is gone with the process.
@@ -177,6 +180,19 @@ impl Store for Memory {
             }
             let version = content.version();
             Ok((content.body, Some(version)))
+        })
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> Answer<'a, Part> {
+        Box::pin(async move {
+            let content = self.find("read", key)?;
+            let at = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+            let end = at(range.end).min(content.body.len());
+            Ok(Part {
+                bytes: content.body.slice(at(range.start).min(end)..end),
+                size: content.size(),
+                version: Some(content.version()),
+            })
         })
     }
 

@@ -12,6 +12,7 @@ mod memory;
 mod s3;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +23,9 @@ use tokio::io::AsyncRead;
 
 use crate::checksum::Expected;
 use crate::error::AttemptError;
-use crate::object::{Downloaded, Head, Length, Object, OnBytes, Precondition, Stored, Version};
+use crate::object::{
+    Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
+};
 use crate::s3::S3;
 use crate::uri::{Location, S3Uri};
 
@@ -81,6 +84,13 @@ pub trait Store: fmt::Debug + fmt::Display + Send + Sync {
     /// # Errors
     /// [`ErrorKind::NotFound`], or [`ErrorKind::TooLarge`] for a larger one.
     fn get_bytes<'a>(&'a self, key: &'a str, max: usize) -> Answer<'a, (Bytes, Option<Version>)>;
+
+    /// The bytes of a range of a key's content, held in memory: fewer where the content ends before
+    /// the range does, none where it ends before the range begins.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], others as they come.
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> Answer<'a, Part>;
 
     /// Copies the content of a key to a file, which appears complete and checked or not at all.
     /// Directories above it are made; what was there is replaced.

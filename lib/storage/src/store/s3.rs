@@ -1,6 +1,7 @@
 //! A prefix on S3 as a store. Requests are left to the client.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -8,7 +9,9 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::{Answer, Listing, Place, Reader, Store, StoreError, found, refused};
 use crate::checksum::Expected;
-use crate::object::{Downloaded, Head, Length, Object, OnBytes, Precondition, Stored, Version};
+use crate::object::{
+    Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
+};
 use crate::s3::{Delimiter, S3};
 use crate::uri::S3Uri;
 
@@ -72,6 +75,10 @@ impl Store for S3Prefix {
 
     fn get_bytes<'a>(&'a self, key: &'a str, max: usize) -> Answer<'a, (Bytes, Option<Version>)> {
         Box::pin(async move { self.client.get_bytes(&self.uri(key)?, max).await })
+    }
+
+    fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> Answer<'a, Part> {
+        Box::pin(async move { self.client.get_range(&self.uri(key)?, range).await })
     }
 
     fn get_to_file<'a>(

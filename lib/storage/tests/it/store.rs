@@ -315,6 +315,43 @@ async fn files_go_in_and_out_whole_and_checked() {
 }
 
 #[tokio::test]
+async fn ranges_give_what_is_there_of_them() {
+    let (stores, kept) = stores().await;
+    for store in stores {
+        store
+            .put_bytes("a/ten", "0123456789".into(), &ALWAYS)
+            .await
+            .unwrap();
+        store.put_bytes("none", "".into(), &ALWAYS).await.unwrap();
+        for (key, range, expected) in [
+            ("a/ten", 0..4, "0123"),
+            ("a/ten", 3..7, "3456"),
+            ("a/ten", 8..99, "89"),
+            ("a/ten", 0..u64::MAX, "0123456789"),
+            ("a/ten", 10..11, ""),
+            ("a/ten", 99..101, ""),
+            ("a/ten", 4..4, ""),
+            ("none", 0..9, ""),
+        ] {
+            let part = store.get_range(key, range.clone()).await.unwrap();
+            assert_eq!(part.bytes, expected, "{store} {key} {range:?}");
+            let size = if key == "none" { 0 } else { 10 };
+            assert_eq!(part.size, size, "{store} {key} {range:?}");
+        }
+        let whole = store.get_bytes("a/ten", 99).await.unwrap().1;
+        let part = store.get_range("a/ten", 1..2).await.unwrap();
+        assert!(part.version.is_none() || part.version == whole, "{store}");
+        for absent in ["no", "a"] {
+            let error = store.get_range(absent, 0..4).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        }
+        let all = keys(&*store, "").await;
+        store.delete_many(&all).await.unwrap();
+    }
+    kept.tidy().await;
+}
+
+#[tokio::test]
 async fn a_file_being_written_is_not_seen() {
     let dir = tempfile::tempdir().unwrap();
     let store = Dir::new(dir.path());
