@@ -72,7 +72,7 @@ resource "aws_launch_template" "worker" {
     }
   }
 
-  user_data = base64encode(templatefile("${path.module}/user_data.mime", {}))
+  user_data = base64encode(templatefile("${path.module}/user_data.mime", { shared_references = local.shared_references }))
 
   dynamic "tag_specifications" {
     for_each = ["instance", "volume"]

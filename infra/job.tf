@@ -1,6 +1,10 @@
 # What a job is: one run of the worker for one dataset, a definition for each memory bin, and what it may do.
 
 locals {
+  # The references that jobs of an instance share, by its path there and in every container. Made by the user data.
+  shared_references = "/var/cache/caldp/references"
+  shared_paths      = var.shared_references_gib > 0 ? [local.shared_references] : []
+
   job_environment = merge(
     {
       CALDP_IMAGE  = local.image
@@ -9,6 +13,12 @@ locals {
       # The instance's metadata, where programs would else look for both, is out of a job's reach.
       AWS_REGION                = local.region
       AWS_EC2_METADATA_DISABLED = "true"
+    },
+    {
+      for path in local.shared_paths : "CALDP_SHARED_REFERENCES" => path
+    },
+    {
+      for path in local.shared_paths : "CALDP_SHARED_REFERENCES_GIB" => tostring(var.shared_references_gib)
     },
     var.crds_context == "" ? {} : { CRDS_CONTEXT = var.crds_context },
   )
@@ -54,10 +64,12 @@ resource "aws_batch_job_definition" "bin" {
       options   = { "awslogs-group" = local.log_groups["jobs"] }
     }
 
-    mountPoints = []
-    secrets     = []
-    ulimits     = []
-    volumes     = []
+    mountPoints = [
+      for path in local.shared_paths : { sourceVolume = "references", containerPath = path, readOnly = false }
+    ]
+    volumes = [for path in local.shared_paths : { name = "references", host = { sourcePath = path } }]
+    secrets = []
+    ulimits = []
   })
 
   timeout {

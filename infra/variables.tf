@@ -197,6 +197,20 @@ variable "disk_gib" {
   default     = 200
 }
 
+variable "shared_references_gib" {
+  description = <<-EOT
+    How much of each instance's disk holds references that the jobs on it share, so that each is fetched once; 0: every job
+    fetches its own. What was used longest ago makes room.
+  EOT
+  type        = number
+  default     = 50
+
+  validation {
+    condition     = var.shared_references_gib >= 0 && var.shared_references_gib == floor(var.shared_references_gib) && var.shared_references_gib <= var.disk_gib / 2
+    error_message = "It is a whole number, and at most half of disk_gib: jobs need the rest."
+  }
+}
+
 variable "disk_throughput" {
   description = "How many MiB a second each worker instance's disk reads and writes: 125 are included in its price."
   type        = number

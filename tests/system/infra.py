@@ -109,6 +109,11 @@ class Applied:
             raise Failed("what AWS would have refused")
         self._progress.say(f"permissions: {len(calls)} different calls of jobs and the Lambda, all of them allowed")
 
+    def shared_references(self) -> Path:
+        """The directory of an instance that the job definitions mount."""
+        [directory] = {volume["host"]["sourcePath"] for _, container, _ in self._plan.containers() for volume in container["volumes"]}
+        return Path(directory)
+
     def destroy(self) -> None:
         self._progress.step("destroy")
         log = self._do("terraform destroy", "destroy", "-auto-approve")

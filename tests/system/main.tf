@@ -77,6 +77,7 @@ module "caldp" {
   alarm_actions           = var.everything ? ["arn:aws:sns:us-east-1:123456789012:others"] : []
   monthly_budget          = var.everything ? 100 : 0
   dashboard               = true
+  shared_references_gib   = var.everything ? 0 : 1
 }
 
 output "caldp" {

@@ -1,5 +1,5 @@
 """Whether the first commands of an instance keep its role from jobs: run for real, in a network of its own in which the
-address of the instance's metadata answers."""
+address of the instance's metadata answers; and whether jobs can write where they share references."""
 
 import email
 import os
@@ -16,6 +16,7 @@ ADDRESS = "169.254.169.254"
 # A job's user, and root as the ECS agent is.
 STORY = f"""
 set -eu
+mount -t tmpfs tmpfs /var/cache
 ip address add {ADDRESS}/32 dev lo
 ip link set lo up
 "$PYTHON" -m http.server --bind {ADDRESS} 80 >/dev/null 2>&1 &
@@ -26,6 +27,7 @@ until [ "$(asks 0)" = yes ] || [ $tries = 0 ]; do tries=$((tries - 1)); sleep 0.
 before=$(asks 1000)
 sh "$1"
 echo "before=$before job=$(asks 1000) agent=$(asks 0)"
+setpriv --reuid 1000 --regid 1000 --clear-groups touch /var/cache/caldp/references/of-a-job
 """
 
 
@@ -41,12 +43,15 @@ def check_metadata(progress: Progress, user_data: bytes) -> None:
         # Of this machine's services none is touched.
         env = {**os.environ, "PYTHON": sys.executable, "PATH": f"{folder}:{os.environ['PATH']}"}
         _stand_in(Path(folder) / "systemctl", f'echo "$@" >{told}')
-        done = subprocess.run(["unshare", "--net", "sh", "-c", STORY, "story", script], env=env, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(["unshare", "--net", "--mount", "sh", "-c", STORY, "story", script], env=env, capture_output=True, text=True, timeout=120)
         if done.stdout.strip() != "before=yes job=no agent=yes" or told.exists():
             raise Failed(f"who reaches the instance's metadata: {done.stdout.strip()} {done.stderr.strip()}")
+        if done.returncode:
+            raise Failed(f"a job cannot write where references are shared: {done.stderr.strip()}")
         # Where the filter cannot be set, the agent must never start.
         _stand_in(Path(folder) / "iptables", "exit 1")
-        subprocess.run(["sh", script], env=env, check=True, timeout=60)
+        alone = 'mount -t tmpfs tmpfs /var/cache && sh "$1"'
+        subprocess.run(["unshare", "--mount", "sh", "-c", alone, "alone", script], env=env, check=True, timeout=60)
         if not told.exists() or told.read_text() != "mask ecs.service\n":
             raise Failed("an instance without its packet filter would run jobs")
     progress.say("instances: the metadata answers their agent and no job")

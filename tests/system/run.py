@@ -28,6 +28,7 @@ from engine import Engine, need_engine
 from image import BUSYBOX, IMAGE, LAMBDA_IMAGE, MADE_HERE, Image
 from infra import Terraform, empty_function, scan
 from progress import Failed, LeftOut, Progress, logged, set_up, show_end
+from sharing import SharedReferences
 from use import use
 
 PARTS = ["image", "infra", "system", "localstack"]
@@ -80,9 +81,11 @@ class System:
         with start_moto(self.progress, self.engine.environment, LAMBDA_IMAGE) as moto:
             applied = terraform.applied(moto, IMAGE, image.programs.zip)
             self.progress.step("a batch")
-            if moto.script("scenario.py", "run").returncode:
-                show_end(moto.log, 60, without='" 200 ')
-                raise Failed("the scenario")
+            with SharedReferences(self.progress, self.engine, applied.shared_references()) as shared:
+                if moto.script("scenario.py", "run").returncode:
+                    show_end(moto.log, 60, without='" 200 ')
+                    raise Failed("the scenario")
+                shared.check(moto.log)
             applied.check_calls()
             # The test is worth something only if it fails with a worker that is broken.
             self.progress.step("a broken worker")

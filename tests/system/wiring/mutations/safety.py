@@ -67,6 +67,44 @@ def _(world: World) -> None:
     set_variable(world, "AWS_REGION", None)
 
 
+@breaks("jobs_share_references_and_nothing_else_of_the_instance", "the engine's socket")
+def _(world: World) -> None:
+    container(world)["volumes"][0]["host"]["sourcePath"] = "/var/run/docker.sock"
+
+
+@breaks("jobs_share_references_and_nothing_else_of_the_instance", "one more directory")
+def _(world: World) -> None:
+    container(world)["volumes"].append({"name": "all", "host": {"sourcePath": "/"}})
+    container(world)["mountPoints"].append({"sourceVolume": "all", "containerPath": "/instance", "readOnly": True})
+
+
+@breaks("jobs_share_references_and_nothing_else_of_the_instance", "mounted where the worker does not look")
+def _(world: World) -> None:
+    container(world)["mountPoints"][0]["containerPath"] = "/grp/crds/cache"
+
+
+@breaks("jobs_share_references_and_nothing_else_of_the_instance", "mounted and not used")
+def _(world: World) -> None:
+    set_variable(world, "CALDP_SHARED_REFERENCES", None)
+
+
+@breaks("jobs_share_references_and_nothing_else_of_the_instance", "read-only")
+def _(world: World) -> None:
+    container(world)["mountPoints"][0]["readOnly"] = True
+
+
+@breaks("jobs_share_references_and_nothing_else_of_the_instance", "without a limit")
+def _(world: World) -> None:
+    set_variable(world, "CALDP_SHARED_REFERENCES_GIB", None)
+
+
+@breaks("jobs_share_references_and_nothing_else_of_the_instance", "the directory is left to the engine to make")
+def _(world: World) -> None:
+    template = world.plan["aws_launch_template.worker"]
+    text = base64.b64decode(template["user_data"]).decode().replace("install --directory", "true")
+    template["user_data"] = base64.b64encode(text.encode()).decode()
+
+
 @breaks("instances_get_a_new_system_image_when_asked_to", "the image is that of the compute environment's creation")
 def _(world: World) -> None:
     world.plan.configuration["aws_batch_compute_environment.worker"]["compute_resources"][0]["ec2_configuration"][0]["image_id_override"] = {"references": []}

@@ -52,6 +52,29 @@ def the_instances_role_is_out_of_a_jobs_reach(world: World) -> Iterator[str]:
 
 
 @rule
+def jobs_share_references_and_nothing_else_of_the_instance(world: World) -> Iterator[str]:
+    user_data = base64.b64decode(world.plan["aws_launch_template.worker"]["user_data"])
+    hooks = [str(part.get_payload()) for part in email.message_from_bytes(user_data).walk() if part.get_content_type() == "text/cloud-boothook"]
+    for name, container, environment in world.plan.containers():
+        volumes = {volume["name"]: volume.get("host", {}).get("sourcePath") for volume in container.get("volumes", [])}
+        mounted = {mount["containerPath"]: volumes.get(mount["sourceVolume"]) for mount in container.get("mountPoints", [])}
+        shared = environment.get("CALDP_SHARED_REFERENCES")
+        if sorted(mounted) != ([shared] if shared else []):
+            yield f"{name} shares references in {shared} and has {mounted}"
+        if len(volumes) != len(mounted) or any(mount.get("readOnly") for mount in container.get("mountPoints", [])):
+            yield f"{name} cannot use what it has of the instance: {volumes}"
+        if shared and bool(shared) != bool(int(environment.get("CALDP_SHARED_REFERENCES_GIB", "0"))):
+            yield f"{name} shares references without a limit"
+        for path in mounted.values():
+            # Elsewhere there are the engine's socket, the agent's data and other jobs' files.
+            if not str(path).startswith("/var/cache/caldp/"):
+                yield f"{name} has {path} of the instance"
+            # What is missing the engine makes, for root alone.
+            elif not any(f"install --directory --mode=1777 {path}\n" in hook for hook in hooks):
+                yield f"{path} is not made before containers start, for all to write"
+
+
+@rule
 def instances_get_a_new_system_image_when_asked_to(world: World) -> Iterator[str]:
     image = ["compute_resources", "ec2_configuration", "image_id_override"]
     if "terraform_data.ami.output" not in world.plan.refers("aws_batch_compute_environment.worker", *image):
