@@ -9,6 +9,7 @@ use crate::resources::estimate::EstimateArguments;
 use crate::resources::learn::LearnArguments;
 use crate::status::StatusArguments;
 use crate::status::explain::ExplainArguments;
+use crate::sync::SyncArguments;
 use std::path::PathBuf;
 
 /// Calibrates Hubble Space Telescope datasets: one here, thousands on AWS Batch.
@@ -54,6 +55,9 @@ pub(crate) enum Command {
     /// Tell the story of one dataset: attempts, failure, what to do next
     #[command(after_help = ExplainArguments::HELP)]
     Explain(ExplainArguments),
+    /// Bring finished datasets on site, and carry up what the archive says of them
+    #[command(after_help = SyncArguments::HELP)]
+    Sync(SyncArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell

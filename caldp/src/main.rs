@@ -12,6 +12,7 @@ mod ranged;
 mod records;
 mod resources;
 mod status;
+mod sync;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_worker::cli::{config, doctor, process};
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Trigger(command) => batches::run(&command),
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => status::explain::run(&arguments),
+        Command::Sync(arguments) => sync::run(&arguments),
         Command::Completions { shell, name } => print(
             names::completions(shell, &name),
             &name,

@@ -4,7 +4,7 @@
 //! and the exit statuses.
 
 pub(crate) mod explain;
-mod outputs;
+pub(crate) mod outputs;
 mod text;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -28,9 +28,9 @@ use storage::store::{self, Store, StoreError};
 use storage::uri::Location;
 
 /// Some dataset has not ended yet.
-const UNDER_WAY: u8 = 3;
+pub(crate) const UNDER_WAY: u8 = 3;
 /// Every dataset has ended, and some failed.
-const SOME_FAILED: u8 = 4;
+pub(crate) const SOME_FAILED: u8 = 4;
 /// The variable with the prices of an hour, by memory bin: the trigger has the same.
 const PRICES_VARIABLE: &str = "CALDP_HOURLY_PRICES";
 

@@ -2,15 +2,14 @@
 
 use caldp_core::layout::Layout;
 use storage::s3::{Delimiter, S3};
+use storage::store::StoreError;
 use storage::uri::{Location, S3Uri};
-
-use super::StatusError;
 
 /// Where the default output paths of batches are.
 const BATCHES: &str = "data/";
 
 /// The location itself, and for a whole bucket in the tree layout every batch below `data/`.
-pub(super) async fn of(location: &Location, layout: Layout) -> Result<Vec<Location>, StatusError> {
+pub(crate) async fn of(location: &Location, layout: Layout) -> Result<Vec<Location>, StoreError> {
     let mut outputs = vec![location.clone()];
     if let (Location::S3(uri), Layout::Tree) = (location, layout)
         && uri.key().is_empty()

@@ -16,5 +16,6 @@ mod process;
 mod process_aws;
 mod resources;
 mod status;
+mod sync;
 mod transcripts;
 mod whole;

@@ -20,6 +20,7 @@
 //! longer is the last of the others, somebody has moved the dataset on, and everything is looked at.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -87,9 +88,19 @@ enum Step {
 }
 
 impl SeenStates {
+    /// One state alone: what a writer knows that has just written it.
+    pub fn only(state: State) -> Self {
+        Self(vec![state])
+    }
+
     /// The state that holds: the last of those seen.
     pub fn current(&self) -> Option<State> {
         self.0.last().copied()
+    }
+
+    /// Whether there were messages of several states: the state changes, or a change was interrupted.
+    pub fn is_changing(&self) -> bool {
+        self.0.len() > 1
     }
 
     /// Whether there was a message of a state.
@@ -158,6 +169,30 @@ impl Messages {
         let seen = self.look_for(dataset, &states).await?;
         if seen.current() == Some(from) {
             self.enter_from(&seen, dataset, to, body).await
+        } else {
+            self.enter(dataset, to, body).await
+        }
+    }
+
+    /// Changes the state of a dataset as [`Self::enter`] would, from what was seen of it before, perhaps by
+    /// [`Self::all`]. Only the state that held then is looked at again; where it no longer is there,
+    /// somebody has moved the dataset on, and everything is.
+    ///
+    /// # Errors
+    /// As for [`Self::enter`].
+    pub async fn enter_seen(
+        &self,
+        seen: &SeenStates,
+        dataset: &Dataset,
+        to: State,
+        body: &[u8],
+    ) -> Result<(), MessageError> {
+        let Some(current) = seen.current() else {
+            return self.enter(dataset, to, body).await;
+        };
+        let key = self.layout.message(current, dataset);
+        if self.store.head(&key).await?.is_some() {
+            self.enter_from(seen, dataset, to, body).await
         } else {
             self.enter(dataset, to, body).await
         }
@@ -248,6 +283,21 @@ impl Messages {
         }
         found.sort_unstable();
         Ok(found)
+    }
+
+    /// Every dataset that has a message, with its states: one listing of each state, in order of life, so
+    /// that a dataset that goes on meanwhile is not missed.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn all(&self) -> Result<BTreeMap<Dataset, SeenStates>, StoreError> {
+        let mut all: BTreeMap<Dataset, SeenStates> = BTreeMap::new();
+        for state in State::ALL {
+            for (dataset, _) in self.listed(state).await? {
+                all.entry(dataset).or_default().0.push(state);
+            }
+        }
+        Ok(all)
     }
 
     async fn look_for(

@@ -8,6 +8,13 @@ use crate::checksum::Sha1Sum;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version(pub(crate) String);
 
+impl Version {
+    /// As the store spells it, for keeping and comparing.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// When something may be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Precondition {
@@ -61,6 +68,9 @@ pub struct Downloaded {
     pub sha1: Option<Sha1Sum>,
     /// The version that was downloaded, if that is known.
     pub version: Option<Version>,
+    /// Whether the store gave a checksum of its own with the content, which then has been compared. S3
+    /// does for objects that were put with one and are read with one request.
+    pub checked_by_store: bool,
 }
 
 /// A part of a content.

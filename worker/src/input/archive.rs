@@ -137,9 +137,28 @@ pub fn unpack(
     destination: &Path,
     limits: &Limits,
 ) -> Result<Vec<PathBuf>, ArchiveError> {
+    unpack_placed(archive, destination, limits, place)
+}
+
+/// As [`unpack`], with every file in the folder that it was packed in: for archives of results.
+pub fn unpack_as_packed(
+    archive: &Path,
+    destination: &Path,
+    limits: &Limits,
+) -> Result<Vec<PathBuf>, ArchiveError> {
+    unpack_placed(archive, destination, limits, str::to_owned)
+}
+
+fn unpack_placed(
+    archive: &Path,
+    destination: &Path,
+    limits: &Limits,
+    place: fn(&str) -> String,
+) -> Result<Vec<PathBuf>, ArchiveError> {
     let mut unpacking = Unpacking {
         archive,
         limits,
+        place,
         entry: None,
     };
     let file = File::open(archive).map_err(|source| unpacking.read_error(source))?;
@@ -156,6 +175,8 @@ pub fn unpack(
 struct Unpacking<'a> {
     archive: &'a Path,
     limits: &'a Limits,
+    /// Where a file goes by its path in the archive.
+    place: fn(&str) -> String,
     /// The entry that was read last.
     entry: Option<String>,
 }
@@ -255,7 +276,7 @@ impl Unpacking<'_> {
             if kind == Kind::Folder {
                 continue;
             }
-            let path = place(&path);
+            let path = (self.place)(&path);
             names.add(&path).map_err(refuse)?;
             total = total.saturating_add(member.size);
             if total > self.limits.total_bytes {

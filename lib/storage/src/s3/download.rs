@@ -8,9 +8,9 @@ use super::S3;
 use super::classify::classify;
 use super::range::{no_ranges, total};
 use super::range_writer::{Broken, RangeWriter, Sum};
-use crate::atomic::{Existing, Pending};
+use crate::atomic::{CheckedFile, Existing, Pending};
 use crate::blocking;
-use crate::checksum::Expected;
+use crate::checksum::{Expected, Mismatch};
 use crate::error::{AttemptError, ErrorKind, StoreError};
 use crate::object::{Downloaded, OnBytes, Version};
 use crate::retry::Failure;
@@ -25,6 +25,14 @@ pub(super) const RANGES_IN_FLIGHT: usize = 16;
 /// How much of a range is gathered before it is written, in bytes. With the number of ranges it
 /// bounds the memory of a download.
 const WRITE: usize = 512 * 1024;
+
+/// Up to this size, in bytes, one request gets the whole and one task writes it.
+const SMALL: u64 = 512 * 1024;
+
+/// A size, if what has it is small.
+fn small(size: u64) -> Option<usize> {
+    usize::try_from(size).ok().filter(|_| size <= SMALL)
+}
 
 /// What the first answer says of the whole.
 struct Whole {
@@ -62,6 +70,11 @@ impl S3 {
         on_bytes: OnBytes<'_>,
     ) -> Result<Downloaded, StoreError> {
         let failed = |attempt| StoreError::new("download", uri, attempt);
+        if let Some(size) = expected.size.and_then(small) {
+            return self
+                .download_small(uri, target, expected, size, on_bytes)
+                .await;
+        }
         let path = target.to_owned();
         let (pending, file) = off_thread("create", target, move || {
             let pending = Pending::create(&path)?;
@@ -90,6 +103,48 @@ impl S3 {
             size: whole.size,
             sha1,
             version: whole.version,
+            checked_by_store: false,
+        })
+    }
+
+    /// Downloads a small object through memory, with the checksum that S3 has of it.
+    async fn download_small(
+        &self,
+        uri: &S3Uri,
+        target: &Path,
+        expected: &Expected,
+        size: usize,
+        on_bytes: OnBytes<'_>,
+    ) -> Result<Downloaded, StoreError> {
+        let failed = |attempt| StoreError::new("download", uri, attempt);
+        let got = self
+            .retry("download", uri, |_| self.try_get_bytes(uri, size))
+            .await;
+        let got = got.map_err(|error| match error.kind() {
+            ErrorKind::TooLarge => failed(
+                Mismatch::Size {
+                    expected: size as u64,
+                    found: size as u64 + 1,
+                }
+                .into(),
+            ),
+            _ => error,
+        })?;
+        on_bytes(got.content.len() as u64);
+        let (path, expected) = (target.to_owned(), *expected);
+        let written = blocking::run(move || {
+            let mut file = CheckedFile::create(&path, expected)?;
+            file.write(&got.content)?;
+            file.commit()
+        });
+        let (size, sha1) = written
+            .await
+            .map_err(|error| failed(AttemptError::of_target(target, error)))?;
+        Ok(Downloaded {
+            size,
+            sha1,
+            version: got.version,
+            checked_by_store: got.checked_by_store,
         })
     }
 

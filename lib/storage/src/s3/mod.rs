@@ -95,6 +95,14 @@ pub struct S3Options {
     pub timeouts: Timeouts,
 }
 
+/// An object that was read with one request.
+struct Got {
+    content: Bytes,
+    version: Option<Version>,
+    /// Whether it came with a checksum that was compared.
+    checked_by_store: bool,
+}
+
 /// A client of S3; cheap to clone. What is bounded is bounded over all clones together.
 #[derive(Debug, Clone)]
 pub struct S3 {
@@ -200,15 +208,13 @@ impl S3 {
         uri: &S3Uri,
         max: usize,
     ) -> Result<(Bytes, Option<Version>), StoreError> {
-        self.retry("read", uri, |_| self.try_get_bytes(uri, max))
-            .await
+        let got = self
+            .retry("read", uri, |_| self.try_get_bytes(uri, max))
+            .await?;
+        Ok((got.content, got.version))
     }
 
-    async fn try_get_bytes(
-        &self,
-        uri: &S3Uri,
-        max: usize,
-    ) -> Result<(Bytes, Option<Version>), Failure<AttemptError>> {
+    async fn try_get_bytes(&self, uri: &S3Uri, max: usize) -> Result<Got, Failure<AttemptError>> {
         let too_large = || Failure::Permanent(AttemptError::too_large(max));
         let answer = self
             .client
@@ -222,8 +228,18 @@ impl S3 {
         if expected > max as u64 {
             return Err(too_large());
         }
+        // Where the answer has one of these, the SDK compares it at the end of the body.
+        let sums = [
+            &answer.checksum_crc32,
+            &answer.checksum_crc32_c,
+            &answer.checksum_crc64_nvme,
+            &answer.checksum_sha1,
+            &answer.checksum_sha256,
+        ];
+        // One of several parts, which has a dash, it cannot compare.
+        let checked_by_store = sums.iter().copied().flatten().any(|sum| !sum.contains('-'));
         let mut body = answer.body;
-        let mut content = BytesMut::new();
+        let mut content = BytesMut::with_capacity(usize::try_from(expected).unwrap_or_default());
         while let Some(chunk) = self.next_chunk(&mut body).await? {
             if content.len() + chunk.len() > max {
                 return Err(too_large());
@@ -233,7 +249,11 @@ impl S3 {
         if content.len() as u64 != expected {
             return Err(AttemptError::unreachable("the answer broke off"));
         }
-        Ok((content.freeze(), answer.e_tag.map(Version)))
+        Ok(Got {
+            content: content.freeze(),
+            version: answer.e_tag.map(Version),
+            checked_by_store,
+        })
     }
 
     /// Deletes an object; that there is none is no error.

@@ -349,6 +349,7 @@ fn copy_checked(
         size,
         sha1,
         version,
+        checked_by_store: false,
     })
 }
 

@@ -118,6 +118,7 @@ impl Memory {
             size,
             sha1: expected.sha1,
             version: Some(content.version()),
+            checked_by_store: false,
         })
     }
 }

@@ -111,14 +111,14 @@ impl Store for S3Prefix {
             let page = lister.next_page().await.transpose()?;
             Some((page.map(|page| page.objects), lister))
         });
-        let root = start.len();
+        // A server that lists what it was not asked for is not believed.
         let relative = move |mut object: Object| {
-            object.key.drain(..root);
-            object
+            object.key = object.key.strip_prefix(&start)?.to_owned();
+            Some(object)
         };
         Listing(
             pages
-                .map(move |page| page.map(|page| page.into_iter().map(relative).collect()))
+                .map(move |page| page.map(|page| page.into_iter().filter_map(&relative).collect()))
                 .boxed(),
         )
     }

@@ -1,0 +1,281 @@
+//! One look at an output: which datasets are to come, at most so many of them at once, and what follows for
+//! their batches.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use caldp_core::dataset::Dataset;
+use caldp_core::layout::BatchState;
+use caldp_core::messages::{MessageError, Messages, SeenStates};
+use caldp_core::state::State;
+use storage::store::{self, Store, bytes_if_there};
+use storage::uri::Location;
+
+use super::SyncArguments;
+use super::batches::{Batch, Batches, Known};
+use super::bring::{Changed, Flow, Packing};
+use super::claim::{Claim, Others};
+use super::dataset::{self, Source};
+use super::delivery::Part;
+use super::error::SyncError;
+use super::report::Report;
+use super::site::Site;
+use super::stop::Stop;
+use super::work;
+
+/// No message is longer, in bytes.
+const MOST_MESSAGE: usize = 1 << 20;
+
+/// What goes on through all rounds.
+pub(super) struct Run<'a> {
+    pub(super) arguments: &'a SyncArguments,
+    pub(super) directory: PathBuf,
+    claim: Claim,
+    pub(super) flow: Arc<Flow>,
+    pub(super) stop: Stop,
+    known: BTreeMap<String, Known>,
+}
+
+/// What an output is found to have.
+pub(super) struct Found {
+    pub(super) states: BTreeMap<Dataset, SeenStates>,
+    pub(super) batches: Vec<Batch>,
+    /// Where each dataset belongs; others belong to the output's own.
+    sites: BTreeMap<Dataset, Site>,
+    own: Site,
+}
+
+impl Found {
+    pub(super) fn site(&self, dataset: &Dataset) -> &Site {
+        self.sites.get(dataset).unwrap_or(&self.own)
+    }
+
+    pub(super) fn all_sites(&self, directory: &Path) -> Vec<Site> {
+        let of_batches = self.batches.iter();
+        let mut sites: Vec<Site> = of_batches
+            .map(|batch| Site::new(directory.join(batch.name.as_str())))
+            .chain([self.own.clone()])
+            .collect();
+        sites.sort();
+        sites.dedup();
+        sites
+    }
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(arguments: &'a SyncArguments, stop: Stop) -> Result<Self, SyncError> {
+        let unusable = |source| SyncError::Directory {
+            directory: arguments.directory.clone(),
+            source,
+        };
+        let directory = std::path::absolute(&arguments.directory).map_err(unusable)?;
+        let claim = if arguments.dry_run {
+            Claim::nobodys()
+        } else {
+            Claim::of(&directory).map_err(unusable)?
+        };
+        Ok(Self {
+            arguments,
+            directory,
+            claim,
+            flow: Arc::new(Flow::new(arguments.jobs)),
+            stop,
+            known: BTreeMap::new(),
+        })
+    }
+
+    /// Looks at an output and brings what is to come; none where there are no datasets.
+    pub(super) async fn round(&mut self, output: &Location) -> Result<Option<Report>, SyncError> {
+        let start = Instant::now();
+        let layout = self.arguments.layout;
+        let store: Arc<dyn Store> = store::open(output).await;
+        let source = Source {
+            messages: Messages::new(Arc::clone(&store), layout),
+            layout,
+            claim: self.claim.clone(),
+            changed: if self.arguments.restore {
+                Changed::Restore
+            } else {
+                Changed::Keep
+            },
+            others: if self.arguments.take_over {
+                Others::TakeOver
+            } else {
+                Others::LeaveAlone
+            },
+            packing: if self.arguments.keep_archives {
+                Packing::Keep
+            } else {
+                Packing::Unpack
+            },
+            parts: self.arguments.only.clone(),
+            store,
+        };
+        let batches = Batches::new(Arc::clone(&source.store), layout);
+        let name = output.to_string();
+        let found = self.find(output, &source, &batches).await?;
+        if found.states.is_empty() && found.batches.is_empty() {
+            return Ok(None);
+        }
+        let mut report = Report::begin(name.clone(), layout, self.directory.clone());
+        report.dry_run = self.arguments.dry_run;
+        let mut states: BTreeMap<Dataset, State> = found
+            .states
+            .iter()
+            .filter_map(|(dataset, seen)| Some((dataset.clone(), seen.current()?)))
+            .collect();
+        let candidates = self.candidates(&source, &found).await?;
+        if self.arguments.dry_run {
+            work::estimate(&source, &candidates, &mut report).await;
+        } else {
+            let moves = source.parts.is_empty();
+            if moves {
+                self.begin_batches(&batches, &found, &name).await?;
+                let ended = source.end_changes(&found).await;
+                ended.map_err(|error| states_error(error.into(), &name))?;
+            }
+            self.bring(&source, &found, candidates, &mut states, &mut report)
+                .await?;
+            if moves {
+                work::look_again(&found, &states, self.arguments, &mut report).await;
+                self.acknowledge(&source, &found, &mut states, &mut report)
+                    .await?;
+                work::settle(&batches, &found, &states, &mut report)
+                    .await
+                    .map_err(|error| states_error(error.into(), &name))?;
+            }
+        }
+        for state in states.into_values() {
+            *report.states.entry(state).or_default() += 1;
+        }
+        report.stopped = self.stop.is_asked();
+        report.seconds = start.elapsed().as_secs_f64();
+        Ok(Some(report))
+    }
+
+    async fn find(
+        &mut self,
+        output: &Location,
+        source: &Source,
+        batches: &Batches,
+    ) -> Result<Found, SyncError> {
+        let known = self.known.entry(output.to_string()).or_default();
+        // States after batches: a dataset has a state before its batch names it.
+        let batches = batches.read(known).await?;
+        let states = source.messages.all().await?;
+        let own = Site::new(self.directory.join(name_of(output)));
+        let mut sites = BTreeMap::new();
+        for batch in &batches {
+            let site = Site::new(self.directory.join(batch.name.as_str()));
+            for dataset in &batch.datasets {
+                sites.insert(dataset.clone(), site.clone());
+            }
+        }
+        let found = Found {
+            states,
+            batches,
+            sites,
+            own,
+        };
+        if let Location::Dir(output) = output {
+            for site in found.all_sites(&self.directory) {
+                let same = output.canonicalize().ok() == site.root().canonicalize().ok();
+                if same {
+                    return Err(SyncError::SameDirectory(output.clone()));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The datasets that are to come.
+    async fn candidates(
+        &self,
+        source: &Source,
+        found: &Found,
+    ) -> Result<Vec<(Dataset, SeenStates)>, SyncError> {
+        let wanted = |state: State| match state {
+            State::Processed | State::Syncing => true,
+            State::Synced | State::Archived => self.arguments.restore || !source.parts.is_empty(),
+            State::Error => source.parts.contains(&Part::Logs) || self.arguments.retry,
+            State::Submitted | State::Processing | State::Terminated => false,
+        };
+        let states = found.states.iter();
+        let mut candidates: Vec<_> = states
+            .filter(|(_, seen)| seen.current().is_some_and(wanted))
+            .map(|(dataset, seen)| (dataset.clone(), seen.clone()))
+            .collect();
+        if source.parts.is_empty() {
+            let mut ours = vec![];
+            for (dataset, seen) in candidates {
+                if seen.current() != Some(State::Error) || is_ours(source, &dataset).await? {
+                    ours.push((dataset, seen));
+                }
+            }
+            candidates = ours;
+        }
+        Ok(candidates)
+    }
+
+    async fn begin_batches(
+        &self,
+        batches: &Batches,
+        found: &Found,
+        output: &str,
+    ) -> Result<(), SyncError> {
+        for batch in &found.batches {
+            if batch.states.contains(&BatchState::New) {
+                let moved = batches.move_to(batch, BatchState::Syncing).await;
+                moved.map_err(|error| states_error(error.into(), output))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name of an output, for datasets that are in no batch: the last part of its path.
+fn name_of(output: &Location) -> String {
+    match output {
+        Location::S3(uri) => {
+            let last = uri.key().rsplit('/').next().filter(|last| !last.is_empty());
+            last.unwrap_or(uri.bucket()).to_owned()
+        }
+        Location::Dir(path) => {
+            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+            let last = whole.file_name().and_then(|name| name.to_str());
+            last.unwrap_or("output").to_owned()
+        }
+    }
+}
+
+/// Whether an error is of an earlier sync, and not of processing.
+async fn is_ours(source: &Source, dataset: &Dataset) -> Result<bool, SyncError> {
+    let key = source.layout.message(State::Error, dataset);
+    let body = bytes_if_there(&*source.store, &key, MOST_MESSAGE).await?;
+    let body = body.and_then(|body| serde_json::from_slice::<serde_json::Value>(&body).ok());
+    Ok(body.is_some_and(|body| body.get("by").is_some_and(|by| by == dataset::BY)))
+}
+
+/// What it means that messages cannot be moved.
+pub(super) fn states_error(source: MessageError, output: &str) -> SyncError {
+    SyncError::States {
+        output: output.to_owned(),
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn an_output_has_the_name_of_its_end() {
+        let name = |location: &str| name_of(&location.parse().unwrap());
+        assert_eq!(name("s3://hst-out/data/spring"), "spring");
+        assert_eq!(name("s3://hst-out"), "hst-out");
+        assert_eq!(name("file:/no/such/summer"), "summer");
+    }
+}

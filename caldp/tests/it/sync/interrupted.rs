@@ -1,0 +1,205 @@
+//! Killed at any moment, run twice at once, on servers that fail: nothing partial under a final name,
+//! nothing lost, the right states, no work done twice.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use caldp_core::layout::{BatchState, Layout};
+use caldp_core::state::State;
+use caldp_tests::{Fault, Faults};
+use serde_json::Value;
+
+use super::world::{World, all_files, dataset};
+
+/// So many datasets, and as many with `CALDP_TEST_LONG`.
+fn datasets(usual: usize, long: usize) -> usize {
+    match std::env::var_os("CALDP_TEST_LONG") {
+        Some(_) => long,
+        None => usual,
+    }
+}
+
+#[test]
+fn thirty_kills_at_random_moments_leave_nothing_partial_and_lose_nothing() {
+    for layout in Layout::ALL {
+        let count = datasets(12, 2_000);
+        let world = World::with(layout, count);
+        let mut killed = 0;
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..30 {
+            let mut run = world.command(&["--jobs", "4"]);
+            let mut run = run
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(Duration::from_millis(random.u64(20..250)));
+            killed += usize::from(run.try_wait().unwrap().is_none());
+            run.kill().unwrap();
+            run.wait().unwrap();
+            world.assert_nothing_partial();
+            for number in 0..count.min(50) {
+                let states = world.states(&dataset(number));
+                assert!(!states.is_empty(), "{}", dataset(number));
+            }
+            if layout == Layout::Tree && random.u8(..4) == 0 {
+                // more to do, and of another run: what came before is not what is delivered now
+                let again = dataset(random.usize(..count));
+                if world.states(&again) == [State::Synced] {
+                    let key = world.key(&layout.message(State::Synced, &again));
+                    let body = world.get(&layout.message(State::Processed, &again));
+                    assert!(body.is_none());
+                    world.put(&layout.message(State::Processed, &again), "");
+                    world.server.remove(super::world::BUCKET, &key);
+                }
+            }
+        }
+        assert!(killed > 5, "killed {killed} of 30");
+        world.report(&[], 0);
+        for number in 0..count {
+            world.assert_on_site(&dataset(number));
+            assert_eq!(world.states(&dataset(number)), [State::Synced]);
+        }
+        assert_eq!(world.batch_states(), [BatchState::Done]);
+        let left = all_files(world.site.path());
+        let left: Vec<_> = left.iter().map(|path| path.to_string_lossy()).collect();
+        assert!(
+            !left
+                .iter()
+                .any(|path| path.contains(".unfinished-") || path.ends_with(".lock"))
+        );
+    }
+}
+
+#[test]
+fn two_at_once_on_one_directory_share_the_work() {
+    for layout in Layout::ALL {
+        let world = World::with(layout, 20);
+        // so slow that both are at it together
+        world
+            .server
+            .set_faults(Faults::one_in(1, &[Fault::Slow(Duration::from_millis(10))]));
+        let start = || {
+            let mut command = world.command(&["--json"]);
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap()
+        };
+        let runs = [start(), start()].map(|run| run.wait_with_output().unwrap());
+        let reports = runs.map(|run| {
+            assert!(matches!(run.status.code(), Some(0 | 3)), "{run:?}");
+            serde_json::from_slice::<Value>(&run.stdout).unwrap()
+        });
+        let sum = |field: &str| {
+            reports
+                .iter()
+                .map(|r| r[field].as_u64().unwrap())
+                .sum::<u64>()
+        };
+        assert_eq!(sum("synced"), 20, "{reports:?}");
+        let fetched: u64 = reports
+            .iter()
+            .map(|r| r["files"]["fetched"].as_u64().unwrap())
+            .sum();
+        let each = match layout {
+            Layout::Tree => 5,
+            Layout::Calcloud => 3,
+        };
+        assert_eq!(fetched, 20 * each, "{reports:?}");
+        world.report(&[], 0);
+        for number in 0..20 {
+            world.assert_on_site(&dataset(number));
+        }
+        assert_eq!(world.batch_states(), [BatchState::Done]);
+    }
+}
+
+#[test]
+fn a_third_of_requests_failing_costs_nothing_but_time() {
+    let world = World::with(Layout::Tree, datasets(8, 200));
+    let kinds = [
+        Fault::InternalError,
+        Fault::SlowDown,
+        Fault::Reset,
+        Fault::LostAnswer,
+        Fault::Truncate,
+    ];
+    world.server.set_faults(Faults::one_in(3, &kinds));
+    let report = world.report(&[], 0);
+    world.server.set_faults(None);
+    assert_eq!(report["failures"], serde_json::json!([]));
+    for number in 0..datasets(8, 200) {
+        world.assert_on_site(&dataset(number));
+        assert_eq!(world.states(&dataset(number)), [State::Synced]);
+    }
+}
+
+#[test]
+fn a_run_that_is_told_to_end_puts_back_what_it_began() {
+    let world = World::with(Layout::Tree, 4);
+    world.server.set_faults(Faults::one_in(
+        1,
+        &[Fault::Slow(Duration::from_millis(200))],
+    ));
+    let mut command = world.command(&["--json"]);
+    let run = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !(0..4).any(|number| world.states(&dataset(number)).contains(&State::Syncing)) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let id = run.id().to_string();
+    let told = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
+    assert!(told.unwrap().success());
+    let ended = run.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(3), "{ended:?}");
+    let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    assert_eq!(report["stopped"], true);
+    for number in 0..4 {
+        let states = world.states(&dataset(number));
+        assert!(
+            matches!(states[..], [State::Processed | State::Synced]),
+            "{states:?}"
+        );
+    }
+    world.server.set_faults(None);
+    world.report(&[], 0);
+}
+
+#[test]
+fn watching_brings_what_comes_until_told_to_end() {
+    let mut world = World::with(Layout::Tree, 1);
+    let mut command = world.command(&["--watch", "1", "--json"]);
+    let run = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let wait = |world: &World, number: usize| {
+        while world.states(&dataset(number)) != [State::Synced] {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait(&world, 0);
+    world.deliver(&dataset(1), 1);
+    wait(&world, 1);
+    let id = run.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let ended = run.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    // one object for each round in which something happened
+    assert_eq!(String::from_utf8(ended.stdout).unwrap().lines().count(), 2);
+    world.assert_on_site(&dataset(1));
+}
