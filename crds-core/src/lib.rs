@@ -95,8 +95,9 @@ mod text_map;
 
 pub use client::{
     AssignError, AssignOptions, Assigned, Assignments, BadFiles, Client, ClientError,
-    DatasetHeader, FetchedReference, FileAssignment, Problem, Progress, ReferenceLocation,
-    ReferenceOrigin, Reuse, Storing, TypeChoice, UnreadableDataset, VERSION_TEXT, Written,
+    DatasetHeader, FetchedReference, FileAssignment, Judgement, Problem, Progress, Reading,
+    ReferenceLocation, ReferenceOrigin, Reuse, RuleFiles, Storing, TypeChoice, UnreadableDataset,
+    VERSION_TEXT, Written, WrongRules,
 };
 pub use config::Config;
 pub use observatory::Observatory;

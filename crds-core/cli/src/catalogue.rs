@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::failure::Failure;
-use crds_core::Client;
 use crds_core::dataset::set_instrument;
 use crds_core::header::{Header, float_text};
+use crds_core::rules::Context;
+use crds_core::{Client, Observatory};
 
 /// How many headers a server is asked for at once, unless it says otherwise.
 const HEADERS_AT_ONCE: usize = 500;
@@ -43,6 +44,37 @@ pub(crate) fn header(fields: &Map<String, Value>) -> Result<Header, String> {
     }
     set_instrument(&mut header);
     Ok(header)
+}
+
+/// Keys and values of a header.
+pub(crate) type Values = BTreeMap<String, String>;
+
+/// The values of a header: all, or of the keys that the rules of its instrument look at.
+pub(crate) fn values(client: &Client, header: &Header, rules: Option<&Context>) -> Values {
+    // Put there for lookups; the catalogue of HST knows no such key.
+    let added =
+        |key: &str| client.observatory() == Observatory::Hst && key == "META.INSTRUMENT.NAME";
+    let mut values: Values = header
+        .iter()
+        .filter(|(key, _)| !added(key))
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect();
+    let Some(keys) = rules.and_then(|rules| needed(rules, header)) else {
+        return values;
+    };
+    let minimal = keys.into_iter().map(|key| {
+        let value = values.remove(&key);
+        (key, value.unwrap_or_else(|| "UNDEFINED".to_owned()))
+    });
+    minimal.collect()
+}
+
+/// The keys that the rules of the header's instrument look at, upper case.
+fn needed(rules: &Context, header: &Header) -> Option<Vec<String>> {
+    let keys = rules.needed_keys(header.get("INSTRUME")?)?;
+    let mut keys: Vec<String> = keys.into_iter().map(str::to_uppercase).collect();
+    keys.push("INSTRUME".to_owned());
+    Some(keys)
 }
 
 /// The ids of an instrument's datasets, those that were taken before `since` left out.

@@ -7,6 +7,7 @@
 mod bestrefs;
 mod catalogue;
 mod cli;
+mod contexts;
 mod env;
 mod failure;
 mod interrupt;
@@ -15,6 +16,7 @@ mod list;
 mod log;
 mod matches;
 mod options;
+mod pretty;
 mod progress;
 mod s3_get;
 mod s3_set;

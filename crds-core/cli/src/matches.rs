@@ -5,16 +5,16 @@ use std::io::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use crate::catalogue::{self, same_id};
+use crate::catalogue::{self, Values, same_id};
+use crate::contexts::Choice;
 use crate::failure::Failure;
+use crate::pretty::quoted;
 use crate::{json, log, options};
 use crds_core::Config;
 use crds_core::Observatory;
-use crds_core::header::{Header, condition};
+use crds_core::header::condition;
 use crds_core::literal::Literal;
-use crds_core::names::ContextName;
-use crds_core::rules::{Context, RuleRow};
-use storage::hint::parsed;
+use crds_core::rules::RuleRow;
 
 /// Prints the rows of the rules that choose references: context, file, and what the row asks for
 #[derive(Debug, clap::Args)]
@@ -23,9 +23,8 @@ use storage::hint::parsed;
     reason = "each is a flag of the command line"
 )]
 pub(crate) struct Args {
-    /// The rules to search [default: `CRDS_CONTEXT`, else those in use]
-    #[arg(long, visible_alias = "context", num_args = 1.., value_name = "CONTEXT", value_parser = parsed::<ContextName>)]
-    contexts: Vec<ContextName>,
+    #[command(flatten)]
+    contexts: Choice,
     /// The references, by name; @LIST reads names from a file
     #[arg(short, long, num_args = 1.., value_name = "FILE")]
     files: Vec<String>,
@@ -77,20 +76,16 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
         }
     }
     let names = files.iter().map(String::as_str);
-    let client = options::client(config, args.contexts.first(), names);
-    let several = args.contexts.len() > 1;
-    let contexts: Vec<Option<&ContextName>> = match args.contexts.as_slice() {
-        [] => vec![None],
-        contexts => contexts.iter().map(Some).collect(),
-    };
+    let client = options::client(config, args.contexts.a_name(), names);
+    let contexts = args.contexts.files(&client).await?;
+    let several = contexts.len() > 1;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut found = Vec::new();
     // Files that have not been seen yet, among those asked for.
     let mut unseen: BTreeSet<&str> = files.iter().map(String::as_str).collect();
     let mut any = false;
-    for context in contexts {
-        let file = client.context_file(context).await?;
-        let rules = client.rules(&file, None).await?;
+    for file in &contexts {
+        let rules = client.rules_for_once(file).await?;
         let shown = if several { file.as_str() } else { "" };
         let all = args.files_from_contexts.then(|| rules.references());
         let listed = files.iter().map(String::as_str);
@@ -103,7 +98,7 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
             }
             for row in &rows {
                 if json {
-                    found.push(as_json(&file, name, row));
+                    found.push(as_json(file, name, row));
                 } else {
                     let text = args.text(row, rules.observatory());
                     writeln!(out, "{shown} {name} : {text}")?;
@@ -129,20 +124,10 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     Ok(u8::from(log::errors() > 0))
 }
 
-/// Keys and values of a header.
-type Values = BTreeMap<String, String>;
-
 /// The headers of datasets in the server's catalogue.
 async fn headers(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
-    let client = options::client(config, args.contexts.first(), []);
-    let contexts: Vec<Option<&ContextName>> = match args.contexts.as_slice() {
-        [] => vec![None],
-        contexts => contexts.iter().map(Some).collect(),
-    };
-    let mut files = Vec::new();
-    for context in contexts {
-        files.push(client.context_file(context).await?);
-    }
+    let client = options::client(config, args.contexts.a_name(), []);
+    let mut files = args.contexts.files(&client).await?;
     // By id, then in the order of the contexts' names, as it has always been.
     files.sort_unstable();
     let mut shown: BTreeMap<String, Vec<(&str, Values)>> = BTreeMap::new();
@@ -153,25 +138,7 @@ async fn headers(args: &Args, config: Config, json: bool) -> Result<u8, Failure>
             None
         };
         for (id, header) in catalogue::headers(&client, file, &args.datasets).await? {
-            let needed = rules.as_ref().and_then(|rules| needed(rules, &header));
-            // Put there for lookups; the catalogue of HST knows no such key.
-            let added = |key: &str| {
-                client.observatory() == Observatory::Hst && key == "META.INSTRUMENT.NAME"
-            };
-            let mut header: Values = header
-                .iter()
-                .filter(|(key, _)| !added(key))
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect();
-            if let Some(needed) = needed {
-                header = needed
-                    .into_iter()
-                    .map(|key| {
-                        let value = header.remove(&key);
-                        (key, value.unwrap_or_else(|| "UNDEFINED".to_owned()))
-                    })
-                    .collect();
-            }
+            let mut header = catalogue::values(&client, &header, rules.as_deref());
             if args.condition_values {
                 for value in header.values_mut() {
                     *value = condition(value).into_owned();
@@ -204,14 +171,6 @@ async fn headers(args: &Args, config: Config, json: bool) -> Result<u8, Failure>
     Ok(u8::from(log::errors() > 0))
 }
 
-/// The keys that the rules of the header's instrument look at, upper case.
-fn needed(rules: &Context, header: &Header) -> Option<Vec<String>> {
-    let keys = rules.needed_keys(header.get("INSTRUME")?)?;
-    let mut keys: Vec<String> = keys.into_iter().map(str::to_uppercase).collect();
-    keys.push("INSTRUME".to_owned());
-    Some(keys)
-}
-
 fn as_json(context: &str, name: &str, row: &RuleRow<'_>) -> Value {
     let parameters = row.parameters.iter();
     let parameters = parameters.map(|(k, v)| ((*k).to_owned(), v.as_str().into()));
@@ -220,11 +179,6 @@ fn as_json(context: &str, name: &str, row: &RuleRow<'_>) -> Value {
         "type": row.reference_type,
         "parameters": parameters.collect::<Map<_, _>>(),
     })
-}
-
-/// The text as Python writes it.
-fn quoted(text: &str) -> Literal<'_> {
-    Literal::Str(text.into())
 }
 
 impl Args {

@@ -1,12 +1,12 @@
 //! Files of the cache: where they are, and bringing them there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crds_core::names::{ContextName, FileName};
 use crds_core::{
-    Client, ClientError, FetchedReference, Progress, ReferenceLocation, Reuse, Storing,
+    Client, ClientError, FetchedReference, Progress, Reading, ReferenceLocation, Reuse, Storing,
 };
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -161,29 +161,37 @@ async fn synced(
     wanted: Wanted,
     reuse: Reuse,
 ) -> Result<Vec<(String, String)>, Failure> {
-    let (mut mappings, mut references) = (Vec::new(), Vec::new());
+    let mut contexts = Vec::new();
     for context in &wanted.contexts {
-        let file = client.context_file(Some(context)).await?;
-        let rules = client.stored_rules(&file, Storing::Missing).await?;
-        mappings.extend(rules.mappings().into_iter().map(ToString::to_string));
-        if wanted.fetch_references {
-            references.extend(rules.references().into_iter().map(str::to_owned));
-        }
+        contexts.push(client.context_file(Some(context)).await?);
+    }
+    let reading = Reading {
+        reuse,
+        storing: Storing::Missing,
+        judgement: None,
+    };
+    let names = contexts.iter().map(String::as_str);
+    let rules = client.rule_files(names, reading).await?.all()?;
+    let mut mappings: BTreeSet<String> = rules.mappings.iter().map(ToString::to_string).collect();
+    let mut more: Vec<String> = Vec::new();
+    let mut references: Vec<String> = Vec::new();
+    if wanted.fetch_references {
+        references.extend(rules.references);
     }
     for name in wanted.files {
         let is_rules = [".pmap", ".imap", ".rmap"]
             .iter()
             .any(|end| name.ends_with(end));
         if is_rules {
-            mappings.push(name);
+            more.push(name);
         } else {
             references.push(name);
         }
     }
-    mappings.sort_unstable();
-    mappings.dedup();
-    let names: Vec<&str> = mappings.iter().map(String::as_str).collect();
+    more.retain(|name| !mappings.contains(name));
+    let names = more.iter().map(String::as_str);
     client.store_mappings(reuse, names).await?;
+    mappings.extend(more);
     let mut found: Vec<(String, String)> = mappings
         .into_iter()
         .map(|name| {

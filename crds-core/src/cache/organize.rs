@@ -26,6 +26,15 @@ pub struct Organized {
     pub left: Vec<(PathBuf, String)>,
 }
 
+/// What becomes of a file or folder of another content where a reference belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InTheWay {
+    /// It stays, and so does the reference.
+    Kept,
+    /// It makes place.
+    Deleted,
+}
+
 /// The references cannot be sorted anew.
 #[derive(Debug, thiserror::Error)]
 pub enum OrganizeError {
@@ -60,6 +69,7 @@ pub fn organize(
     layout: &Layout,
     config: &Config,
     mode: SubdirMode,
+    in_the_way: InTheWay,
     mut each: impl FnMut(&CachedFile),
 ) -> Result<Organized, OrganizeError> {
     if config.readonly_cache {
@@ -79,7 +89,7 @@ pub fn organize(
         each(&file);
         match new_name(&file, &target) {
             Ok(new) if new == file.path => {}
-            Ok(new) => match link(&file.path, &new) {
+            Ok(new) => match link(&file.path, &new, in_the_way) {
                 Ok(()) => old_names.push((file.path, new)),
                 Err(reason) => done.left.push((file.path, reason)),
             },
@@ -117,15 +127,25 @@ fn new_name(file: &CachedFile, target: &References) -> Result<PathBuf, String> {
 }
 
 /// Gives a file a second name; fine if it has it already.
-fn link(old: &Path, new: &Path) -> Result<(), String> {
+fn link(old: &Path, new: &Path, in_the_way: InTheWay) -> Result<(), String> {
     match fs::hard_link(old, new) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            let read = |path| fs::metadata(path).map_err(|error| error.to_string());
-            let (old, there) = (read(old)?, read(new)?);
+            let own = fs::metadata(old).map_err(|error| error.to_string())?;
             // References never change under one name, so one of the same size is the same.
-            if old.ino() == there.ino() || old.len() == there.len() {
+            let is_same = fs::metadata(new).is_ok_and(|there| {
+                there.is_file() && (own.ino() == there.ino() || own.len() == there.len())
+            });
+            if is_same {
                 Ok(())
+            } else if in_the_way == InTheWay::Deleted {
+                let removed = if new.is_dir() && !new.is_symlink() {
+                    fs::remove_dir_all(new)
+                } else {
+                    fs::remove_file(new)
+                };
+                removed.map_err(|error| error.to_string())?;
+                link(old, new, InTheWay::Kept)
             } else {
                 Err(format!("{} is there and has another size", new.display()))
             }

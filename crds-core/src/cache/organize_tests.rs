@@ -25,7 +25,7 @@ fn names(layout: &Layout) -> Vec<String> {
 }
 
 fn run(layout: &Layout, mode: SubdirMode) -> Organized {
-    organize(layout, &Config::default(), mode, |_| {}).unwrap()
+    organize(layout, &Config::default(), mode, InTheWay::Kept, |_| {}).unwrap()
 }
 
 const SORTED: [&str; 4] = [
@@ -79,12 +79,19 @@ fn nothing_is_lost_where_two_files_claim_a_name() {
     let done = run(&layout, SubdirMode::Instrument);
     assert_eq!((done.moved, done.left.len()), (2, 2));
     assert!(layout.references.join("1j_drk.fits").exists());
+    // Unless what is in the way is to go.
+    let mode = SubdirMode::Instrument;
+    let done = organize(&layout, &Config::default(), mode, InTheWay::Deleted, |_| {}).unwrap();
+    assert_eq!((done.moved, done.left.len()), (1, 1));
+    let there = fs::read_to_string(layout.references.join("acs/1j_drk.fits"));
+    assert_eq!(there.unwrap(), "1j_drk.fits");
 }
 
 #[test]
 fn some_wishes_are_refused() {
     let (_folder, layout) = flat();
     let readonly = Config::from_vars([("CRDS_READONLY_CACHE", "1")]).unwrap();
-    assert!(organize(&layout, &readonly, SubdirMode::Flat, |_| {}).is_err());
-    assert!(organize(&layout, &Config::default(), SubdirMode::Legacy, |_| {}).is_err());
+    let refused = |config: &Config, mode| organize(&layout, config, mode, InTheWay::Kept, |_| {});
+    assert!(refused(&readonly, SubdirMode::Flat).is_err());
+    assert!(refused(&Config::default(), SubdirMode::Legacy).is_err());
 }

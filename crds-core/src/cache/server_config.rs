@@ -16,7 +16,7 @@ use storage::{atomic, bounded};
 use super::catalogue::{Catalogue, Encoded};
 use super::layout::Layout;
 use crate::literal::{self, Literal};
-use crate::names::{ContextName, ContextTag};
+use crate::names::{ContextName, ContextTag, RulesPart};
 use crate::observatory::Observatory;
 
 /// What the server said.
@@ -53,8 +53,8 @@ pub struct HistoryEntry {
 pub struct ResolvedContext {
     /// Its rules file: a name in the cache, or a path.
     pub file: String,
-    /// Only the rules of this instrument are meant.
-    pub instrument: Option<String>,
+    /// Which part of them is meant.
+    pub part: RulesPart,
 }
 
 /// A `server_config` cannot be used, or does not say what was asked.
@@ -200,35 +200,32 @@ impl ServerConfig {
         &self,
         name: Option<&ContextName>,
     ) -> Result<ResolvedContext, ServerConfigError> {
-        let whole = |file: String| ResolvedContext {
-            file,
-            instrument: None,
+        let latest = ContextName::Symbolic {
+            observatory: None,
+            part: RulesPart::default(),
+            tag: ContextTag::Latest,
         };
-        let name = match name {
-            Some(name) => name,
-            None => &ContextName::Symbolic {
-                observatory: None,
-                tag: ContextTag::Operational,
-            },
-        };
-        match name {
-            ContextName::File(file) => Ok(whole(file.clone())),
-            ContextName::Symbolic { tag, .. } => {
+        let name = name.unwrap_or(&latest);
+        let (file, part) = match name {
+            ContextName::File(file) => (file.clone(), RulesPart::default()),
+            ContextName::Symbolic { part, tag, .. } => {
                 let file = match tag {
-                    ContextTag::Operational => &self.operational,
+                    ContextTag::Latest | ContextTag::Operational => &self.operational,
                     ContextTag::Edit => &self.edit,
                     ContextTag::Versions => &self.versions,
                 };
                 let unnamed = || ServerConfigError::Unnamed(name.clone());
-                file.clone().map(whole).ok_or_else(unnamed)
+                (file.clone().ok_or_else(unnamed)?, part.clone())
             }
-            ContextName::Date {
-                instrument, date, ..
-            } => Ok(ResolvedContext {
-                file: self.at(name, date)?.to_owned(),
-                instrument: instrument.clone(),
-            }),
-        }
+            ContextName::Date { part, date, .. } => {
+                let date = match date.len() {
+                    10 => format!("{date} 00:00:00"),
+                    _ => date.clone(),
+                };
+                (self.at(name, &date)?.to_owned(), part.clone())
+            }
+        };
+        Ok(ResolvedContext { file, part })
     }
 
     /// The context in use at a date.

@@ -34,7 +34,7 @@ fn the_bundled_configuration_says_what_is_in_use() {
         .resolve(Some(&"hst-acs-2026-02-01".parse().unwrap()))
         .unwrap();
     assert_eq!(
-        (acs.file.as_str(), acs.instrument.as_deref()),
+        (acs.file.as_str(), acs.part.instrument.as_deref()),
         ("hst_9000.pmap", Some("acs"))
     );
     let early = config

@@ -35,6 +35,14 @@ impl Client {
         }
     }
 
+    /// Keeps what the server said, if it was asked, even if rules that it names are not there.
+    pub fn keep_server_answer(&self) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(text), Some(config)) = (waiting.take(), self.server_config.get()) {
+            self.store_server_config(config, &text);
+        }
+    }
+
     fn store_server_config(&self, config: &ServerConfig, text: &[u8]) {
         if let Err(error) = config.store(text, &self.layout) {
             let path = self.layout.server_config();

@@ -51,12 +51,12 @@ pub enum ClientError {
         /// Whose it should be.
         expected: Observatory,
     },
-    /// A context has nothing for an instrument.
+    /// A context has nothing for an instrument, or a type of it.
     #[error("{context} has no rules for {instrument}")]
     NoInstrument {
         /// The context.
         context: MappingName,
-        /// The instrument.
+        /// The instrument, perhaps followed by the type.
         instrument: String,
     },
     /// Rules are nowhere to be had.

@@ -28,8 +28,11 @@ mod assignment;
 mod current;
 mod dataset;
 mod error;
+mod fetched;
 mod problem;
 mod references;
+mod rule_file;
+mod rule_files;
 mod rules;
 mod server_info;
 mod sharing;
@@ -46,9 +49,10 @@ pub use assign::{AssignOptions, TypeChoice};
 pub use assignment::{Assigned, Assignments, BadFiles, FileAssignment, Written};
 pub use dataset::{DatasetHeader, UnreadableDataset};
 pub use error::ClientError;
+pub use fetched::{FetchedReference, Progress, ReferenceLocation, ReferenceOrigin, Reuse};
 pub use problem::{AssignError, Problem};
-pub use references::{FetchedReference, Progress, ReferenceLocation, ReferenceOrigin, Reuse};
-pub use rules::Storing;
+pub use rule_file::{Judgement, Reading, Storing};
+pub use rule_files::{RuleFiles, WrongRules};
 pub use version::VERSION_TEXT;
 
 use crate::cache::layout::Layout;
@@ -79,6 +83,8 @@ pub struct Client {
     waiting: Mutex<Option<Vec<u8>>>,
     rules: Mutex<KnownRules>,
     shared: Option<Arc<SharedReferences>>,
+    held: Mutex<rule_file::Held>,
+    asks_server: bool,
 }
 
 /// Rules by their name, and the instrument if they are of one only.
@@ -125,7 +131,19 @@ impl Client {
             waiting: Mutex::default(),
             rules: Mutex::default(),
             shared: None,
+            held: Mutex::default(),
+            asks_server: false,
             config,
+        }
+    }
+
+    /// The same client, which asks the server even where a read-only cache has an answer of its own:
+    /// to see what would become of the cache.
+    #[must_use]
+    pub fn asking_the_server(self) -> Self {
+        Self {
+            asks_server: true,
+            ..self
         }
     }
 
@@ -248,9 +266,13 @@ impl Client {
             return Ok(file.clone());
         }
         let found = self.server_config().await?.resolve(name)?;
-        match found.instrument {
+        match &found.part.instrument {
             None => Ok(found.file),
-            Some(instrument) => self.instrument_map(&found.file.parse()?, &instrument).await,
+            Some(instrument) => {
+                let reference_type = found.part.reference_type.as_deref();
+                self.part_of(&found.file.parse()?, instrument, reference_type)
+                    .await
+            }
         }
     }
 }

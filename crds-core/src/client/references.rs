@@ -6,14 +6,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::{StreamExt as _, stream};
 use storage::blocking;
-use storage::checksum::Sha1Sum;
 use storage::unfinished;
 
-use super::{Client, ClientError, FileKind};
+use super::{
+    Client, ClientError, FetchedReference, FileKind, Progress, ReferenceLocation, ReferenceOrigin,
+    Reuse,
+};
 use crate::cache::layout::References;
 use crate::cache::lock::{Lock, Locks};
 use crate::cache::shared::Taken;
@@ -25,80 +27,6 @@ use crate::source::{Plugin, Source, SourceError};
 const DOWNLOADS_AT_ONCE: usize = 8;
 /// After so many failures the rest is not tried: the source is likely gone.
 const MAX_FAILURES: usize = 20;
-
-/// A reference that is in the cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchedReference {
-    /// Its name.
-    pub name: FileName,
-    /// Where it is.
-    pub path: PathBuf,
-    /// In bytes.
-    pub size: u64,
-    /// As the catalogue has it; old files have none.
-    pub sha1: Option<Sha1Sum>,
-    /// How it came there.
-    pub origin: ReferenceOrigin,
-}
-
-/// How a reference came into the cache.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReferenceOrigin {
-    /// It was there, or another process brought it meanwhile.
-    Cached,
-    /// It was copied from those that processes of this machine [share](Client::sharing).
-    Shared,
-    /// It was fetched now.
-    Fetched {
-        /// From where, as path or URI.
-        location: String,
-        /// How long that took.
-        elapsed: Duration,
-    },
-}
-
-/// Where a reference can be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReferenceLocation {
-    /// In the cache.
-    Path(PathBuf),
-    /// Where it came from, or would.
-    Uri(String),
-}
-
-/// Is told how fetching goes on; from several tasks at once. `()` ignores it.
-pub trait Progress: Send + Sync {
-    /// So many files, of so many bytes as far as known, are to be fetched.
-    fn begin(&self, files: usize, bytes: u64) {
-        let _ = (files, bytes);
-    }
-
-    /// This file is being fetched, the n-th (from 1) of those to be fetched.
-    fn file(&self, name: &FileName, size: Option<u64>, number: usize) {
-        let _ = (name, size, number);
-    }
-
-    /// So many more bytes have come.
-    fn bytes(&self, count: u64) {
-        let _ = count;
-    }
-
-    /// This file is complete.
-    fn done(&self, name: &FileName) {
-        let _ = name;
-    }
-}
-
-impl Progress for () {}
-
-/// Whether a file that the cache has will do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reuse {
-    /// It will.
-    Cached,
-    /// It is fetched again, and replaced when that is done.
-    Nothing,
-}
 
 /// One reference, and what is known before it is fetched.
 struct Wanted {
@@ -367,7 +295,12 @@ impl Wanted {
         };
         let size = metadata.len();
         let other_size = self.expected.size.is_some_and(|expected| expected != size);
-        if !metadata.is_file() || other_size || self.reuse == Reuse::Nothing {
+        let will_do = match self.reuse {
+            Reuse::Cached => !other_size,
+            Reuse::Whatever => true,
+            Reuse::Nothing => false,
+        };
+        if !metadata.is_file() || !will_do {
             return Ok(None);
         }
         Ok(Some(self.fetched(ReferenceOrigin::Cached, size)))

@@ -33,7 +33,8 @@ impl Client {
         }
         let cached = || ServerConfig::load(&self.layout);
         let has_one = self.layout.server_config().exists();
-        if self.server.is_none() || (self.config.readonly_cache && has_one) {
+        let is_settled = self.config.readonly_cache && has_one && !self.asks_server;
+        if self.server.is_none() || is_settled {
             return Ok(cached()?);
         }
         match self.ask_server_config().await {

@@ -19,6 +19,8 @@ pub enum ContextName {
     Symbolic {
         /// Absent for plain `latest`.
         observatory: Option<Observatory>,
+        /// Which part of the rules is meant.
+        part: RulesPart,
         /// Which of its contexts.
         tag: ContextTag,
     },
@@ -26,17 +28,29 @@ pub enum ContextName {
     Date {
         /// Absent for a plain date.
         observatory: Option<Observatory>,
-        /// Narrows the answer to the instrument's rules in `hst-acs-2018-01-21`.
-        instrument: Option<String>,
-        /// `YYYY-MM-DD HH:MM:SS` with an optional fraction, midnight if no time was given.
+        /// Which part of the rules is meant.
+        part: RulesPart,
+        /// `YYYY-MM-DD` as it was given, perhaps with ` HH:MM:SS` and a fraction; without, midnight.
         date: String,
     },
+}
+
+/// A part of a context: all of it, an instrument's rules as in `hst-acs-2018-01-21`, or those of
+/// one type as in `hst-acs-darkfile-edit`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RulesPart {
+    /// Lower case; all instruments without.
+    pub instrument: Option<String>,
+    /// Lower case, only with an instrument; all types without.
+    pub reference_type: Option<String>,
 }
 
 /// The contexts a server has names for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContextTag {
-    /// `latest` or `operational`: in use.
+    /// `latest`: in use.
+    Latest,
+    /// `operational`: the same.
     Operational,
     /// `edit`: the newest, perhaps not in use yet.
     Edit,
@@ -54,11 +68,28 @@ pub struct ContextNameError {
 }
 
 const HINT: &str = "write a rules file such as hst_1008.pmap, or latest, hst-operational, \
-                    hst-edit, or a date such as hst-2018-01-21T12:46:05";
+                    hst-edit, or a date such as hst-2018-01-21T12:46:05; hst-acs-edit and \
+                    hst-acs-darkfile-edit are the rules of one instrument or type";
 
 impl Hint for ContextNameError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(HINT.into())
+    }
+}
+
+impl ContextTag {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Operational => "operational",
+            Self::Edit => "edit",
+            Self::Versions => "versions",
+        }
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        let mut all = [Self::Latest, Self::Operational, Self::Edit, Self::Versions].into_iter();
+        all.find(|tag| tag.name() == name)
     }
 }
 
@@ -67,8 +98,7 @@ impl ContextName {
     pub fn is_complete(&self) -> bool {
         match self {
             Self::File(name) => matches!(name.rsplit_once('.'), Some((_, "pmap"))),
-            Self::Symbolic { .. } => true,
-            Self::Date { instrument, .. } => instrument.is_none(),
+            Self::Symbolic { part, .. } | Self::Date { part, .. } => part.instrument.is_none(),
         }
     }
 
@@ -101,86 +131,108 @@ impl FromStr for ContextName {
         if text == "latest" {
             return Ok(Self::Symbolic {
                 observatory: None,
-                tag: ContextTag::Operational,
+                part: RulesPart::default(),
+                tag: ContextTag::Latest,
             });
         }
         if let Some(date) = date(text) {
             return Ok(Self::Date {
                 observatory: None,
-                instrument: None,
+                part: RulesPart::default(),
                 date,
             });
         }
-        let (observatory, rest) = text.split_once('-').ok_or_else(|| error("no such form"))?;
-        let observatory: Observatory = observatory
-            .parse()
-            .map_err(|_| error("it begins with no known observatory"))?;
-        let observatory = Some(observatory);
-        let tag = match rest {
-            "latest" | "operational" => Some(ContextTag::Operational),
-            "edit" => Some(ContextTag::Edit),
-            "versions" => Some(ContextTag::Versions),
-            "build" => return Err(error("only a CRDS server knows the context of a build")),
-            _ => None,
-        };
-        if let Some(tag) = tag {
-            return Ok(Self::Symbolic { observatory, tag });
+        if let Some((stem, day)) = before_date(text) {
+            let (observatory, part) = stem_of(stem).map_err(error)?;
+            return Ok(Self::Date {
+                observatory,
+                part,
+                date: date(day).ok_or_else(|| error("no such form"))?,
+            });
         }
-        let (instrument, rest) = match rest.split_once('-') {
-            Some((name, rest)) if name.chars().all(|c| c.is_ascii_alphanumeric()) => {
-                match rest.chars().filter(|&c| c == '-').count() {
-                    2 => (Some(name.to_ascii_lowercase()), rest),
-                    _ => (None, text.split_once('-').map_or(text, |(_, rest)| rest)),
-                }
-            }
-            _ => (None, rest),
-        };
-        let date = date(rest).ok_or_else(|| error("no such form"))?;
-        Ok(Self::Date {
+        let (stem, last) = text.rsplit_once('-').ok_or_else(|| error("no such form"))?;
+        let (observatory, part) = stem_of(stem).map_err(error)?;
+        if last == "build" {
+            return Err(error("only a CRDS server knows the context of a build"));
+        }
+        let tag = ContextTag::named(last).ok_or_else(|| error("no such form"))?;
+        Ok(Self::Symbolic {
             observatory,
-            instrument,
-            date,
+            part,
+            tag,
         })
     }
 }
 
 impl fmt::Display for ContextName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = |observatory: &Option<Observatory>| {
-            observatory.map_or(String::new(), |observatory| format!("{observatory}-"))
-        };
-        match self {
-            Self::File(file) => f.write_str(file),
+        let (observatory, part) = match self {
+            Self::File(file) => return f.write_str(file),
             Self::Symbolic {
-                observatory: None, ..
-            } => f.write_str("latest"),
-            Self::Symbolic { observatory, tag } => {
-                f.write_str(&name(observatory))?;
-                f.write_str(match tag {
-                    ContextTag::Operational => "operational",
-                    ContextTag::Edit => "edit",
-                    ContextTag::Versions => "versions",
-                })
+                observatory, part, ..
             }
-            Self::Date {
-                observatory,
-                instrument,
-                date,
-            } => {
-                f.write_str(&name(observatory))?;
-                if let Some(instrument) = instrument {
-                    write!(f, "{instrument}-")?;
-                }
-                f.write_str(&date.replace(' ', "T"))
-            }
+            | Self::Date {
+                observatory, part, ..
+            } => (observatory, part),
+        };
+        if let Some(observatory) = observatory {
+            write!(f, "{observatory}-")?;
+        }
+        for name in part.instrument.iter().chain(&part.reference_type) {
+            write!(f, "{name}-")?;
+        }
+        match self {
+            Self::File(_) => Ok(()),
+            Self::Symbolic { tag, .. } => f.write_str(tag.name()),
+            Self::Date { date, .. } => f.write_str(&date.replace(' ', "T")),
         }
     }
 }
 
-/// The date in the form of `context_history`, if the text is one.
+/// What stands before the tag or date: `hst`, `hst-acs`, `jwst-miri-pars-darkpipeline`.
+fn stem_of(stem: &str) -> Result<(Option<Observatory>, RulesPart), &'static str> {
+    let mut names = stem.splitn(3, '-');
+    let observatory: Observatory = names
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .map_err(|_| "it begins with no known observatory")?;
+    let plain = |name: &&str| {
+        let mut rest = name.chars();
+        rest.next().is_some_and(|c| c.is_ascii_alphabetic())
+            && rest.all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let mut name = || match names.next() {
+        Some(name) if plain(&name) => Ok(Some(name.to_ascii_lowercase())),
+        Some(_) => Err("no such form"),
+        None => Ok(None),
+    };
+    let part = RulesPart {
+        instrument: name()?,
+        reference_type: name()?,
+    };
+    Ok((Some(observatory), part))
+}
+
+/// Divides `hst-acs-2018-01-21T12:00:00` before the date, if it ends in what may be one.
+fn before_date(text: &str) -> Option<(&str, &str)> {
+    let mut dashes = text.rmatch_indices('-').map(|(at, _)| at);
+    let at = dashes.nth(2)?;
+    let (stem, day) = (text.get(..at)?, text.get(at + 1..)?);
+    day.starts_with(|c: char| c.is_ascii_digit())
+        .then_some((stem, day))
+}
+
+/// The date in the form of `context_history`, perhaps without the time, if the text is one.
 fn date(text: &str) -> Option<String> {
-    let (day, time) = text.split_once('T').unwrap_or((text, "00:00:00"));
-    let day: jiff::civil::Date = day.parse().ok().filter(|_| day.len() == 10)?;
+    let (day, time) = match text.split_once('T') {
+        Some((day, time)) => (day, Some(time)),
+        None => (text, None),
+    };
+    let _: jiff::civil::Date = day.parse().ok().filter(|_| day.len() == 10)?;
+    let Some(time) = time else {
+        return Some(day.to_owned());
+    };
     let clock: jiff::civil::Time = time.parse().ok().filter(|_| time.len() >= 8)?;
     let time = if clock.subsec_nanosecond() == 0 {
         time.get(..8)?
@@ -213,16 +265,28 @@ mod tests {
                 Some(Observatory::Hst),
             ),
             ("2018-01-21T00:00:00", true, None),
+            ("2018-01-21", true, None),
+            ("hst-latest", true, Some(Observatory::Hst)),
+            ("hst-acs-operational", false, Some(Observatory::Hst)),
+            ("hst-cos-deadtab-2014-11-11", false, Some(Observatory::Hst)),
+            (
+                "jwst-miri-pars-darkpipeline-edit",
+                false,
+                Some(Observatory::Jwst),
+            ),
         ] {
             let name: ContextName = text.parse().unwrap();
             assert_eq!(name.to_string(), text);
             assert_eq!(name.is_complete(), complete, "{text}");
             assert_eq!(name.observatory(), observatory, "{text}");
         }
-        let day: ContextName = "2018-01-21".parse().unwrap();
-        assert_eq!(day.to_string(), "2018-01-21T00:00:00");
-        let latest: ContextName = "hst-latest".parse().unwrap();
-        assert_eq!(latest, "hst-operational".parse().unwrap());
+        let dead: ContextName = "hst-COS-deadtab-2014-11-11".parse().unwrap();
+        let part = RulesPart {
+            instrument: Some("cos".to_owned()),
+            reference_type: Some("deadtab".to_owned()),
+        };
+        let is_it = matches!(dead, ContextName::Date { part: p, date, .. } if p == part && date == "2014-11-11");
+        assert!(is_it);
     }
 
     #[test]
@@ -236,7 +300,9 @@ mod tests {
             "foo-edit",
             "hst-2018-13-01",
             "a b.pmap",
-            "hst-acs-wfc-2018-01-01",
+            "hst-1-2018-01-01",
+            "hst--edit",
+            "hst-acs-2018-01-01T1",
         ] {
             let error = text.parse::<ContextName>().unwrap_err();
             assert!(error.hint().unwrap().contains("a rules file"), "{error}");

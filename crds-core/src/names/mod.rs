@@ -6,7 +6,7 @@ mod file;
 mod mapping;
 mod reference;
 
-pub use context::{ContextName, ContextNameError, ContextTag};
+pub use context::{ContextName, ContextNameError, ContextTag, RulesPart};
 pub use file::{FileName, FileNameError};
 pub use mapping::{MappingKind, MappingName, MappingNameError};
 pub use reference::{ReferenceName, ReferenceType};

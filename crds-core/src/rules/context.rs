@@ -216,12 +216,9 @@ pub fn mappings_named_in(
     checksums: Checksums,
 ) -> Result<Vec<(String, MappingName)>, LoadError> {
     let mapping = Mapping::read(name, bytes, checksums)?;
-    let targets = mapping.targets().iter();
+    let targets = mapping.leads_to();
     Ok(targets
-        .filter_map(|(key, target)| match target {
-            Target::Mapping(name) => Some((key.to_string(), name.clone())),
-            _ => None,
-        })
+        .map(|(key, name)| (key.to_owned(), name.clone()))
         .collect())
 }
 
@@ -242,10 +239,8 @@ impl Loader<'_> {
     fn instrument(&self, name: &MappingName) -> Result<Instrument, LoadError> {
         let imap = self.mapping(name)?;
         let mut tables = HashMap::new();
-        for (_, target) in imap.targets() {
-            if let Target::Mapping(name) = target {
-                tables.insert(name.clone(), self.mapping(name)?);
-            }
+        for (_, name) in imap.leads_to() {
+            tables.insert(name.clone(), self.mapping(name)?);
         }
         Instrument::new(imap, tables)
     }

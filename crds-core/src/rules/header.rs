@@ -98,6 +98,17 @@ impl RuleHeader {
         (name != "NONE").then_some(name)
     }
 
+    /// The header keys that the table looks at: those it matches, level by level, its switch, and
+    /// others, as they are written.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let levels = self.parameters().unwrap_or_default();
+        let matched = levels.into_iter().flatten();
+        let extra = self.names("extra_keys").unwrap_or_default();
+        let switch = self.switch();
+        let named = matched.map(String::from).chain(switch);
+        named.chain(extra.into_iter().map(String::from)).collect()
+    }
+
     /// Whether a failed lookup stays a failure.
     pub(crate) fn is_required(&self) -> bool {
         self.text("reffile_required")

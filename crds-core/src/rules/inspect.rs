@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::compiled::{Instrument, Table, TypeRule};
 use super::context::{Root, State};
-use super::mapping::{Body, Target, special};
+use super::mapping::{Body, Checksums, Mapping, special};
 use super::{Context, LoadError};
 use crate::literal::Literal;
 use crate::names::MappingName;
@@ -30,6 +30,44 @@ impl RuleRow<'_> {
             !own.eq_ignore_ascii_case(key) || or_list(&cell.to_uppercase()).contains(&value)
         })
     }
+}
+
+/// What one rule file names.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    /// The rule files that a pipeline or instrument map leads to.
+    pub(crate) mappings: Vec<MappingName>,
+    /// The references that a table can choose.
+    pub(crate) references: BTreeSet<String>,
+}
+
+/// Reads one rule file for what it names, without compiling it.
+pub(crate) fn contents(
+    name: &MappingName,
+    bytes: &[u8],
+    checksums: Checksums,
+) -> Result<Contents, LoadError> {
+    let mapping = Mapping::read(name, bytes, checksums)?;
+    let mappings = mapping.leads_to().map(|(_, name)| name.clone()).collect();
+    let mut references = BTreeSet::new();
+    if let Body::Table(selector) = &mapping.body {
+        each_reference(selector, &mut |name| {
+            references.insert(name.to_owned());
+        });
+    }
+    Ok(Contents {
+        mappings,
+        references,
+    })
+}
+
+/// All names of references in a table, with repeats.
+fn each_reference<'s>(selector: &'s Selector, visit: &mut impl FnMut(&'s str)) {
+    selector.each_name(&mut |name| {
+        if special(name).is_none() {
+            visit(name);
+        }
+    });
 }
 
 impl Context {
@@ -72,6 +110,21 @@ impl Context {
         Some(needed.map(|slot| &**instrument.slots.name(*slot)).collect())
     }
 
+    /// The header key that names the instrument; nothing if the rules are of one only.
+    pub fn instrument_key(&self) -> Option<&str> {
+        match &self.root {
+            Root::Pipeline { key, .. } => Some(key),
+            Root::Single(_) => None,
+        }
+    }
+
+    /// The header keys that the table of a type looks at, in the order in which it does, with
+    /// repeats; nothing for a type without a table.
+    pub fn keys_of(&self, instrument: &str, reference_type: &str) -> Option<Vec<String>> {
+        let table = self.table(instrument, reference_type)?;
+        Some(table.mapping.header.keys())
+    }
+
     /// The header key, in upper case, that switches the step of a type off where it says `OMIT`, for
     /// each type (instrument in lower case, type) whose rules name one.
     pub fn switches(&self) -> impl Iterator<Item = (&str, &ReferenceType, String)> {
@@ -91,19 +144,24 @@ impl Context {
         self.loaded_instrument(instrument).map(Instrument::mappings)
     }
 
+    /// The rule file of one type of an instrument (both in any case).
+    pub fn table_of(&self, instrument: &str, reference_type: &str) -> Option<&MappingName> {
+        let table = self.table(instrument, reference_type)?;
+        Some(&table.mapping.name)
+    }
+
+    fn table(&self, instrument: &str, reference_type: &str) -> Option<&Table> {
+        let reference_type = reference_type.to_lowercase();
+        let mut tables = self.loaded_instrument(instrument)?.tables();
+        let (_, table) = tables.find(|(name, _)| name.as_str() == reference_type)?;
+        Some(table)
+    }
+
     /// All rule files that are loaded or named, in text order.
     pub fn mappings(&self) -> BTreeSet<&MappingName> {
         let mut names: BTreeSet<&MappingName> = BTreeSet::from([self.name()]);
         if let Root::Pipeline { mapping, .. } = &self.root {
-            names.extend(
-                mapping
-                    .targets()
-                    .iter()
-                    .filter_map(|(_, target)| match target {
-                        Target::Mapping(name) => Some(name),
-                        _ => None,
-                    }),
-            );
+            names.extend(mapping.leads_to().map(|(_, name)| name));
         }
         names.extend(self.loaded().flat_map(Instrument::mappings));
         names
@@ -114,10 +172,8 @@ impl Context {
         let mut names = BTreeSet::new();
         for (_, table) in self.loaded().flat_map(Instrument::tables) {
             if let Some(selector) = table.selector() {
-                selector.each_name(&mut |name| {
-                    if special(name).is_none() {
-                        names.insert(name);
-                    }
+                each_reference(selector, &mut |name| {
+                    names.insert(name);
                 });
             }
         }

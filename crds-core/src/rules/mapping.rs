@@ -117,6 +117,16 @@ impl Mapping {
             Body::Table(_) => &[],
         }
     }
+
+    /// The rule files this one leads to, each with its instrument or type, in file order.
+    pub(crate) fn leads_to(&self) -> impl Iterator<Item = (&str, &MappingName)> {
+        self.targets()
+            .iter()
+            .filter_map(|(key, target)| match target {
+                Target::Mapping(name) => Some((&**key, name)),
+                Target::NotApplicable | Target::Omitted => None,
+            })
+    }
 }
 
 fn verify(name: &MappingName, header: &RuleHeader, text: &str) -> Result<(), LoadError> {

@@ -19,6 +19,7 @@ mod source;
 pub use context::{Context, Scope, mappings_named_in};
 pub use header::RuleHeader;
 pub use inspect::RuleRow;
+pub(crate) use inspect::{Contents, contents};
 pub use mapping::Checksums;
 pub use outcome::Outcome;
 pub use source::{MappingDirectory, MappingSource};

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use super::Args;
 use super::report::{Found, Organized, Report};
 use super::which::Wanted;
+use super::{Args, withdrawn};
 use crate::failure::Failure;
 use crate::progress::Downloads;
 use crds_core::cache::inventory::{self, CachedFile, Depth, Finding};
 use crds_core::cache::lock::Locks;
-use crds_core::cache::organize::organize;
+use crds_core::cache::organize::{InTheWay, organize};
+use crds_core::cache::verified_file::VerifyError;
 use crds_core::config::SubdirMode;
 use crds_core::{Client, ClientError, Reuse};
 use storage::hint::{explain, with_causes};
@@ -21,7 +22,14 @@ pub(super) fn purge(
     report: &mut Report,
 ) -> Result<(), Failure> {
     let io = |error: std::io::Error| Failure::fatal(format!("the cache cannot be read: {error}"));
-    if (args.purge_mappings || args.purge_references) && wanted.contexts.is_empty() {
+    let is_asked = args.purge_mappings || args.purge_references;
+    if is_asked && wanted.is_partial {
+        tracing::error!(
+            "nothing is purged: rules cannot be read, so what the contexts use is not all known"
+        );
+        return Ok(());
+    }
+    if is_asked && wanted.contexts.is_empty() {
         return Err(Failure::usage(
             "what is to be kept? name contexts with --contexts, --all and so on",
         ));
@@ -45,7 +53,7 @@ pub(super) fn purge(
     }
     for file in purged {
         tracing::info!("Removing {}", file.path.display());
-        if !args.dry_run {
+        if !report.dry_run {
             remove(&file.path);
         }
         report.removed.push(file.path);
@@ -53,7 +61,7 @@ pub(super) fn purge(
     Ok(())
 }
 
-fn remove(path: &Path) {
+pub(super) fn remove(path: &Path) {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             tracing::error!("{} cannot be removed: {error}", path.display());
@@ -68,7 +76,18 @@ pub(super) async fn check(
     wanted: &Wanted,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    if !(args.check_files || args.check_sha1sum || args.repair_files) {
+    for wrong in &wanted.wrong {
+        let found = found(&wrong.path, Some(&wrong.problem));
+        if args.only_checks() || report.dry_run {
+            tracing::error!("{}", explain(&wrong.problem));
+        } else {
+            tracing::warn!("{}", with_causes(&wrong.problem));
+            tracing::info!("Repaired {}", wrong.path.display());
+        }
+        let repaired = wrong.replaced;
+        report.findings.push(Found { repaired, ..found });
+    }
+    if !args.checks() {
         return Ok(());
     }
     let io = |error: std::io::Error| Failure::fatal(format!("the cache cannot be read: {error}"));
@@ -80,34 +99,34 @@ pub(super) async fn check(
     if !(wanted.mappings.is_empty() && wanted.references.is_empty()) {
         files.retain(named);
     }
+    let all = files.clone();
+    // Rules of the contexts were looked at when they were read.
+    files.retain(|file| !wanted.judged.contains(&file.name));
     let depth = if args.check_sha1sum {
         Depth::Sums
     } else {
         Depth::Sizes
     };
-    let count = files.len();
     let catalogue = client.server_config().await?.catalogue();
     let catalogue = catalogue.map_err(ClientError::from)?;
+    for file in all
+        .iter()
+        .filter(|file| catalogue.expected(&file.name).is_none())
+    {
+        if wanted.judged.contains(&file.name) {
+            unknown(file, report);
+        }
+    }
     let findings = inventory::check(files, catalogue, depth, |_| {});
-    tracing::info!("{count} files checked");
-    report.checked = Some(count);
+    tracing::info!("{} files checked", all.len());
+    report.checked = Some(all.len());
     for Finding { file, problem } in findings {
-        let found = Found {
-            path: file.path.clone(),
-            problem: problem
-                .as_ref()
-                .map(|problem| with_causes(problem).to_string()),
-            repaired: false,
-        };
         let Some(problem) = problem else {
-            tracing::warn!(
-                "{}: the server does not know this file",
-                file.path.display()
-            );
-            report.findings.push(found);
+            unknown(&file, report);
             continue;
         };
-        if !args.repair_files || args.dry_run {
+        let found = found(&file.path, Some(&problem));
+        if !args.repair_files || report.dry_run {
             tracing::error!("{}", explain(&problem));
             report.findings.push(found);
             continue;
@@ -116,7 +135,24 @@ pub(super) async fn check(
         let repaired = repair(client, &file).await;
         report.findings.push(Found { repaired, ..found });
     }
+    if args.purges_bad() {
+        withdrawn::purge(args, client, &all, report).await?;
+    }
     Ok(())
+}
+
+fn found(path: &Path, problem: Option<&VerifyError>) -> Found {
+    Found {
+        path: path.to_owned(),
+        problem: problem.map(|problem| with_causes(problem).to_string()),
+        repaired: false,
+    }
+}
+
+fn unknown(file: &CachedFile, report: &mut Report) {
+    let path = file.path.display();
+    tracing::warn!("{path}: the server does not know this file");
+    report.findings.push(found(&file.path, None));
 }
 
 /// Fetches a file anew; whether that went well.
@@ -146,11 +182,16 @@ pub(super) fn sort(
     mode: SubdirMode,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    if args.dry_run {
+    if report.dry_run {
         tracing::info!("DRYRUN: would sort the references: {}", mode.name());
         return Ok(());
     }
-    let sorted = organize(client.layout(), client.config(), mode, |_| {});
+    let in_the_way = if args.organize_delete_junk {
+        InTheWay::Deleted
+    } else {
+        InTheWay::Kept
+    };
+    let sorted = organize(client.layout(), client.config(), mode, in_the_way, |_| {});
     let sorted = sorted.map_err(|error| Failure::new(Failure::FATAL, error))?;
     tracing::info!(
         "Moved {} references; the cache is now {}",
@@ -169,7 +210,7 @@ pub(super) fn sort(
 }
 
 pub(super) fn clear(args: &Args, client: &Client, report: &mut Report) -> Result<(), Failure> {
-    if args.clear_locks && !args.dry_run {
+    if args.clear_locks && !report.dry_run {
         let failed =
             |error: std::io::Error| Failure::fatal(format!("locks cannot be removed: {error}"));
         let locks = Locks::new(client.layout(), client.config())
@@ -184,7 +225,7 @@ pub(super) fn clear(args: &Args, client: &Client, report: &mut Report) -> Result
             let path = entry.path();
             if path.extension().is_some_and(|extension| extension == "pkl") {
                 tracing::info!("Removing {}", path.display());
-                if !args.dry_run {
+                if !report.dry_run {
                     remove(&path);
                 }
                 report.removed.push(path);
