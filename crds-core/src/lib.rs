@@ -91,6 +91,7 @@ pub mod observatory;
 pub mod rules;
 mod selector;
 pub mod source;
+pub mod table_rows;
 mod text_map;
 
 pub use client::{

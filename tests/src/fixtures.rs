@@ -54,6 +54,37 @@ pub fn unpack_fixture(dataset: &str, directory: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Copies the bundled rules to `directory` and adds a context of them, `hst_9003.pmap`, in which the
+/// extraction table of COS's NUV is that of FUV: another file of the same form. Its rules have the
+/// checksums of others (`CRDS_IGNORE_MAPPING_CHECKSUM`).
+///
+/// # Panics
+/// When a file cannot be read or written.
+pub fn publish_other_table(directory: &Path) {
+    let from = fixtures().join("crds/mappings/hst");
+    std::fs::create_dir_all(directory).expect("the directory can be made");
+    for entry in std::fs::read_dir(&from).expect("the rules are there") {
+        let entry = entry.expect("the rules can be listed");
+        let target = directory.join(entry.file_name());
+        std::fs::copy(entry.path(), target).expect("the rules can be copied");
+    }
+    for (kind, old, new) in [
+        ("hst_cos_xtractab", "zz900004l_1dx", "zz900104l_1dx"),
+        ("hst_cos", "hst_cos_xtractab_9000", "hst_cos_xtractab_9003"),
+        ("hst", "hst_cos_9000", "hst_cos_9003"),
+    ] {
+        let extension = match kind {
+            "hst" => "pmap",
+            "hst_cos" => "imap",
+            _ => "rmap",
+        };
+        let path = |serial: &str| directory.join(format!("{kind}_{serial}.{extension}"));
+        let text = std::fs::read_to_string(path("9000")).expect("the rules can be read");
+        assert!(text.contains(old), "{text}");
+        std::fs::write(path("9003"), text.replace(old, new)).expect("rules can be written");
+    }
+}
+
 /// Sets every calibration switch of a raw file from `PERFORM` to `OMIT`.
 ///
 /// # Panics

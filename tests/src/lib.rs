@@ -30,7 +30,8 @@ mod transcript;
 pub use batch_server::{BatchFault, BatchServer, SubmittedJob};
 pub use crds_server::{CrdsFault, CrdsServer};
 pub use fixtures::{
-    external_data, fixtures, real_location, registry_programs, switch_off, unpack_fixture,
+    external_data, fixtures, publish_other_table, real_location, registry_programs, switch_off,
+    unpack_fixture,
 };
 pub use lambda_function::{Invoked, LambdaFunction};
 pub use mast_server::{Asked, MastServer, Seen, Trick};

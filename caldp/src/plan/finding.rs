@@ -45,12 +45,19 @@ pub(super) enum Note {
     SwitchedOff(String),
     /// The file has another name and the same checksum.
     Renamed,
+    /// A table of which the dataset uses rows that did not change.
+    SameRows,
+    /// A table of which this is not known, and why: it counts.
+    RowsNotCompared(String),
 }
 
 impl Note {
     /// Whether the dataset's products may change with it.
     pub(super) const fn counts(&self) -> bool {
-        matches!(self, Self::None | Self::Withdrawn)
+        matches!(
+            self,
+            Self::None | Self::Withdrawn | Self::RowsNotCompared(_)
+        )
     }
 
     /// In words; none where there is nothing to say.
@@ -60,6 +67,8 @@ impl Note {
             Self::Withdrawn => "withdrawn".to_owned(),
             Self::SwitchedOff(keyword) => format!("{keyword} is OMIT"),
             Self::Renamed => "the same file by another name".to_owned(),
+            Self::SameRows => "the rows that the dataset uses are the same".to_owned(),
+            Self::RowsNotCompared(reason) => format!("rows not compared: {reason}"),
         })
     }
 }
@@ -116,8 +125,13 @@ impl Finding {
             let (old, new) = (name(change.old.as_ref()), name(change.new.as_ref()));
             // A String takes every text.
             let _ = write!(line, "{keyword} {old} -> {new}");
-            if let Some(words) = change.note.words() {
-                let _ = write!(line, " ({words})");
+            match &change.note {
+                Note::RowsNotCompared(_) => line.push_str(" (rows not compared)"),
+                note => {
+                    if let Some(words) = note.words() {
+                        let _ = write!(line, " ({words})");
+                    }
+                }
             }
         }
         line

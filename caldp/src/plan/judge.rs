@@ -13,6 +13,7 @@ use super::finding::{Change, Failure, Finding, Needs, Note};
 use super::rules::Rules;
 use super::source::{Batch, Subject, dataset_of};
 use super::sums::Sums;
+use super::tables::Tables;
 use crate::resources::features::of_fields;
 
 /// What is asked, beside the rules.
@@ -45,6 +46,7 @@ pub(super) struct Answered {
 pub(super) struct Judge<'r> {
     rules: &'r Rules,
     sums: &'r Sums<'r>,
+    tables: Tables<'r>,
     question: &'r Question,
     new: Lookups<'r>,
     old: HashMap<String, Result<Lookups<'r>, String>>,
@@ -60,10 +62,16 @@ enum Scope {
 }
 
 impl<'r> Judge<'r> {
-    pub(super) fn new(rules: &'r Rules, sums: &'r Sums<'r>, question: &'r Question) -> Self {
+    pub(super) fn new(
+        rules: &'r Rules,
+        sums: &'r Sums<'r>,
+        tables: Tables<'r>,
+        question: &'r Question,
+    ) -> Self {
         Self {
             rules,
             sums,
+            tables,
             question,
             new: rules.new_rules().lookups(),
             old: HashMap::new(),
@@ -222,6 +230,7 @@ impl<'r> Judge<'r> {
             None => return,
         };
         let (sums, question) = (self.sums, self.question);
+        let tables = &mut self.tables;
         let comparison = Comparison::new(old, &mut self.new, &mut self.space);
         let instrument = finding.instrument.clone();
         let (changes, failures) = (&mut finding.changes, &mut finding.failures);
@@ -242,6 +251,15 @@ impl<'r> Judge<'r> {
                         None => sums.note(old.as_ref(), new.as_ref()),
                     };
                     let reference_type = name.clone();
+                    let note = match note {
+                        Note::None => match (&old, &new) {
+                            (Some(old), Some(new)) => {
+                                tables.note(&instrument, name, (old, new), header)
+                            }
+                            _ => Note::None,
+                        },
+                        note => note,
+                    };
                     add(
                         changes,
                         Change {
@@ -282,9 +300,17 @@ impl<'r> Judge<'r> {
     }
 }
 
+/// Adds a change; of the same change in several headers one that counts stands for all.
 fn add(changes: &mut Vec<Change>, change: Change) {
-    if !changes.contains(&change) {
-        changes.push(change);
+    let same = |known: &&mut Change| {
+        known.reference_type == change.reference_type
+            && known.old == change.old
+            && known.new == change.new
+    };
+    match changes.iter_mut().find(same) {
+        None => changes.push(change),
+        Some(known) if !known.note.counts() && change.note.counts() => *known = change,
+        Some(_) => {}
     }
 }
 

@@ -13,6 +13,7 @@ mod report;
 mod rules;
 mod source;
 mod sums;
+mod tables;
 mod totals;
 
 use std::fs::File;
@@ -24,6 +25,7 @@ use std::thread::available_parallelism;
 use caldp_core::exit_code::ExitCode as Code;
 use clap::Args;
 use crds_core::names::ContextName;
+use crds_core::table_rows::{TableRows, Tables};
 use crds_core::{Client, Config, Observatory};
 use storage::hint::explain;
 use tokio::runtime::Runtime;
@@ -70,6 +72,10 @@ pub(crate) struct PlanArguments {
     /// Count types as well whose step is switched off in the header of the dataset
     #[arg(long)]
     all_types: bool,
+    /// Fetch reference tables that are not in the cache, to see whether rows that a dataset uses
+    /// changed
+    #[arg(long)]
+    fetch_tables: bool,
     /// Only datasets observed on this day or later
     #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
     since: Option<String>,
@@ -91,7 +97,8 @@ impl PlanArguments {
     pub(crate) const HELP: &'static str = "\
 Lines of headers: {\"id\": \"j8cb010b0\", \"header\": {\"INSTRUME\": \"ACS\", ...}}, perhaps with \"context\".
 What counts: another file, a file where none applied, none where one did, a file that was withdrawn.
-What does not: a type whose step is switched off (OMIT), a file that was only renamed.
+What does not: a type whose step is switched off (OMIT), a file that was only renamed, a table of
+which the dataset uses no row that changed (where both tables can be read).
 Exit status: 0 nothing changes; 3 something does; 4 nothing that is known changes, but not all is
 known; 1 the question could not be asked.";
 }
@@ -157,7 +164,11 @@ fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanErro
     let threads = available_parallelism()
         .map_or(1, usize::from)
         .min(MAX_JUDGES);
-    let judges = (0..threads).map(|_| Judge::new(&rules, &sums, &question));
+    let rows = TableRows::new(rules.client(), arguments.tables());
+    let judges = (0..threads).map(|_| {
+        let tables = tables::Tables::new(&rows, rules.handle());
+        Judge::new(&rules, &sums, tables, &question)
+    });
     let mut answer = Answer::new(arguments, &about)?;
     let (from, judges) = (arguments.from.as_str(), judges.collect());
     let source = |give: &mut dyn FnMut(Batch) -> bool| read(from, &rules, give);
@@ -172,6 +183,14 @@ fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanErro
 }
 
 impl PlanArguments {
+    const fn tables(&self) -> Tables {
+        if self.fetch_tables {
+            Tables::Fetched
+        } else {
+            Tables::Cached
+        }
+    }
+
     fn question(&self, runtime: &Runtime, rules: &Rules) -> Result<Question, PlanError> {
         let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect();
         let (instruments, types): (Vec<String>, Vec<String>) =

@@ -109,6 +109,7 @@ struct Summary<'t> {
     affected_by_instrument: &'t BTreeMap<Box<str>, u64>,
     affected_by_type: BTreeMap<&'t str, u64>,
     not_counted: NotCounted,
+    rows_not_compared: u64,
     expected_hours: f64,
     expected_cost: f64,
     listed: u64,
@@ -135,6 +136,7 @@ pub(super) fn summary(out: &mut impl Write, about: &About, totals: &Totals) -> i
             .map(|(t, (n, _))| (t, n))
             .collect(),
         not_counted: totals.not_counted,
+        rows_not_compared: totals.rows_not_compared,
         expected_hours: cents(totals.seconds / 3600.0),
         expected_cost: cents(totals.cost),
         listed: totals.listed,
@@ -194,6 +196,14 @@ pub(super) fn text(out: &mut impl Write, about: &About, totals: &Totals) -> io::
             writeln!(out, "               and {} others", changes.len() - NAMED)?;
         }
     }
+    if totals.rows_not_compared > 0 {
+        writeln!(
+            out,
+            "counted: {} changes of tables whose rows were not compared (--json says why; --fetch-tables \
+             brings those that are not in the cache)",
+            totals.rows_not_compared
+        )?;
+    }
     not_counted(out, totals.not_counted)?;
     if totals.all_affected() > 0 {
         writeln!(
@@ -220,6 +230,10 @@ fn not_counted(out: &mut impl Write, not: NotCounted) -> io::Result<()> {
             "of types whose step is switched off (--all-types counts them)",
         ),
         (not.renamed, "to the same file by another name"),
+        (
+            not.same_rows,
+            "of tables in whose rows for the dataset nothing changes",
+        ),
     ] {
         if count > 0 {
             writeln!(out, "not counted: {count} changes {what}")?;

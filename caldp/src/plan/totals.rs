@@ -26,6 +26,8 @@ pub(super) struct Totals {
     pub(super) changes: HashMap<ChangeKey, u64>,
     /// Changes beyond those counted by themselves.
     pub(super) more_changes: u64,
+    /// Changes among them of tables whose rows were not compared.
+    pub(super) rows_not_compared: u64,
     pub(super) not_counted: NotCounted,
     pub(super) seconds: f64,
     pub(super) cost: f64,
@@ -43,6 +45,7 @@ pub(super) type ChangeKey = (ReferenceType, Option<ReferenceName>, Option<Refere
 pub(super) struct NotCounted {
     pub(super) switched_off: u64,
     pub(super) renamed: u64,
+    pub(super) same_rows: u64,
 }
 
 /// What an affected dataset is.
@@ -74,7 +77,10 @@ impl Totals {
             match change.note {
                 Note::SwitchedOff(_) => self.not_counted.switched_off += 1,
                 Note::Renamed => self.not_counted.renamed += 1,
-                Note::None | Note::Withdrawn => {
+                Note::SameRows => self.not_counted.same_rows += 1,
+                Note::None | Note::Withdrawn | Note::RowsNotCompared(_) => {
+                    let uncompared = matches!(change.note, Note::RowsNotCompared(_));
+                    self.rows_not_compared += u64::from(uncompared);
                     let (old, new) = (change.old.clone(), change.new.clone());
                     self.count((change.reference_type.clone(), old, new));
                 }

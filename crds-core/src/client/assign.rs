@@ -1,6 +1,6 @@
 //! Which references files are to have: the question, and how it is answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::cache::server_config::ServerConfig;
 use crate::dataset::{NoMatch, ReferenceCards};
 use crate::names::ContextName;
 use crate::rules::Context;
+use crate::table_rows::columns_of_instrument;
 
 /// How files are to be evaluated. The default is what pipelines want.
 #[derive(Debug, Clone)]
@@ -152,7 +153,10 @@ impl Client {
             .map(|(reference_type, outcome)| (reference_type.clone(), outcome.clone()))
             .collect();
         let mut file = FileAssignment::new(&dataset.path, dataset.instrument.clone());
-        let keys = rules.needed_keys(&dataset.instrument).unwrap_or_default();
+        let mut keys = rules.needed_keys(&dataset.instrument).unwrap_or_default();
+        keys.extend(columns_of_instrument(&dataset.instrument));
+        let mut seen = HashSet::new();
+        keys.retain(|key| seen.insert(key.to_uppercase()));
         file.parkeys = keys
             .into_iter()
             .map(|key| (key.to_owned(), dataset.header.get(key).map(str::to_owned)))

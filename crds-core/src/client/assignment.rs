@@ -45,8 +45,8 @@ pub struct FileAssignment {
     pub errors: Vec<Problem>,
     /// What a user should know.
     pub warnings: Vec<Problem>,
-    /// Every key that the rules of the instrument look at, and what the header says there, if it has
-    /// the key: what it takes to ask other rules later.
+    /// Every key that the rules of the instrument look at or that selects rows of its tables, and what
+    /// the header says there, if it has the key: what it takes to ask other rules later.
     pub parkeys: Vec<(String, Option<String>)>,
     /// The keywords to set, in the order in which they are; none if the file is to be left alone.
     pub updates: Vec<CardUpdate>,

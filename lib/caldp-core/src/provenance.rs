@@ -148,8 +148,8 @@ pub struct DatasetHeader {
     pub file: String,
     /// Keyword and value, as written into its primary header.
     pub keywords: BTreeMap<String, String>,
-    /// Every key that the rules of its instrument look at, so that other rules can be asked later
-    /// without the file; empty in older records.
+    /// Every key that the rules of its instrument look at or that selects rows of its tables, so that
+    /// other rules can be asked later without the file; empty in older records.
     pub parkeys: BTreeMap<String, Parkey>,
 }
 

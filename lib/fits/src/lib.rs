@@ -54,6 +54,6 @@ pub use error::{FitsError, FitsProblem};
 pub use hdu::{BLOCK, Hdu, Hdus, check, fill, hdus, read_header};
 pub use header::Header;
 pub use image::Image;
-pub use table::{NumberColumn, Table};
+pub use table::{ColumnFormat, NumberColumn, Table};
 pub use update::{CardUpdate, ChecksumState, UpdateOutcome, update_primary};
 pub use value::{CARD_LENGTH, CardValue, Value};

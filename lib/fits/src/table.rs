@@ -12,6 +12,8 @@ use crate::header::Header;
 
 /// A column of more values than this is refused; spectra have a hundredth of it.
 const MOST_VALUES: u64 = 2 * 1024 * 1024;
+/// A row of more bytes than this is refused as a whole.
+const MOST_ROW: u64 = 64 * 1024 * 1024;
 /// More columns than the standard has.
 const MOST_COLUMNS: i64 = 999;
 
@@ -45,6 +47,30 @@ impl NumberColumn {
             .chunks(self.per_row.max(1))
             .nth(row)
             .unwrap_or_default()
+    }
+}
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ColumnFormat<'t> {
+    /// Its name.
+    pub name: &'t str,
+    /// The letter of its type (`TFORMn`).
+    pub kind: u8,
+    /// How many values a row has.
+    pub repeat: u64,
+    /// What its values are multiplied with.
+    pub scale: f64,
+    /// What is added to them then.
+    pub zero: f64,
+    /// The number that stands for no value.
+    pub null: Option<i64>,
+}
+
+impl ColumnFormat<'_> {
+    /// Whether rows only say where its arrays are (section 7.3.5).
+    pub fn is_variable(&self) -> bool {
+        matches!(self.kind, b'P' | b'Q')
     }
 }
 
@@ -84,6 +110,34 @@ impl<B: ReadAt> Table<B> {
         self.rows
     }
 
+    /// The length of a row in bytes.
+    pub fn row_length(&self) -> u64 {
+        self.row_length
+    }
+
+    /// What each column holds, in order.
+    pub fn columns(&self) -> impl Iterator<Item = ColumnFormat<'_>> {
+        self.columns.iter().map(|column| {
+            let key = |prefix: &str| format!("{prefix}{}", column.number);
+            ColumnFormat {
+                name: &column.name,
+                kind: column.kind,
+                repeat: column.repeat,
+                scale: self.header.real(&key("TSCAL")).unwrap_or(1.0),
+                zero: self.header.real(&key("TZERO")).unwrap_or(0.0),
+                null: self.header.integer(&key("TNULL")),
+            }
+        })
+    }
+
+    /// Calls `visit` with the bytes of each row.
+    pub fn each_row(&self, visit: impl FnMut(&[u8])) -> Result<(), FitsError> {
+        if self.row_length > MOST_ROW {
+            return self.fail(format!("a row has more than {MOST_ROW} bytes"));
+        }
+        self.visit(0, self.row_length, visit)
+    }
+
     /// Whether there is a column of this name, in any case.
     pub fn has(&self, name: &str) -> bool {
         self.column(name).is_some()
@@ -109,7 +163,9 @@ impl<B: ReadAt> Table<B> {
         let zero = self.header.real(&key("TZERO")).unwrap_or(0.0);
         let null = self.header.integer(&key("TNULL"));
         let mut values = Vec::new();
-        self.visit(column, |row| decode(column.kind, row, null, &mut values))?;
+        self.visit(column.offset, column.length, |row| {
+            decode(column.kind, row, null, &mut values);
+        })?;
         #[allow(clippy::float_cmp, reason = "exactly the defaults of the standard")]
         if scale != 1.0 || zero != 0.0 {
             for value in &mut values {
@@ -126,7 +182,7 @@ impl<B: ReadAt> Table<B> {
     pub fn texts(&self, name: &str) -> Result<Vec<String>, FitsError> {
         let column = self.wanted(name, b"A", "characters")?;
         let mut texts = Vec::new();
-        self.visit(column, |row| {
+        self.visit(column.offset, column.length, |row| {
             // A NUL ends a string early (section 7.3.3.1).
             let end = row.iter().position(|byte| *byte == 0).unwrap_or(row.len());
             let text: String = row.iter().take(end).map(|byte| char::from(*byte)).collect();
@@ -139,7 +195,7 @@ impl<B: ReadAt> Table<B> {
     pub fn logicals(&self, name: &str) -> Result<Vec<Option<bool>>, FitsError> {
         let column = self.wanted(name, b"L", "logicals")?;
         let mut values = Vec::new();
-        self.visit(column, |row| {
+        self.visit(column.offset, column.length, |row| {
             values.push(match row.first() {
                 Some(b'T') => Some(true),
                 Some(b'F') => Some(false),
@@ -172,16 +228,21 @@ impl<B: ReadAt> Table<B> {
         Err(FitsProblem::Table(reason).at(&self.path, self.index))
     }
 
-    /// Calls `visit` with the bytes of the column in each row.
-    fn visit(&self, column: &Column, mut visit: impl FnMut(&[u8])) -> Result<(), FitsError> {
+    /// Calls `visit` with so many bytes of each row, from an offset in it on.
+    fn visit(
+        &self,
+        offset: u64,
+        length: u64,
+        mut visit: impl FnMut(&[u8]),
+    ) -> Result<(), FitsError> {
         let read = |error: io::Error| FitsProblem::Read(error).at(&self.path, self.index);
-        // Bounded: at most MOST_VALUES values of 8 bytes.
-        let Ok(length) = usize::try_from(column.length) else {
+        // Bounded: at most MOST_VALUES values of 8 bytes, or MOST_ROW.
+        let Ok(length) = usize::try_from(length) else {
             return self.fail("a row is larger than the memory".to_owned());
         };
         let mut buffer = vec![0; length];
         for row in 0..self.rows {
-            let offset = self.data_start + row * self.row_length + column.offset;
+            let offset = self.data_start + row * self.row_length + offset;
             self.bytes
                 .read_exact_at(&mut buffer, offset)
                 .map_err(read)?;

@@ -5,6 +5,7 @@ mod bulk;
 mod compare;
 mod inputs;
 mod lines;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -18,11 +19,13 @@ use crds_core::Config;
 use crds_core::dataset::NoMatch;
 use crds_core::names::ContextName;
 use crds_core::{AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice};
+use rows::Unchanged;
 use storage::hint::{explain, parsed};
 
 /// Answers in JSON lines are neither compared, nor written into files, nor counted.
-const NOT_WITH_HEADERS: [&str; 11] = [
+const NOT_WITH_HEADERS: [&str; 12] = [
     "old_context",
+    "optimize_tables",
     "compare_source_bestrefs",
     "update_bestrefs",
     "save_pickle",
@@ -81,6 +84,10 @@ pub(crate) struct Args {
         conflicts_with = "compare_source_bestrefs"
     )]
     old_context: Option<ContextName>,
+    /// With --old-context: a table counts as another only if a row that the dataset uses changed;
+    /// tables are fetched for it
+    #[arg(short = 'z', long)]
+    optimize_tables: bool,
     /// Compare with what the headers say
     #[arg(short, long)]
     compare_source_bestrefs: bool,
@@ -194,7 +201,8 @@ pub(crate) async fn run(
         None => None,
     };
     let compared = args.compared(old.as_ref());
-    let updates = report_each(args, &new, &compared);
+    let unchanged = rows::unchanged(args, &client, &new, &compared).await;
+    let updates = report_each(args, &new, &compared, &unchanged);
     if let Some(path) = &args.save_pickle {
         inputs.save(path)?;
     }
@@ -257,7 +265,12 @@ fn updated<'c>(
 }
 
 /// Says what was found for each dataset, and collects what is to change.
-fn report_each<'a>(args: &Args, new: &'a Assignments, old: &Old<'a>) -> Comparisons<'a> {
+fn report_each<'a>(
+    args: &Args,
+    new: &'a Assignments,
+    old: &Old<'a>,
+    unchanged: &Unchanged<'_>,
+) -> Comparisons<'a> {
     if matches!(old, Old::Nothing) {
         tracing::info!("No comparison context or source comparison requested.");
     }
@@ -282,7 +295,10 @@ fn report_each<'a>(args: &Args, new: &'a Assignments, old: &Old<'a>) -> Comparis
         {
             lines::old_problems(before);
         }
-        let found = compare::compare(file, old, judgement);
+        let mut found = compare::compare(file, old, judgement);
+        found
+            .updates
+            .retain(|update| !unchanged.contains(&(&*file.path, update.reference_type.as_str())));
         lines::faults(file, &found);
         if args.differences_are_errors {
             let matters = |update: &&Update| update.matters(args.na_differences_matter);

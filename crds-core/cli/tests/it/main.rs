@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bestrefs;
+mod changes;
 mod commands;
 mod concurrency;
 mod environment;
