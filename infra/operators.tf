@@ -3,7 +3,7 @@
 locals {
   # Which commands of `caldp` each serves.
   operator_commands = {
-    submit   = ["submit", "rescue", "cancel", "clean"]
+    submit   = ["submit", "rescue", "cancel", "clean", "sweep"]
     look     = ["status", "explain"]
     sync     = ["sync"]
     requests = ["requests"]
@@ -49,6 +49,13 @@ data "aws_iam_policy_document" "work" {
     sid       = "SubmitJobs"
     actions   = ["batch:SubmitJob"]
     resources = concat(local.queue_arns, local.definition_arns)
+  }
+
+  # Jobs are submitted with the tag of their batch.
+  statement {
+    sid       = "TagJobs"
+    actions   = ["batch:TagResource"]
+    resources = ["${local.arns.batch}:job/*"]
   }
 
   statement {

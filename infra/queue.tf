@@ -29,7 +29,8 @@ resource "aws_sqs_queue_redrive_policy" "events" {
 
   redrive_policy = jsonencode({
     deadLetterTargetArn = local.sqs_arns["dead-letters"]
-    maxReceiveCount     = 5
+    # what fails comes back after 1, 3, 9, 27 and then every 60 minutes: eight times outlast an outage of hours
+    maxReceiveCount = 8
   })
 }
 

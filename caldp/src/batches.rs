@@ -1,4 +1,4 @@
-//! `caldp submit`, `rescue`, `cancel` and `clean`: what operators do to batches, from this binary.
+//! `caldp submit`, `rescue`, `cancel`, `clean` and `sweep`: what operators do to batches, from this binary.
 //!
 //! The commands are the trigger's own; here they get a console and an exit status.
 
@@ -28,7 +28,7 @@ pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
         Ok(output) => {
             // A closed pipe is the reader's choice.
             let _ = writeln!(std::io::stdout(), "{output}");
-            ExitCode::SUCCESS
+            ExitCode::from(output.status)
         }
         Err(error) if error.is_of_the_command_line() => refuse(Code::CommandLine, explain(&error)),
         Err(error) => refuse(Code::Generic, explain(&error)),

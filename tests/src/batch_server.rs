@@ -1,10 +1,10 @@
 //! A stand-in for AWS Batch's HTTP API: it keeps jobs, answers at the documented limit of
 //! `SubmitJob` when told to, refuses larger payloads than AWS does, and can be made to fail.
 //!
-//! Jobs are not run. `ListJobs` is exact about names; pages, filters other than `JOB_NAME` and the
-//! progress of jobs are left out.
+//! Jobs are not run: a test says how they end ([`BatchServer::end`]) and when their records are gone. `ListJobs` is
+//! exact about names and knows the ended children of arrays; pages and other filters are left out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -72,6 +72,9 @@ pub struct BatchServer {
 #[derive(Debug, Default)]
 struct State {
     jobs: Vec<SubmittedJob>,
+    /// What is said of jobs and children that ended, by id.
+    ended: BTreeMap<String, Value>,
+    forgotten: BTreeSet<String>,
     requests: BTreeMap<String, u64>,
     throttled: u64,
     limit: Option<Bucket>,
@@ -120,6 +123,16 @@ impl BatchServer {
     /// Every job, in the order of submission.
     pub fn jobs(&self) -> Vec<SubmittedJob> {
         lock(&self.state).jobs.clone()
+    }
+
+    /// A job, or a child of an array, ends: `end` are the fields of its detail that change.
+    pub fn end(&self, id: &str, end: Value) {
+        lock(&self.state).ended.insert(id.to_owned(), end);
+    }
+
+    /// Nothing is known any more of a job or child.
+    pub fn forget(&self, id: &str) {
+        lock(&self.state).forgotten.insert(id.to_owned());
     }
 
     /// How many requests arrived, by the last part of their paths (`submitjob`, ...).
@@ -206,6 +219,15 @@ fn carry_out(state: &mut State, operation: &str, request: &Value) -> Result<Valu
     let text = |name: &str| request.get(name).and_then(Value::as_str);
     match operation {
         "submitjob" => submit(state, request),
+        "listjobs" if text("arrayJobId").is_some() => {
+            let children = format!("{}:", text("arrayJobId").unwrap_or_default());
+            let ended = state.ended.iter().filter(|(id, end)| {
+                let status = end.get("status").and_then(Value::as_str);
+                id.starts_with(&children) && status == text("jobStatus")
+            });
+            let ended: Vec<Value> = ended.map(|(id, _)| json!({ "jobId": id })).collect();
+            Ok(json!({ "jobSummaryList": ended }))
+        }
         "listjobs" => {
             let name = request
                 .pointer("/filters/0/values/0")
@@ -269,15 +291,28 @@ fn submit(state: &mut State, request: &Value) -> Result<Value, Refusal> {
 fn describe(state: &State, id: &str) -> Option<Value> {
     let (parent, child) = id.split_once(':').map_or((id, None), |(p, c)| (p, Some(c)));
     let job = state.jobs.iter().find(|job| job.id == parent)?;
-    let array = match child {
-        Some(index) => json!({"index": index.parse::<u64>().ok()?}),
-        None => json!({"size": job.request.pointer("/arrayProperties/size")}),
+    if state.forgotten.contains(id) {
+        return None;
+    }
+    let size = job.request.pointer("/arrayProperties/size");
+    let array = match (child, size) {
+        (Some(index), _) => json!({"index": index.parse::<u64>().ok()?}),
+        (None, Some(size)) => json!({"size": size}),
+        (None, None) => Value::Null,
     };
     let overrides = job.request.get("containerOverrides")?;
-    Some(json!({
+    let mut detail = json!({
         "jobId": id, "jobName": job.request.get("jobName"), "jobQueue": job.request.get("jobQueue"),
         "status": "RUNNING", "startedAt": 0, "jobDefinition": job.request.get("jobDefinition"),
         "arrayProperties": array,
         "container": {"command": overrides.get("command"), "environment": overrides.get("environment")},
-    }))
+    });
+    let fields = detail.as_object_mut()?;
+    let end = state.ended.get(id).and_then(Value::as_object);
+    fields.extend(
+        end.into_iter()
+            .flatten()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    Some(detail)
 }

@@ -151,7 +151,17 @@ pub struct Config {
     pub reserve: Duration,
     /// How long a claim on work lasts without being renewed.
     pub lease: Duration,
+    /// Attempts younger than this are left alone by sweeps: their events are under way.
+    pub grace: Duration,
+    /// An output is closed so long after something was asked of it last.
+    pub close_after: Duration,
 }
+
+/// How long the event of a job may be under way before a sweep takes its place.
+pub const GRACE: Duration = Duration::from_mins(15);
+
+/// Longer than a note of what is asked of an output holds (`record::batches`) and an invocation together.
+pub const CLOSE_AFTER: Duration = Duration::from_hours(1);
 
 /// How jobs in a queue take turns; decided when the queue is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -268,6 +278,8 @@ impl Config {
             concurrency: vars.number("CALDP_CONCURRENCY", 1..=1000)? as usize,
             reserve: Duration::from_secs(vars.number("CALDP_RESERVE_SECONDS", 1..=600)?.into()),
             lease: Duration::from_secs(vars.number("CALDP_LEASE_SECONDS", 5..=900)?.into()),
+            grace: GRACE,
+            close_after: CLOSE_AFTER,
         })
     }
 }

@@ -30,6 +30,15 @@ impl Budget {
         }
     }
 
+    /// The same, and at most `time` from now.
+    #[must_use]
+    pub fn at_most(self, time: Duration) -> Self {
+        let until = Instant::now() + time;
+        Self {
+            until: Some(self.until.map_or(until, |own| own.min(until))),
+        }
+    }
+
     /// Whether work should be handed on instead of begun.
     pub fn is_spent(self) -> bool {
         self.until.is_some_and(|until| Instant::now() >= until)

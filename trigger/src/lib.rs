@@ -9,7 +9,7 @@
 //! | an order: a direct invocation, a list in `batches/` | [`order`] | [`submit`] | jobs, records, messages |
 //! | a job changed its state | [`event`] | [`verdict`] | the record, the message; perhaps a new job |
 //! | a request: rescue, cancel, clean, placed | [`order`] | [`request`] | what was asked for |
-//! | the schedule | | [`overview`] | the counts; submissions nobody works on |
+//! | the schedule | | [`schedule`], [`sweep`] | submissions nobody works on; datasets whose job nobody heard of; the counts |
 //!
 //! The state on S3 is the only database. A dataset's *record* ([`record::attempts`]) decides; its messages
 //! and its job follow it ([`submit::reconcile`]). What is decided is decided by pure functions over plain
@@ -33,7 +33,9 @@ pub mod queue;
 pub mod record;
 pub mod request;
 pub mod resources;
+pub mod schedule;
 pub mod submit;
+pub mod sweep;
 pub mod verdict;
 
 mod bounded;

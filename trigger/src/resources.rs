@@ -44,6 +44,38 @@ pub struct Resources {
 #[serde(try_from = "f64", into = "f64")]
 pub struct Scale(f64);
 
+/// Which of the jobs that share a queue's share go first: those of a higher number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Priority(u16);
+
+impl Priority {
+    /// The highest that AWS Batch takes.
+    pub const MAX: u64 = 9999;
+}
+
+impl TryFrom<u64> for Priority {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Self, String> {
+        let small = u16::try_from(number).ok();
+        let priority = small.filter(|n| u64::from(*n) <= Self::MAX).map(Self);
+        priority.ok_or_else(|| format!("{number} is no priority: it is 0 to {}", Self::MAX))
+    }
+}
+
+impl From<Priority> for u64 {
+    fn from(priority: Priority) -> Self {
+        priority.0.into()
+    }
+}
+
+impl From<Priority> for i32 {
+    fn from(priority: Priority) -> Self {
+        priority.0.into()
+    }
+}
+
 impl Scale {
     /// No change.
     pub const ONE: Self = Self(1.0);

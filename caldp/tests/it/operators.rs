@@ -1,4 +1,4 @@
-//! `caldp submit`, `rescue`, `cancel` and `clean` as operators use them: the built binary against
+//! `caldp submit`, `rescue`, `cancel`, `clean` and `sweep` as operators use them: the built binary against
 //! S3 and a stand-in for AWS Batch, and against moto.
 
 use std::io::Write;
@@ -316,4 +316,61 @@ fn moto_understands_the_commands() {
     );
     run("clean all").succeeded();
     assert_eq!(moto.keys(BUCKET, "o/control/"), Vec::<String>::new());
+}
+
+/// Two jobs of which nobody heard, one of them without a record at AWS Batch.
+#[test]
+fn what_is_stuck_is_found_and_settled() {
+    let world = World::new();
+    world
+        .caldp("submit j8cb010b0 lcyid1030 --batch-name spring")
+        .succeeded();
+    let sweep = |line: &str| caldp(&world.environment(), line, "");
+    let young = sweep(&format!("sweep {OUTPUT}"));
+    assert!(
+        young.out.contains("active: 2") && young.out.contains("stuck: 0"),
+        "{}",
+        young.out
+    );
+    young.succeeded();
+    for job in world.batch.jobs() {
+        let command = &job.request["containerOverrides"]["command"];
+        let dataset = command[2].as_str().unwrap();
+        let key = format!("o/control/{dataset}/attempts.json");
+        let mut record: Value =
+            serde_json::from_slice(&world.s3.get(BUCKET, &key).unwrap()).unwrap();
+        record["attempts"][0]["claimed_at"] = "2026-03-01T00:00:00Z".into();
+        world.s3.put(BUCKET, &key, record.to_string());
+        if dataset == "lcyid1030" {
+            world.batch.forget(&job.id);
+            continue;
+        }
+        let end = serde_json::json!({
+            "status": "FAILED", "statusReason": "Essential container in task exited",
+            "attempts": [{"container": {"exitCode": 23}}],
+        });
+        world.batch.end(&job.id, end);
+    }
+    let dry_run = sweep(&format!("sweep {OUTPUT} --dry-run"));
+    assert_eq!(dry_run.status, 3, "{}", dry_run.err);
+    assert!(
+        dry_run.out.contains("stuck: 2") && dry_run.out.contains("settled: 0"),
+        "{}",
+        dry_run.out
+    );
+    assert!(world.is("j8cb010b0", "submitted"));
+    // the output is found by itself, because it is not closed
+    let done: Value = sweep(&format!("sweep s3://{BUCKET} --json")).json();
+    assert_eq!(
+        (&done["stuck"], &done["settled"]),
+        (&2.into(), &2.into()),
+        "{done}"
+    );
+    assert!(
+        world.is("j8cb010b0", "error") && world.is("lcyid1030", "submitted"),
+        "{done}"
+    );
+    assert_eq!(world.batch.jobs().len(), 3, "{done}");
+    let misspelt = sweep("sweep no/batch");
+    assert_eq!(misspelt.status, 2, "{}", misspelt.err);
 }

@@ -1,5 +1,6 @@
 //! AWS Batch itself, behind the [`Batch`] trait.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -7,14 +8,19 @@ use aws_config::timeout::TimeoutConfig;
 use aws_sdk_batch::Client;
 use aws_sdk_batch::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_batch::types::{
-    ArrayProperties, ContainerOverrides, JobTimeout, KeyValuePair, KeyValuesPair,
+    ArrayProperties, ContainerOverrides, JobStatus, JobTimeout, KeyValuePair, KeyValuesPair,
     ResourceRequirement, ResourceType, RetryStrategy,
 };
 use caldp_core::batch::JobId;
 
 use crate::config::Sharing;
 
-use super::{Batch, BatchFailure, FailureKind, KnownJob, NewJob};
+use super::aws_detail::detail;
+use super::{Batch, BatchFailure, EndStatus, FailureKind, NewJob};
+use crate::event::detail::Detail;
+
+/// The tag that says of which batch a job is: costs are told apart by it.
+const BATCH_TAG: &str = "caldp-batch";
 
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -69,13 +75,21 @@ impl Batch for AwsBatch {
             .share
             .clone()
             .filter(|_| self.sharing == Sharing::FairShare);
+        // a priority counts within a share only
+        let priority = job.priority.filter(|_| share.is_some()).map(i32::from);
+        let batch = job.batch.iter();
+        let tags = batch.map(|batch| (BATCH_TAG.to_owned(), batch.to_string()));
+        let tags = Some(tags.collect()).filter(|tags: &HashMap<_, _>| !tags.is_empty());
         let answer = self
             .client
             .submit_job()
             .job_name(&job.name)
             .job_queue(&job.queue)
             .job_definition(&job.definition)
+            .set_scheduling_priority_override(priority)
             .set_share_identifier(share)
+            .set_tags(tags)
+            .propagate_tags(true)
             .container_overrides(overrides.build())
             .timeout(
                 JobTimeout::builder()
@@ -126,39 +140,36 @@ impl Batch for AwsBatch {
         }
     }
 
-    async fn describe(&self, id: &JobId) -> Result<Option<KnownJob>, BatchFailure> {
-        let answer = self
-            .client
-            .describe_jobs()
-            .jobs(id.as_str())
-            .send()
-            .await
-            .map_err(classify)?;
-        let mut jobs = answer.jobs.unwrap_or_default().into_iter();
-        Ok(jobs
-            .find(|j| j.job_id.as_deref() == Some(id.as_str()))
-            .map(|job| {
-                let (command, environment) = job.container.map_or_else(Default::default, |c| {
-                    (
-                        c.command.unwrap_or_default(),
-                        c.environment.unwrap_or_default(),
-                    )
-                });
-                let queue = job.job_queue.unwrap_or_default();
-                KnownJob {
-                    command,
-                    environment: environment
-                        .into_iter()
-                        .filter_map(|pair| Some((pair.name?, pair.value?)))
-                        .collect(),
-                    name: job.job_name.unwrap_or_default(),
-                    queue: queue.rsplit('/').next().unwrap_or_default().to_owned(),
-                    array_size: job
-                        .array_properties
-                        .and_then(|a| a.size)
-                        .and_then(|n| u32::try_from(n).ok()),
-                }
-            }))
+    async fn describe(&self, ids: &[JobId]) -> Result<Vec<Detail>, BatchFailure> {
+        let ids = ids.iter().map(ToString::to_string).collect();
+        let request = self.client.describe_jobs().set_jobs(Some(ids));
+        let answer = request.send().await.map_err(classify)?;
+        Ok(answer
+            .jobs
+            .unwrap_or_default()
+            .into_iter()
+            .map(detail)
+            .collect())
+    }
+
+    async fn children(&self, array: &JobId, status: EndStatus) -> Result<Vec<JobId>, BatchFailure> {
+        let status = match status {
+            EndStatus::Succeeded => JobStatus::Succeeded,
+            EndStatus::Failed => JobStatus::Failed,
+        };
+        let (mut token, mut found) = (None, vec![]);
+        loop {
+            let request = self.client.list_jobs().array_job_id(array.as_str());
+            let request = request.job_status(status.clone()).set_next_token(token);
+            let page = request.send().await.map_err(classify)?;
+            for job in page.job_summary_list.unwrap_or_default() {
+                found.extend(job.job_id.and_then(|id| id.parse().ok()));
+            }
+            token = page.next_token.filter(|t| !t.is_empty());
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
     }
 
     async fn terminate(&self, id: &JobId, reason: &str) -> Result<(), BatchFailure> {
@@ -179,6 +190,20 @@ fn job_id(text: &str) -> Result<JobId, BatchFailure> {
     })
 }
 
+/// Whether a refusal is about the caller's credentials or clock, which others may replace.
+fn is_of_credentials(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "InvalidSignatureException"
+            | "RequestTimeTooSkewed"
+    )
+}
+
 /// What a failed request leaves behind. Only an answer that names its reason is believed that
 /// nothing was done.
 fn classify<E>(error: SdkError<E>) -> BatchFailure
@@ -197,6 +222,10 @@ where
         );
     let kind = match &error {
         SdkError::ServiceError(_) if throttled => FailureKind::Throttled,
+        SdkError::ServiceError(_) if is_of_credentials(code) => FailureKind::Throttled,
+        SdkError::ServiceError(_) if status == 403 || code.starts_with("AccessDenied") => {
+            FailureKind::Denied
+        }
         SdkError::ServiceError(_) if (400..500).contains(&status) => FailureKind::Refused,
         SdkError::ConstructionFailure(_) => FailureKind::Refused,
         _ => FailureKind::Unclear,

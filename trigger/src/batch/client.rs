@@ -13,7 +13,14 @@ use caldp_core::batch::JobId;
 use storage::retry::{Failure, RetryPolicy, RetryStats};
 
 use super::rate::RateLimiter;
-use super::{Batch, BatchFailure, FailureKind, KnownJob, NewJob};
+use super::{Batch, BatchFailure, DESCRIBED, EndStatus, FailureKind, NewJob};
+use crate::event::detail::Detail;
+
+/// What is asked of AWS Batch when a job is submitted.
+const SUBMIT: &str = "submit";
+
+/// What is asked of AWS Batch when a job is looked for by its name.
+const LOOK_UP: &str = "look up";
 
 /// The reason jobs are stopped with; the verdict on their end knows it.
 pub const CANCELLED: &str = "Operator cancelled";
@@ -26,6 +33,15 @@ pub struct BatchRequestError {
     what: String,
     stats: RetryStats,
     source: BatchFailure,
+}
+
+impl BatchRequestError {
+    /// What AWS Batch said when it refused a job for good: no such job exists, and the same request
+    /// will be refused again.
+    pub fn refusal(&self) -> Option<&str> {
+        let refused = matches!(self.source.kind, FailureKind::Refused | FailureKind::Denied);
+        (refused && self.action == SUBMIT).then_some(&self.source.text)
+    }
 }
 
 /// Whether a job may have been submitted before under its name.
@@ -76,6 +92,7 @@ impl<B: Batch> BatchClient<B> {
         before: MaybeSubmitted,
     ) -> Result<JobId, BatchRequestError> {
         let look_first = AtomicBool::new(before == MaybeSubmitted::Perhaps);
+        let denied_a_look = AtomicBool::new(false);
         let result = self
             .policy
             .run(|_| async {
@@ -84,7 +101,12 @@ impl<B: Batch> BatchClient<B> {
                     match self.batch.find(&job.queue, &job.name).await {
                         Ok(Some(id)) => return Ok(id),
                         Ok(None) => {}
-                        Err(failure) => return Err(to_failure(failure)),
+                        Err(failure) => {
+                            // whether there is a job is open then
+                            let denied = failure.kind == FailureKind::Denied;
+                            denied_a_look.store(denied, Ordering::Relaxed);
+                            return Err(to_failure(failure));
+                        }
                     }
                 }
                 self.rate.turn().await;
@@ -96,7 +118,12 @@ impl<B: Batch> BatchClient<B> {
                 })
             })
             .await;
-        result.map_err(|e| failed("submit", &job.name, e))
+        let action = if denied_a_look.into_inner() {
+            LOOK_UP
+        } else {
+            SUBMIT
+        };
+        result.map_err(|e| failed(action, &job.name, e))
     }
 
     /// The job of a name, if there is one.
@@ -104,16 +131,37 @@ impl<B: Batch> BatchClient<B> {
     /// # Errors
     /// [`BatchRequestError`] when AWS Batch refuses or keeps failing.
     pub async fn find(&self, queue: &str, name: &str) -> Result<Option<JobId>, BatchRequestError> {
-        self.tried("look up", name, || self.batch.find(queue, name))
+        self.tried(LOOK_UP, name, || self.batch.find(queue, name))
             .await
     }
 
-    /// What is known of a job.
+    /// What is known of jobs; nothing of those that AWS Batch does not know.
     ///
     /// # Errors
     /// [`BatchRequestError`] when AWS Batch refuses or keeps failing.
-    pub async fn describe(&self, id: &JobId) -> Result<Option<KnownJob>, BatchRequestError> {
-        self.tried("describe", id, || self.batch.describe(id)).await
+    pub async fn describe(&self, ids: &[JobId]) -> Result<Vec<Detail>, BatchRequestError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(DESCRIBED) {
+            let what = ids.first().map_or("", JobId::as_str);
+            let details = self.tried("describe", what, || self.batch.describe(ids));
+            found.extend(details.await?);
+        }
+        Ok(found)
+    }
+
+    /// The children of an array that ended.
+    ///
+    /// # Errors
+    /// [`BatchRequestError`] when AWS Batch refuses or keeps failing.
+    pub async fn ended_children(&self, array: &JobId) -> Result<Vec<JobId>, BatchRequestError> {
+        let mut children = vec![];
+        for status in [EndStatus::Succeeded, EndStatus::Failed] {
+            let listed = self.tried("list the children of", array, || {
+                self.batch.children(array, status)
+            });
+            children.extend(listed.await?);
+        }
+        Ok(children)
     }
 
     /// Stops a job for an operator.
@@ -147,7 +195,7 @@ impl<B: Batch> BatchClient<B> {
 
 fn to_failure(failure: BatchFailure) -> Failure<BatchFailure> {
     match failure.kind {
-        FailureKind::Refused => Failure::Permanent(failure),
+        FailureKind::Refused | FailureKind::Denied => Failure::Permanent(failure),
         FailureKind::Throttled | FailureKind::Unclear => Failure::Transient(failure),
     }
 }

@@ -4,16 +4,23 @@
 //! itself; [`rate`] is the bound.
 
 pub mod aws;
+mod aws_detail;
 pub mod client;
 pub mod rate;
 
 use std::error::Error;
 use std::time::Duration;
 
-use caldp_core::batch::JobId;
+use caldp_core::batch::{BatchName, JobId};
+
+use crate::event::detail::Detail;
+use crate::resources::Priority;
 
 /// The most children an array job may have, and the fewest.
 pub const ARRAY_SIZES: std::ops::RangeInclusive<usize> = 2..=10_000;
+
+/// The most jobs that `DescribeJobs` is asked about at once.
+pub const DESCRIBED: usize = 100;
 
 /// A job to submit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +34,10 @@ pub struct NewJob {
     /// Whose share of the queue it takes, as letters and digits; none on a queue of somebody else's, of
     /// which nothing is known.
     pub share: Option<String>,
+    /// Which jobs of the same share go before it: those of a higher number.
+    pub priority: Option<Priority>,
+    /// The batch it is tagged with.
+    pub batch: Option<BatchName>,
     /// What the container runs.
     pub command: Vec<String>,
     /// Added to the container's environment.
@@ -39,19 +50,13 @@ pub struct NewJob {
     pub memory_mib: Option<u64>,
 }
 
-/// What AWS Batch knows of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownJob {
-    /// What its container runs.
-    pub command: Vec<String>,
-    /// Added to the container's environment.
-    pub environment: Vec<(String, String)>,
-    /// Its name.
-    pub name: String,
-    /// Its queue, bare.
-    pub queue: String,
-    /// The number of its children, for an array job.
-    pub array_size: Option<u32>,
+/// The ways a job ends, as a job's status says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndStatus {
+    /// SUCCEEDED.
+    Succeeded,
+    /// FAILED.
+    Failed,
 }
 
 /// The operations of AWS Batch that are used.
@@ -66,11 +71,18 @@ pub trait Batch: Send + Sync {
         name: &str,
     ) -> impl Future<Output = Result<Option<JobId>, BatchFailure>> + Send;
 
-    /// What is known of a job; none when it is not known.
+    /// What is known of at most [`DESCRIBED`] jobs; nothing of those that are not known.
     fn describe(
         &self,
-        id: &JobId,
-    ) -> impl Future<Output = Result<Option<KnownJob>, BatchFailure>> + Send;
+        ids: &[JobId],
+    ) -> impl Future<Output = Result<Vec<Detail>, BatchFailure>> + Send;
+
+    /// The children of an array that ended so.
+    fn children(
+        &self,
+        array: &JobId,
+        status: EndStatus,
+    ) -> impl Future<Output = Result<Vec<JobId>, BatchFailure>> + Send;
 
     /// Stops a job, with its children. A job that has ended stays as it is.
     fn terminate(
@@ -97,8 +109,10 @@ pub struct BatchFailure {
 pub enum FailureKind {
     /// Nothing was done; asking later may do.
     Throttled,
-    /// Nothing was done and nothing will be.
+    /// Nothing was done and nothing will be: what is asked for does not exist or makes no sense.
     Refused,
+    /// Nothing was done: the caller may not ask for it.
+    Denied,
     /// It may have been done or not.
     Unclear,
 }

@@ -1,5 +1,8 @@
 //! What AWS Batch says of a job, as it is written: `JobDetail` of the API reference, which is what
-//! `DescribeJobs` answers and what the events of a job carry. Fields without use are left out.
+//! `DescribeJobs` answers and what the events of a job carry. Fields without use are left out; times are
+//! in milliseconds of the epoch.
+
+use std::collections::HashMap;
 
 use serde::Deserialize;
 
@@ -9,62 +12,97 @@ pub(super) struct Document {
     pub(super) detail: Detail,
 }
 
-/// The event's detail, which is also what `DescribeJobs` answers.
-#[derive(Debug, Default, Deserialize)]
+/// What is known of a job.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Detail {
-    pub(crate) job_id: String,
-    pub(crate) job_name: String,
-    pub(crate) job_queue: String,
-    pub(crate) status: String,
-    pub(crate) status_reason: Option<String>,
+pub struct Detail {
+    /// Its id.
+    pub job_id: String,
+    /// Its name.
+    pub job_name: String,
+    /// The ARN or name of its queue.
+    pub job_queue: String,
+    /// Its status, in AWS's capitals.
+    pub status: String,
+    /// Why it has that status.
+    pub status_reason: Option<String>,
+    /// What was tried with it, oldest first.
     #[serde(default)]
-    pub(crate) attempts: Vec<Attempt>,
-    pub(crate) container: Option<Container>,
-    pub(crate) array_properties: Option<Array>,
-    pub(crate) timeout: Option<Timeout>,
-    pub(crate) is_terminated: Option<bool>,
-    pub(crate) is_cancelled: Option<bool>,
-    /// In milliseconds of the epoch, as all times here.
-    pub(crate) started_at: Option<i64>,
-    pub(crate) stopped_at: Option<i64>,
+    pub attempts: Vec<Attempt>,
+    /// What it runs and how that ended.
+    pub container: Option<Container>,
+    /// What it is in an array.
+    pub array_properties: Option<Array>,
+    /// How long it may run.
+    pub timeout: Option<Timeout>,
+    /// Whether `TerminateJob` ended it.
+    pub is_terminated: Option<bool>,
+    /// Whether `CancelJob` ended it.
+    pub is_cancelled: Option<bool>,
+    /// When it started.
+    pub started_at: Option<i64>,
+    /// When it ended.
+    pub stopped_at: Option<i64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// One try.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Attempt {
-    pub(crate) container: Option<Container>,
-    pub(crate) status_reason: Option<String>,
-    pub(crate) started_at: Option<i64>,
-    pub(crate) stopped_at: Option<i64>,
+pub struct Attempt {
+    /// How its container ended.
+    pub container: Option<Container>,
+    /// Why it ended.
+    pub status_reason: Option<String>,
+    /// When it started.
+    pub started_at: Option<i64>,
+    /// When it ended.
+    pub stopped_at: Option<i64>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// A container.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Container {
-    pub(crate) exit_code: Option<i64>,
-    pub(crate) reason: Option<String>,
-    pub(crate) log_stream_name: Option<String>,
+pub struct Container {
+    /// What its program ended with.
+    pub exit_code: Option<i64>,
+    /// Why it stopped.
+    pub reason: Option<String>,
+    /// Its log stream.
+    pub log_stream_name: Option<String>,
+    /// What it runs.
     #[serde(default)]
-    pub(crate) command: Vec<String>,
+    pub command: Vec<String>,
+    /// What is in its environment besides that of its definition.
     #[serde(default)]
-    pub(crate) environment: Vec<Pair>,
+    pub environment: Vec<Pair>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Pair {
-    pub(crate) name: Option<String>,
-    pub(crate) value: Option<String>,
+/// A variable.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Pair {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its value.
+    pub value: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Array {
-    pub(crate) index: Option<u16>,
-    pub(crate) size: Option<u32>,
-}
-
-#[derive(Debug, Default, Deserialize)]
+/// What a job is in an array.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Timeout {
-    pub(crate) attempt_duration_seconds: Option<u64>,
+pub struct Array {
+    /// Of a child, its index.
+    pub index: Option<u16>,
+    /// Of the array itself, the number of its children.
+    pub size: Option<u32>,
+    /// Of the array itself, how many children have each status.
+    #[serde(default)]
+    pub status_summary: HashMap<String, u32>,
+}
+
+/// A time limit.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Timeout {
+    /// Of each attempt, in seconds.
+    pub attempt_duration_seconds: Option<u64>,
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use caldp_core::exit_code::ExitCode;
 use serde::{Deserialize, Serialize};
 
-use super::reasons::{Meaning, is_of_waiting, meaning};
+use super::reasons::{LOST, Meaning, is_of_waiting, meaning};
 
 /// What an event says about the end of a job; every part of it may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,6 +105,14 @@ impl fmt::Display for Cause {
 }
 
 impl Evidence {
+    /// The evidence on a job that AWS Batch knows no more and that left nothing.
+    pub fn lost() -> Self {
+        Self {
+            status_reasons: vec![LOST.to_owned()],
+            ..Self::default()
+        }
+    }
+
     /// Why the job failed, with the words that tell.
     ///
     /// Somebody's decision is final, whatever text it was given. Then memory, also when the time limit

@@ -18,7 +18,6 @@ use storage::uri::S3Uri;
 use super::EventError;
 use super::detail::{Array, Attempt, Detail, Document};
 use super::evidence::{Evidence, Stopped};
-use crate::batch::KnownJob;
 
 /// The longest reason kept, in characters.
 const MAX_REASON: usize = 1000;
@@ -105,7 +104,11 @@ impl JobEvent {
         Self::from_detail(document.detail)
     }
 
-    fn from_detail(detail: Detail) -> Result<Self, EventError> {
+    /// Reads what the event says of the job, which is also what `DescribeJobs` answers.
+    ///
+    /// # Errors
+    /// As [`JobEvent::from_event`].
+    pub fn from_detail(detail: Detail) -> Result<Self, EventError> {
         let (stopped, ran) = (stopped(&detail), ran(&detail));
         let time_limit = detail.timeout.and_then(|t| t.attempt_duration_seconds);
         let last = detail.attempts.into_iter().next_back();
@@ -157,33 +160,6 @@ impl JobEvent {
             },
             log_stream: containers().find_map(|c| c.log_stream_name.clone()),
             timeout_seconds: time_limit,
-        })
-    }
-
-    /// A job as `DescribeJobs` knows it, as if under way.
-    ///
-    /// # Errors
-    /// [`EventError::Malformed`] when its id and role do not agree.
-    pub fn of_known(id: &JobId, job: &KnownJob) -> Result<Self, EventError> {
-        let array = job.array_size.map(|size| Array {
-            index: None,
-            size: Some(size),
-        });
-        let layout = job
-            .environment
-            .iter()
-            .find(|(name, _)| name == LAYOUT_VARIABLE);
-        Ok(Self {
-            job_id: id.clone(),
-            job_name: cut(&job.name),
-            queue: bare(&job.queue).to_owned(),
-            status: Status::UnderWay,
-            role: role(id, array.as_ref())?,
-            command: job.command.clone(),
-            layout: layout.and_then(|(_, value)| value.parse().ok()),
-            evidence: Evidence::default(),
-            log_stream: None,
-            timeout_seconds: None,
         })
     }
 

@@ -4,7 +4,7 @@
 //! what was looked for. What the parts mean is for [`job_event`] (job state changes), `order` (direct
 //! invocations) and the layout (keys).
 
-pub(crate) mod detail;
+pub mod detail;
 pub mod evidence;
 pub mod job_event;
 pub mod objects;

@@ -32,8 +32,12 @@ pub(super) enum Meaning {
 /// What AWS Batch puts before the reason for which it cancelled a job that waited too long.
 const WAITED_TOO_LONG: &str = "Canceled by JobStateTimeLimit action due to reason: ";
 
+/// What is said of a job of which AWS Batch says nothing any more: nobody's words but ours.
+pub(super) const LOST: &str = "AWS Batch knows nothing of the job any more, and it left no result";
+
 /// How reasons begin, and what those mean. The first that fits decides.
-const REASONS: [(&str, Meaning); 54] = [
+const REASONS: [(&str, Meaning); 55] = [
+    (LOST, Meaning::Infrastructure),
     // AWS Batch, of jobs
     ("Job attempt duration exceeded timeout", Meaning::TimeLimit),
     ("Operator cancelled", Meaning::Stopped),

@@ -20,16 +20,18 @@ use crate::event::{Event, EventError, classify};
 use crate::invocation::Invocation;
 use crate::metric;
 use crate::order::Order;
-use crate::overview::{Overview, OverviewAnswer};
 use crate::queue::Returns;
+use crate::record::batches::Batches;
 use crate::record::documents::Documents;
 use crate::request::dataset::DatasetRequests;
 use crate::request::fan_out::{BroadcastAnswer, FanOut};
 use crate::request::requests::{RequestAnswer, Requests};
+use crate::schedule::{Schedule, ScheduleAnswer};
 use crate::submit::lookup::Estimator;
 use crate::submit::planned::Submitted;
 use crate::submit::reconcile::Reconciler;
 use crate::submit::submitter::{OrderAnswer, Submitter};
+use crate::sweep::Sweeper;
 use crate::verdict::job_ends::JobEnds;
 
 /// What handles events, one part for each kind.
@@ -39,8 +41,9 @@ pub struct Trigger<B> {
     pub(crate) submitter: Arc<Submitter<B>>,
     pub(crate) requests: Requests<B>,
     fan_out: Arc<FanOut<B>>,
-    job_ends: JobEnds<B>,
-    overview: Overview<B>,
+    job_ends: Arc<JobEnds<B>>,
+    pub(crate) schedule: Schedule<B>,
+    pub(crate) sweeper: Arc<Sweeper<B>>,
     returns: Returns,
 }
 
@@ -57,7 +60,7 @@ pub enum Answer {
     /// A part of a fan-out was carried out.
     Broadcast(BroadcastAnswer),
     /// The schedule's work was done.
-    Overview(OverviewAnswer),
+    Schedule(ScheduleAnswer),
     /// Several objects were dealt with.
     Several(Vec<Answer>),
     /// The messages of a queue that failed.
@@ -81,40 +84,52 @@ impl<B: Batch> Trigger<B> {
         let (s3, batch_client) = tokio::join!(s3, batch_client);
         let (config, batch_client) = (Arc::new(config), Arc::new(batch_client));
         let documents = Documents::new(s3, config.bucket.clone());
+        let batches = Batches::new(documents.clone());
         let shared = || (Arc::clone(&config), documents.clone());
         let estimator = Estimator::new(documents.clone());
         let reconciler = {
-            let (config, documents) = shared();
-            Arc::new(Reconciler::new(
-                config,
-                documents,
-                Arc::clone(&batch_client),
-            ))
+            let ((config, documents), batch) = (shared(), Arc::clone(&batch_client));
+            Arc::new(Reconciler::new(config, documents, batch))
         };
         let submitter = {
             let ((config, documents), batch) = (shared(), Arc::clone(&batch_client));
-            let reconciler = Arc::clone(&reconciler);
-            let estimator = estimator.clone();
+            let (reconciler, estimator) = (Arc::clone(&reconciler), estimator.clone());
+            let batches = batches.clone();
             Arc::new(Submitter::new(
-                config, documents, batch, reconciler, estimator,
+                config, documents, batches, batch, reconciler, estimator,
             ))
         };
         let datasets = {
             let ((config, documents), batch) = (shared(), Arc::clone(&batch_client));
-            let reconciler = Arc::clone(&reconciler);
+            let (reconciler, batches) = (Arc::clone(&reconciler), batches.clone());
             Arc::new(DatasetRequests::new(
-                config, documents, batch, reconciler, estimator,
+                config, documents, batches, batch, reconciler, estimator,
             ))
+        };
+        let job_ends = {
+            let ((config, documents), batches) = (shared(), batches.clone());
+            let reconciler = Arc::clone(&reconciler);
+            Arc::new(JobEnds::new(config, documents, batches, reconciler))
+        };
+        let sweeper = {
+            let ((config, documents), batch) = (shared(), Arc::clone(&batch_client));
+            let job_ends = Arc::clone(&job_ends);
+            Arc::new(Sweeper::new(config, documents, batch, job_ends, reconciler))
+        };
+        let schedule = {
+            let ((config, documents), batches) = (shared(), batches.clone());
+            let (submitter, sweeper) = (Arc::clone(&submitter), Arc::clone(&sweeper));
+            Schedule::new(config, documents, batches, submitter, sweeper)
         };
         let fan_out = {
             let ((config, documents), datasets) = (shared(), Arc::clone(&datasets));
             Arc::new(FanOut::new(config, documents, batch_client, datasets))
         };
-        let (job_config, job_documents) = shared();
         Self {
             requests: Requests::new(documents.clone(), datasets, Arc::clone(&fan_out)),
-            job_ends: JobEnds::new(job_config, job_documents, reconciler),
-            overview: Overview::new(config, documents.clone(), Arc::clone(&submitter)),
+            job_ends,
+            schedule,
+            sweeper,
             documents,
             submitter,
             fan_out,
@@ -160,7 +175,9 @@ impl<B: Batch> Trigger<B> {
             Event::Job(event) => Box::pin(self.job_ends.handle(&event, invocation))
                 .await
                 .map(Answer::Words),
-            Event::Schedule => self.overview.update().await.map(Answer::Overview),
+            Event::Schedule => Box::pin(self.schedule.run(invocation))
+                .await
+                .map(Answer::Schedule),
             Event::Test => {
                 let words = "S3 tried out a notification: nothing to do";
                 tracing::info!("{words}");

@@ -2,6 +2,7 @@
 //!
 //! Pure: what is read from a store is read in `progress`, what many datasets add up to is in `summary`.
 
+use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Layout;
@@ -46,6 +47,9 @@ pub struct DatasetProgress {
     /// Whether its record says that its latest job has not ended: its message may be ahead of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
+    /// That job, as the record names it.
+    #[serde(skip)]
+    pub job: Option<PendingJob>,
     /// The seconds of its latest job that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seconds: Option<u64>,
@@ -55,6 +59,15 @@ pub struct DatasetProgress {
     /// Why it is in its batch, where the order said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
+}
+
+/// The job of an attempt that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingJob {
+    /// Its id, once AWS Batch has said so.
+    pub id: Option<JobId>,
+    /// When it was planned.
+    pub claimed_at: Timestamp,
 }
 
 /// Why a dataset failed.
@@ -98,6 +111,7 @@ impl DatasetProgress {
             seconds: [0; BINS],
             ended: None,
             pending: false,
+            job: None,
             last_seconds: None,
             failure: None,
             why: None,
@@ -128,6 +142,10 @@ impl DatasetProgress {
             self.timeout_seconds = Some(last.timeout_seconds);
             self.ended = last.outcome.as_ref().map(|o| o.at);
             self.pending = last.outcome.is_none();
+            self.job = self.pending.then(|| PendingJob {
+                id: last.job_id.clone(),
+                claimed_at: last.claimed_at,
+            });
         }
         for attempt in &record.attempts {
             if let Some(ran) = attempt.outcome.as_ref().and_then(|o| o.ran_seconds) {

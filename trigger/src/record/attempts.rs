@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::TriggerError;
 use crate::event::evidence::Cause;
 use crate::order::details::Why;
-use crate::resources::Scale;
+use crate::resources::{Priority, Scale};
 
 /// The most attempts a record keeps; the oldest go first.
 const MAX_ATTEMPTS: usize = 200;
@@ -58,6 +58,9 @@ pub struct Settings {
     /// The factor time limits were multiplied by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_scale: Option<Scale>,
+    /// Which of the jobs with results in the same place go first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priority: Option<Priority>,
     /// Why the dataset is in its batch, as the order said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,

@@ -2,11 +2,14 @@
 //! what happens to it, with what is written around it.
 //!
 //! [`attempts`] is the record, [`transition`] what all changes of it have in common; [`documents`]
-//! reads and conditionally writes it, [`lease`] gives one invocation the right to work on something.
+//! reads and conditionally writes it, [`lease`] gives one invocation the right to work on something. [`batches`]
+//! says which outputs there are and which of them are closed.
 
 pub mod attempts;
+pub mod batches;
 pub mod documents;
 pub mod lease;
 pub mod message;
+mod provenance;
 pub mod task;
 pub mod transition;

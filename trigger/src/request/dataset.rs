@@ -20,6 +20,7 @@ use crate::invocation::Invocation;
 use crate::order::RequestBody;
 use crate::output_root::OutputRoot;
 use crate::record::attempts::{Record, Settings};
+use crate::record::batches::Batches;
 use crate::record::documents::Documents;
 use crate::record::task::{dataset_of, datasets_in};
 use crate::record::transition::{Transition, TransitionRules};
@@ -47,6 +48,7 @@ pub struct Request<'a> {
 pub struct DatasetRequests<B> {
     config: Arc<Config>,
     documents: Documents,
+    batches: Batches,
     batch_client: Arc<BatchClient<B>>,
     reconciler: Arc<Reconciler<B>>,
     estimator: Estimator,
@@ -57,6 +59,7 @@ impl<B: Batch> DatasetRequests<B> {
     pub(crate) const fn new(
         config: Arc<Config>,
         documents: Documents,
+        batches: Batches,
         batch_client: Arc<BatchClient<B>>,
         reconciler: Arc<Reconciler<B>>,
         estimator: Estimator,
@@ -64,6 +67,7 @@ impl<B: Batch> DatasetRequests<B> {
         Self {
             config,
             documents,
+            batches,
             batch_client,
             reconciler,
             estimator,
@@ -81,6 +85,9 @@ impl<B: Batch> DatasetRequests<B> {
         invocation: &Invocation,
     ) -> Result<String, TriggerError> {
         let span = info_span!("dataset", %dataset);
+        if !request.body.dry_run {
+            self.open(request.root).await?;
+        }
         let work = async {
             match request.verb {
                 Verb::Rescue => {
@@ -99,6 +106,11 @@ impl<B: Batch> DatasetRequests<B> {
             }
         };
         work.instrument(span).await
+    }
+
+    /// Notes that something is asked of an output.
+    pub(super) async fn open(&self, root: &OutputRoot) -> Result<(), TriggerError> {
+        self.batches.open(root, None).await
     }
 
     async fn start(
@@ -206,12 +218,13 @@ impl<B: Batch> DatasetRequests<B> {
         body: &RequestBody,
         invocation: &Invocation,
     ) -> Result<String, TriggerError> {
-        let Some(job) = self.batch_client.describe(id).await? else {
+        let described = self.batch_client.describe(std::slice::from_ref(id)).await?;
+        let Some(job) = described.into_iter().find(|job| job.job_id == id.as_str()) else {
             return Ok(format!(
                 "AWS Batch does not know job {id}; it forgets ended jobs after a week"
             ));
         };
-        let event = JobEvent::of_known(id, &job)?;
+        let event = JobEvent::from_detail(job)?;
         let task = event.task()?;
         self.documents.check_bucket(task.root.bucket())?;
         let datasets = match (&task.work, event.role) {

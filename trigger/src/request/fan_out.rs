@@ -296,6 +296,7 @@ impl<B: Batch> FanOut<B> {
         invocation: &Invocation,
     ) -> Result<FanOutAnswer, TriggerError> {
         let root = request.root;
+        self.datasets.open(root).await?;
         let stopped_jobs = self.stop_all(root).await?;
         let (bucket, s3) = (root.uri.bucket(), self.documents.s3());
         let (mut deleted, mut datasets) = (0, HashSet::new());

@@ -162,10 +162,10 @@ fn add_up(config: &Config, planned: &PlannedBatch, found: &[Chosen]) -> Forecast
         });
     }
     let of_arrays: usize = memory_bins.iter().map(|bin| 2 * bin.arrays).sum();
-    // the order, that it is done, the batch's record; with arrays the plan; for each array its
+    // the note of the output, the order, that it is done, the batch's record; with arrays the plan; for each array its
     // list and its id; for each dataset its record and its message
     let with_plan = planned.datasets.len() > config.array_threshold;
-    let of_batch = if with_plan { 4 } else { 3 };
+    let of_batch = if with_plan { 5 } else { 4 };
     let submitted = found.iter().filter(|chosen| chosen.is_new).count();
     let left_alone = found.iter().zip(&planned.datasets);
     let left_alone = left_alone.filter(|(chosen, _)| !chosen.is_new);

@@ -72,6 +72,8 @@ fn job(
         name: attempt.job_name.clone(),
         queue: queue_of(bins, settings, attempt).to_owned(),
         share: settings.job_queue.is_none().then(|| share(root)),
+        priority: settings.priority,
+        batch: settings.batch.clone(),
         memory_mib: own_definition.is_some().then(|| bin.usable_mib()),
         definition: own_definition.unwrap_or_else(|| bins.site(bin).definition.clone()),
         command: command.words(),

@@ -115,6 +115,7 @@ impl PlannedBatch {
                 job_queue: order.job_queue,
                 job_definition: order.job_definition,
                 timeout_scale: order.overrides.timeout_scale,
+                priority: order.priority,
                 why: None,
             },
             batch,

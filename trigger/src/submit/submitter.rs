@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::error::TriggerError;
 use crate::invocation::Invocation;
 use crate::order::Order;
+use crate::record::batches::Batches;
 use crate::record::documents::{Documents, contended, unreadable};
 use crate::record::lease::Leases;
 use crate::record::transition::job_name;
@@ -40,6 +41,7 @@ use crate::record::transition::job_name;
 pub struct Submitter<B> {
     config: Arc<Config>,
     documents: Documents,
+    batches: Batches,
     leases: Leases,
     estimator: Estimator,
     datasets: Arc<DatasetSubmitter<B>>,
@@ -68,6 +70,7 @@ impl<B: Batch> Submitter<B> {
     pub(crate) fn new(
         config: Arc<Config>,
         documents: Documents,
+        batches: Batches,
         batch_client: Arc<BatchClient<B>>,
         reconciler: Arc<Reconciler<B>>,
         estimator: Estimator,
@@ -91,6 +94,7 @@ impl<B: Batch> Submitter<B> {
             datasets,
             config,
             documents,
+            batches,
         }
     }
 
@@ -156,6 +160,7 @@ impl<B: Batch> Submitter<B> {
             return Ok(planned);
         }
         let planned = PlannedBatch::new(order, origin, Timestamp::now(), &self.config)?;
+        self.batches.open(&planned.output_root(), Some(id)).await?;
         let condition = Precondition::IfAbsent;
         match self.documents.write(&uri, &planned, &condition).await? {
             Some(_) => Ok(planned),

@@ -5,11 +5,8 @@ use std::sync::Arc;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::Area;
-use caldp_core::provenance::{self, Provenance};
 use caldp_core::resources::EarlierRun;
 use serde_json::Value;
-use storage::s3::ErrorKind;
 use tracing::{Instrument, info_span};
 
 use super::ended::ended;
@@ -21,19 +18,18 @@ use crate::invocation::Invocation;
 use crate::metric;
 use crate::output_root::OutputRoot;
 use crate::record::attempts::{Ended, Record, Settings};
+use crate::record::batches::Batches;
 use crate::record::documents::Documents;
 use crate::record::task::dataset_of;
 use crate::record::transition::TransitionRules;
 use crate::submit::reconcile::{Reconciler, Transitioned};
-
-/// The largest provenance record that is read, in bytes.
-const MAX_PROVENANCE: usize = 32 << 20;
 
 /// Handles the ends of jobs.
 #[derive(Debug)]
 pub struct JobEnds<B> {
     config: Arc<Config>,
     documents: Documents,
+    batches: Batches,
     reconciler: Arc<Reconciler<B>>,
 }
 
@@ -42,11 +38,13 @@ impl<B: Batch> JobEnds<B> {
     pub const fn new(
         config: Arc<Config>,
         documents: Documents,
+        batches: Batches,
         reconciler: Arc<Reconciler<B>>,
     ) -> Self {
         Self {
             config,
             documents,
+            batches,
             reconciler,
         }
     }
@@ -75,20 +73,34 @@ impl<B: Batch> JobEnds<B> {
         self.documents.check_bucket(task.root.bucket())?;
         let root = OutputRoot::new(task.root.clone(), task.layout);
         let dataset = dataset_of(&self.documents, &task).await?;
-        let span = info_span!("dataset", %dataset, job_id = %event.job_id);
-        self.settle(&event, &root, &dataset, invocation)
-            .instrument(span)
-            .await
+        self.check_queue(&event, &root, &dataset).await?;
+        self.settle(&event, &root, &dataset, invocation).await
     }
 
-    async fn settle(
+    /// Decides what the end of a dataset's job means, carries it out, and says what was decided.
+    ///
+    /// # Errors
+    /// As [`Self::handle`].
+    pub(crate) async fn settle(
         &self,
         event: &JobEvent,
         root: &OutputRoot,
         dataset: &Dataset,
         invocation: &Invocation,
     ) -> Result<String, TriggerError> {
-        self.check_queue(event, root, dataset).await?;
+        let span = info_span!("dataset", %dataset, job_id = %event.job_id);
+        self.decide(event, root, dataset, invocation)
+            .instrument(span)
+            .await
+    }
+
+    async fn decide(
+        &self,
+        event: &JobEvent,
+        root: &OutputRoot,
+        dataset: &Dataset,
+        invocation: &Invocation,
+    ) -> Result<String, TriggerError> {
         let settings = Settings {
             layout: root.layout,
             ..Settings::default()
@@ -107,6 +119,11 @@ impl<B: Batch> JobEnds<B> {
         let first_news = changed.is_new();
         if first_news && let Some(record) = changed.record() {
             count(record, event);
+        }
+        let pending = changed.record().and_then(Record::pending);
+        if pending.is_some() {
+            // also of a job that somebody else submitted, to an output nobody noted
+            self.batches.open(root, None).await?;
         }
         if concerns(&changed, event) {
             let settled = self.reconciler.reconcile(root, changed, invocation).await?;
@@ -146,29 +163,13 @@ impl<B: Batch> JobEnds<B> {
         root: &OutputRoot,
         dataset: &Dataset,
     ) -> Result<(), TriggerError> {
-        let key = root.layout.file(dataset, Area::Logs, provenance::FILE);
-        let bytes = match self
-            .documents
-            .bytes(&root.join(&key)?, MAX_PROVENANCE)
-            .await
-        {
-            Ok(Some(bytes)) => bytes,
-            Ok(None) => return Ok(()),
-            Err(TriggerError::S3(e)) if e.kind() == ErrorKind::TooLarge => return Ok(()),
-            Err(e) => return Err(e),
-        };
-        let Some(found) = measured(&bytes) else {
+        let record = self.documents.provenance(root, dataset).await?;
+        let Some(found) = record.and_then(|record| EarlierRun::of_record(&record).ok()) else {
             return Ok(());
         };
         let uri = self.documents.measured_file(dataset)?;
         self.documents.put(&uri, &found).await
     }
-}
-
-/// What a run needed, by its provenance record.
-fn measured(bytes: &[u8]) -> Option<EarlierRun> {
-    let record: Provenance = serde_json::from_slice(bytes).ok()?;
-    EarlierRun::of_record(&record).ok()
 }
 
 /// Whether there is anything to carry out after an event: not when the pending attempt is

@@ -387,7 +387,9 @@ async fn another_invocation_takes_over() {
     let world = World::new();
     let datasets = names(60);
     world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
-    let service = world.service_with_lease(&[], Duration::from_secs(2)).await;
+    let service = world
+        .service_with(&[], |config| config.lease = Duration::from_secs(2))
+        .await;
     let event = || created("batches/list.ids", "1");
     let dead = call("dead");
     let moment = Duration::from_millis(60);

@@ -144,7 +144,7 @@ async fn another_environment_is_refused() {
 async fn a_queue_gets_back_only_what_may_succeed_later() {
     let (world, _) = submitted("j8cb010b0 j8ne53znq", &[]).await;
     let lease = Duration::from_secs(4);
-    let service = world.service_with_lease(&[], lease).await;
+    let service = world.service_with(&[], |config| config.lease = lease).await;
     let good = job_event(
         &job_of(&world, "j8cb010b0"),
         None,
@@ -209,7 +209,7 @@ async fn a_queue_gets_back_only_what_may_succeed_later() {
 async fn the_clock_counts_states_and_takes_up_what_was_abandoned() {
     let world = World::new();
     let service = world
-        .service_with_lease(&[], Duration::from_millis(300))
+        .service_with(&[], |config| config.lease = Duration::from_millis(300))
         .await;
     let list: String = names(60)
         .iter()

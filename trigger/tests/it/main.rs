@@ -14,5 +14,7 @@ mod function;
 mod job_events;
 mod model;
 mod requests;
+mod schedule;
+mod sweep;
 mod verdicts;
 mod world;

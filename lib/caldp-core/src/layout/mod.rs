@@ -244,6 +244,12 @@ impl Layout {
         format!("control/batch/{batch}/{file}")
     }
 
+    /// The key of a file the trigger keeps for its deployment, relative to the bucket; `file` is a bare file
+    /// name.
+    pub fn deployment_control(self, file: &str) -> String {
+        format!("control/{file}")
+    }
+
     /// The key of a list of datasets to submit, relative to the bucket; `name` has no extension.
     pub fn batch_list(self, name: &str, format: BatchListFormat) -> String {
         let extension = match format {

@@ -276,9 +276,9 @@ fn what_is_not_understood_is_a_clear_error() {
         ),
         (json!({"datasets": ["j8cb010b0", "x"]}), "Order", "\"x\""),
         (
-            json!({"datasets": "j8cb010b0", "priority": 1}),
+            json!({"datasets": "j8cb010b0", "urgency": 1}),
             "Order",
-            "priority",
+            "urgency",
         ),
         (foreign, "ForeignEvent", "somebody-elses"),
         (elsewhere, "ForeignEvent", "calcloud-jobqueue-prod"),

@@ -50,14 +50,15 @@ impl World {
 
     /// The trigger in this world; variables override those of a usual deployment.
     pub(crate) async fn service(&self, variables: &[(&str, &str)]) -> Service {
-        self.service_with_lease(variables, Duration::from_secs(20))
+        self.service_with(variables, |config| config.lease = Duration::from_secs(20))
             .await
     }
 
-    pub(crate) async fn service_with_lease(
+    /// The same, with what no variable says.
+    pub(crate) async fn service_with(
         &self,
         variables: &[(&str, &str)],
-        lease: Duration,
+        settings: impl FnOnce(&mut Config),
     ) -> Service {
         let mut config = Config::from_lookup(|name| {
             let given = variables.iter().find(|(n, _)| *n == name);
@@ -75,7 +76,7 @@ impl World {
             given.map(|(_, v)| *v).or(usual).map(str::to_owned)
         })
         .unwrap();
-        config.lease = lease;
+        settings(&mut config);
         let s3 = self.client();
         let batch = self.batch.clone();
         Service(Box::pin(Trigger::new(config, s3, |_| async { batch.clone() })).await)

@@ -1,10 +1,17 @@
 //! A stand-in for AWS Batch behind the trigger's trait, in memory and without a wire.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use caldp_core::batch::JobId;
-use caldp_trigger::batch::{ARRAY_SIZES, Batch, BatchFailure, FailureKind, KnownJob, NewJob};
+use caldp_trigger::batch::{
+    ARRAY_SIZES, Batch, BatchFailure, DESCRIBED, EndStatus, FailureKind, NewJob,
+};
+use caldp_trigger::event::detail::Detail;
+use serde_json::{Value, json};
+
+use super::job_event;
 
 /// A job the stand-in was given.
 #[derive(Debug, Clone)]
@@ -28,6 +35,14 @@ pub(crate) enum BatchFault {
 #[derive(Debug, Default)]
 struct State {
     jobs: Vec<Job>,
+    /// The details of jobs that ended, by id.
+    ended: BTreeMap<String, Value>,
+    /// Jobs of which nothing is known any more.
+    forgotten: BTreeSet<String>,
+    /// How often each operation was asked for.
+    requests: BTreeMap<&'static str, usize>,
+    /// What is said of every job that is submitted, instead of taking it.
+    refusal: Option<(FailureKind, String)>,
     random: Option<(fastrand::Rng, u32)>,
 }
 
@@ -44,6 +59,23 @@ impl StandIn {
     pub(crate) fn fail_one_in(&self, one_in: u32, seed: u64) {
         self.0.lock().unwrap().random =
             (one_in > 0).then(|| (fastrand::Rng::with_seed(seed), one_in));
+    }
+
+    /// A job ends, as the detail of its event says.
+    pub(crate) fn end(&self, event: &Value) {
+        let detail = event["detail"].clone();
+        let id = detail["jobId"].as_str().unwrap().to_owned();
+        self.0.lock().unwrap().ended.insert(id, detail);
+    }
+
+    /// Nothing is known of a job any more.
+    pub(crate) fn forget(&self, id: &str) {
+        self.0.lock().unwrap().forgotten.insert(id.to_owned());
+    }
+
+    /// How often each operation was asked for since the last time.
+    pub(crate) fn requests(&self) -> BTreeMap<&'static str, usize> {
+        std::mem::take(&mut self.0.lock().unwrap().requests)
     }
 
     pub(crate) fn jobs(&self) -> Vec<Job> {
@@ -63,6 +95,7 @@ impl StandIn {
 
     fn answer<T>(
         &self,
+        operation: &'static str,
         act: impl FnOnce(&mut State) -> Result<T, BatchFailure>,
     ) -> Result<T, BatchFailure> {
         let failure = |kind, text: &str| {
@@ -72,6 +105,13 @@ impl StandIn {
                 source: None,
             })
         };
+        *self
+            .0
+            .lock()
+            .unwrap()
+            .requests
+            .entry(operation)
+            .or_default() += 1;
         match self.fault() {
             Some(BatchFault::Throttled) => failure(FailureKind::Throttled, "429"),
             Some(BatchFault::Before) => failure(FailureKind::Unclear, "500"),
@@ -81,6 +121,41 @@ impl StandIn {
             }
             None => act(&mut self.0.lock().unwrap()),
         }
+    }
+}
+
+impl State {
+    /// What is known of a job or child.
+    fn detail(&self, id: &JobId) -> Option<Detail> {
+        let job = self.jobs.iter().find(|job| job.id == id.parent())?;
+        if self.forgotten.contains(id.as_str()) {
+            return None;
+        }
+        let running = || {
+            let child = id.index().map(usize::from);
+            let mut event = job_event(job, child, "RUNNING", None, "");
+            if let (None, Some(size)) = (child, job.new.array_size) {
+                let count = |status: &str| {
+                    let ended = self.ended_children(id);
+                    ended
+                        .filter(|(_, detail)| detail["status"] == status)
+                        .count()
+                };
+                let summary = json!({"SUCCEEDED": count("SUCCEEDED"), "FAILED": count("FAILED")});
+                event["detail"]["arrayProperties"] =
+                    json!({"size": size, "statusSummary": summary});
+            }
+            event["detail"].clone()
+        };
+        let detail = self.ended.get(id.as_str()).cloned().unwrap_or_else(running);
+        Some(serde_json::from_value(detail).unwrap())
+    }
+
+    fn ended_children(&self, array: &JobId) -> impl Iterator<Item = (&String, &Value)> {
+        let prefix = format!("{array}:");
+        let known = |id: &String| !self.forgotten.contains(id);
+        let ended = self.ended.iter();
+        ended.filter(move |(id, _)| id.starts_with(&prefix) && known(id))
     }
 }
 
@@ -125,7 +200,11 @@ fn check(job: &NewJob) -> Result<(), BatchFailure> {
 impl Batch for StandIn {
     async fn submit(&self, job: &NewJob) -> Result<JobId, BatchFailure> {
         tokio::task::yield_now().await;
-        self.answer(|state| {
+        self.answer("submit", |state| {
+            if let Some((kind, text)) = state.refusal.clone() {
+                let source = None;
+                return Err(BatchFailure { kind, text, source });
+            }
             check(job)?;
             let id: JobId = format!("00000000-0000-4000-8000-{:012x}", state.jobs.len())
                 .parse()
@@ -141,27 +220,33 @@ impl Batch for StandIn {
 
     async fn find(&self, queue: &str, name: &str) -> Result<Option<JobId>, BatchFailure> {
         tokio::task::yield_now().await;
-        self.answer(|state| {
+        self.answer("find", |state| {
             let mut jobs = state.jobs.iter();
-            let found = jobs.find(|j| j.new.queue == queue && j.new.name == name);
+            let found = jobs.find(|j| {
+                let known = !state.forgotten.contains(j.id.as_str());
+                known && j.new.queue == queue && j.new.name == name
+            });
             Ok(found.map(|j| j.id.clone()))
         })
     }
 
-    async fn describe(&self, id: &JobId) -> Result<Option<KnownJob>, BatchFailure> {
-        let parent = id.as_str().split(':').next().unwrap().to_owned();
-        self.answer(|state| {
-            let job = state.jobs.iter().find(|j| j.id.as_str() == parent);
-            Ok(job.map(|j| KnownJob {
-                command: j.new.command.clone(),
-                environment: j.new.environment.clone(),
-                name: j.new.name.clone(),
-                queue: j.new.queue.clone(),
-                array_size: (parent == id.as_str())
-                    .then_some(j.new.array_size)
-                    .flatten()
-                    .and_then(|n| u32::try_from(n).ok()),
-            }))
+    async fn describe(&self, ids: &[JobId]) -> Result<Vec<Detail>, BatchFailure> {
+        assert!(ids.len() <= DESCRIBED, "{} at once", ids.len());
+        self.answer("describe", |state| {
+            let details = ids.iter().filter_map(|id| state.detail(id));
+            Ok(details.collect())
+        })
+    }
+
+    async fn children(&self, array: &JobId, status: EndStatus) -> Result<Vec<JobId>, BatchFailure> {
+        let wanted = match status {
+            EndStatus::Succeeded => "SUCCEEDED",
+            EndStatus::Failed => "FAILED",
+        };
+        self.answer("children", |state| {
+            let ended = state.ended_children(array);
+            let ended = ended.filter(|(_, detail)| detail["status"] == wanted);
+            Ok(ended.map(|(id, _)| id.parse().unwrap()).collect())
         })
     }
 
@@ -169,7 +254,7 @@ impl Batch for StandIn {
         let parent = id.as_str().split(':').next().unwrap().to_owned();
         let reason = reason.to_owned();
         let child = parent != id.as_str();
-        self.answer(move |state| {
+        self.answer("terminate", move |state| {
             let job = state.jobs.iter_mut().find(|j| j.id.as_str() == parent);
             let Some(job) = job else {
                 return Err(refused("no such job".to_owned()));

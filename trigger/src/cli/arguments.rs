@@ -1,0 +1,53 @@
+//! What several commands take.
+
+use caldp_core::layout::Layout;
+use caldp_core::resources::MemoryBin;
+use clap::Args;
+use storage::hint::parsed;
+
+use crate::resources::{Priority, Scale};
+
+/// How jobs are run.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// The memory bin of memory to start on, 0 to 3
+    #[arg(long, value_parser = parse_memory_bin)]
+    pub(super) memory_bin: Option<MemoryBin>,
+    /// A factor for time limits
+    #[arg(long, value_parser = parse_scale)]
+    pub(super) timeout_scale: Option<Scale>,
+    /// The CRDS context
+    #[arg(long, env = "CRDS_CONTEXT")]
+    pub(super) context: Option<String>,
+}
+
+/// What all commands take.
+#[derive(Debug, Args)]
+pub(super) struct CommonArgs {
+    /// The layout of results and messages
+    #[arg(long, env = "CALDP_LAYOUT", default_value_t, value_parser = parsed::<Layout>)]
+    pub(super) layout: Layout,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Answer in JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+pub(super) fn parse_memory_bin(text: &str) -> Result<MemoryBin, String> {
+    let number = text.parse().ok();
+    number
+        .and_then(MemoryBin::new)
+        .ok_or_else(|| "a memory bin is 0, 1, 2 or 3".to_owned())
+}
+
+pub(super) fn parse_scale(text: &str) -> Result<Scale, String> {
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    Scale::try_from(number)
+}
+
+pub(super) fn parse_priority(text: &str) -> Result<Priority, String> {
+    let number: u64 = text.parse().map_err(|_| format!("{text:?} is no number"))?;
+    Priority::try_from(number)
+}

@@ -1,0 +1,126 @@
+//! What became of jobs, asked of AWS Batch with few requests: a hundred jobs at a time, and of an array first
+//! how many of its children have ended.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use caldp_core::batch::JobId;
+
+use crate::batch::client::{BatchClient, BatchRequestError};
+use crate::batch::{Batch, DESCRIBED};
+use crate::event::detail::Detail;
+
+/// What became of a job.
+#[derive(Debug, Clone)]
+pub(super) enum Fate {
+    /// It has not ended.
+    UnderWay,
+    /// It has, like this.
+    Ended(Box<Detail>),
+    /// AWS Batch does not know it: it forgets jobs some time after their end.
+    Gone,
+}
+
+/// The requests to AWS Batch that are left.
+#[derive(Debug)]
+pub(super) struct Calls(pub(super) usize);
+
+/// What became of these jobs; of those it says nothing of, the calls did not suffice to ask.
+pub(super) async fn fates<B: Batch>(
+    client: &BatchClient<B>,
+    jobs: &[JobId],
+    calls: &mut Calls,
+) -> Result<HashMap<JobId, Fate>, BatchRequestError> {
+    let (mut asked, mut arrays) = (vec![], BTreeMap::<String, Vec<&JobId>>::new());
+    for id in jobs {
+        if id.index().is_some() {
+            arrays.entry(id.parent().to_string()).or_default().push(id);
+        } else {
+            asked.push(id.clone());
+        }
+    }
+    let ids: Vec<JobId> = arrays
+        .values()
+        .filter_map(|c| Some(c.first()?.parent()))
+        .collect();
+    let described = describe(client, &ids, calls).await?;
+    let mut fates = HashMap::new();
+    for wanted in arrays.into_values() {
+        let Some(id) = wanted.first().map(|child| child.parent()) else {
+            continue;
+        };
+        let Some(array) = described.get(&id) else {
+            continue;
+        };
+        match array.as_ref().and_then(Summary::of) {
+            // those that have ended are those that are waited for no more
+            Some(Summary { size, ended }) if ended + wanted.len() <= size => {
+                fates.extend(wanted.into_iter().map(|id| (id.clone(), Fate::UnderWay)));
+            }
+            Some(Summary { ended, .. }) if ended < wanted.len() && calls.0 > 0 => {
+                calls.0 = calls.0.saturating_sub(2 + ended / DESCRIBED);
+                let ended: HashSet<JobId> = client.ended_children(&id).await?.into_iter().collect();
+                for id in wanted {
+                    if ended.contains(id) {
+                        asked.push(id.clone());
+                    } else {
+                        fates.insert(id.clone(), Fate::UnderWay);
+                    }
+                }
+            }
+            _ => asked.extend(wanted.into_iter().cloned()),
+        }
+    }
+    for (id, detail) in describe(client, &asked, calls).await? {
+        let fate = match detail {
+            None => Fate::Gone,
+            Some(detail) if is_over(&detail) => Fate::Ended(Box::new(detail)),
+            Some(_) => Fate::UnderWay,
+        };
+        fates.insert(id, fate);
+    }
+    Ok(fates)
+}
+
+/// What AWS Batch says of jobs, none for those it does not know, as far as the calls suffice.
+async fn describe<B: Batch>(
+    client: &BatchClient<B>,
+    ids: &[JobId],
+    calls: &mut Calls,
+) -> Result<HashMap<JobId, Option<Detail>>, BatchRequestError> {
+    let mut described = HashMap::new();
+    for ids in ids.chunks(DESCRIBED) {
+        if calls.0 == 0 {
+            break;
+        }
+        calls.0 -= 1;
+        let details = client.describe(ids).await?.into_iter();
+        let mut details: HashMap<String, Detail> = details.map(|d| (d.job_id.clone(), d)).collect();
+        described.extend(
+            ids.iter()
+                .map(|id| (id.clone(), details.remove(id.as_str()))),
+        );
+    }
+    Ok(described)
+}
+
+fn is_over(job: &Detail) -> bool {
+    matches!(job.status.as_str(), "SUCCEEDED" | "FAILED")
+}
+
+/// How many children an array has, and how many of them have ended.
+#[derive(Debug, Clone, Copy)]
+struct Summary {
+    size: usize,
+    ended: usize,
+}
+
+impl Summary {
+    /// None where AWS Batch does not say.
+    fn of(array: &Detail) -> Option<Self> {
+        let properties = array.array_properties.as_ref()?;
+        let of = |status| properties.status_summary.get(status).copied().unwrap_or(0);
+        let ended = usize::try_from(of("SUCCEEDED").saturating_add(of("FAILED"))).ok()?;
+        let size = usize::try_from(properties.size?).ok()?;
+        (!properties.status_summary.is_empty()).then_some(Self { size, ended })
+    }
+}

@@ -1,0 +1,165 @@
+//! What the schedule costs: a batch in which nothing happens any more is closed, and looked at again only when
+//! something is asked of it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::world::story::{EXITED, ask};
+use crate::world::{BUCKET, Service, World, call, job_event};
+
+/// Settled batches of the test.
+const BATCHES: usize = 300;
+
+fn clock() -> Value {
+    json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
+}
+
+async fn tick(service: &Service) -> Value {
+    service.handle(clock(), &call("clock")).await.unwrap()
+}
+
+async fn closing_at_once(world: &World) -> Service {
+    let at_once = |config: &mut caldp_trigger::config::Config| {
+        config.grace = Duration::ZERO;
+        config.close_after = Duration::ZERO;
+    };
+    world.service_with(&[], at_once).await
+}
+
+/// A batch of one dataset whose job ended well.
+fn settled_batch(world: &World, batch: &str) {
+    let record = json!({
+        "dataset": "j8cb010b0", "terminated": false, "settings": {"batch": batch, "layout": "tree"},
+        "attempts": [{
+            "number": 1, "reason": "batch", "origin": batch, "rung": 1, "timeout_seconds": 3600,
+            "job_name": format!("caldp-j8cb010b0-1-{batch}"), "job_id": "11111111-0000-4000-8000-000000000000",
+            "claimed_at": "2026-03-01T00:00:00Z",
+            "outcome": {"result": "succeeded", "explanation": "delivered", "at": "2026-03-01T01:00:00Z"},
+        }],
+    });
+    let put = |key: &str, body: String| {
+        world.s3.put(BUCKET, &format!("data/{batch}/{key}"), body);
+    };
+    put("messages/dataset-processed/j8cb010b0", String::new());
+    put("control/j8cb010b0/attempts.json", record.to_string());
+}
+
+fn requests(world: &World) -> u64 {
+    world.s3.requests().values().sum()
+}
+
+#[tokio::test]
+async fn three_hundred_settled_batches_cost_two_requests_a_tick() {
+    let world = World::new();
+    for number in 0..BATCHES {
+        settled_batch(&world, &format!("batch-{number}"));
+    }
+    let service = closing_at_once(&world).await;
+    let first = tick(&service).await;
+    // the bucket itself is an output too
+    assert_eq!(first["closed"], BATCHES + 1, "{first}");
+    let overview = world.json("blackboard/overview.json");
+    assert_eq!(overview["batches"].as_object().unwrap().len(), BATCHES);
+    world.s3.reset_counts();
+    world.batch.requests();
+    let idle = tick(&service).await;
+    assert_eq!(idle["open"], 0, "{idle}");
+    eprintln!(
+        "an idle tick with {BATCHES} settled batches: {:?}",
+        world.s3.requests()
+    );
+    assert_eq!(world.s3.count("ListObjectsV2"), 1);
+    assert_eq!(world.s3.count("GetObject"), 1);
+    assert_eq!(requests(&world), 2, "{:?}", world.s3.requests());
+    assert!(world.batch.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_request_opens_a_batch_again() {
+    let world = World::new();
+    for batch in ["one", "two"] {
+        settled_batch(&world, batch);
+    }
+    let service = closing_at_once(&world).await;
+    assert_eq!(tick(&service).await["closed"], 3);
+    ask(
+        &world,
+        &service,
+        "data/one/messages/request-rescue/j8cb010b0",
+        "",
+        "1",
+    )
+    .await;
+    assert_eq!(tick(&service).await["open"], 1);
+    // and closes when that is over
+    let job = world.batch.jobs().pop().unwrap();
+    world
+        .s3
+        .remove(BUCKET, "data/one/messages/dataset-submitted/j8cb010b0");
+    world
+        .s3
+        .put(BUCKET, "data/one/messages/dataset-processed/j8cb010b0", "");
+    let event = job_event(&job, None, "SUCCEEDED", Some(0), EXITED);
+    service.handle(event, &call("end")).await.unwrap();
+    let answer = tick(&service).await;
+    assert_eq!(
+        (&answer["open"], &answer["closed"]),
+        (&json!(0), &json!(3)),
+        "{answer}"
+    );
+    let counts = world.json("blackboard/overview.json");
+    assert_eq!(
+        counts["batches"][format!("s3://{BUCKET}/data/one")]["processed"],
+        1
+    );
+}
+
+/// What was asked of a batch a moment ago may not be seen yet: it is not closed before that is certain.
+#[tokio::test]
+async fn a_batch_is_not_closed_before_time() {
+    let world = World::new();
+    settled_batch(&world, "one");
+    let service = world.service(&[]).await;
+    for _ in 0..2 {
+        let answer = tick(&service).await;
+        assert_eq!(
+            (&answer["open"], &answer["closed"]),
+            (&json!(2), &json!(0)),
+            "{answer}"
+        );
+    }
+    let mut index = world.json("control/batches.json");
+    for entry in index["batches"].as_array_mut().unwrap() {
+        entry["opened"] = json!("2026-03-01T00:00:00Z");
+    }
+    world
+        .s3
+        .put(BUCKET, "control/batches.json", index.to_string());
+    assert_eq!(tick(&service).await["closed"], 2);
+}
+
+/// A new batch is noted when it is ordered; one that is not done is not closed.
+#[tokio::test]
+async fn a_batch_is_open_from_its_order_until_all_of_it_has_ended() {
+    let world = World::new();
+    let service = closing_at_once(&world).await;
+    let order = json!({"datasets": "j8cb010b0", "batch_name": "b"});
+    service.handle(order, &call("order")).await.unwrap();
+    let index = world.json("control/batches.json");
+    assert_eq!(
+        index["batches"][0]["output"],
+        format!("s3://{BUCKET}/data/b")
+    );
+    assert_eq!(
+        index["batches"][0]["submissions"].as_array().unwrap().len(),
+        1
+    );
+    for _ in 0..2 {
+        assert_eq!(tick(&service).await["open"], 1);
+    }
+    let job = world.batch.jobs().pop().unwrap();
+    let event = job_event(&job, None, "FAILED", Some(23), EXITED);
+    service.handle(event, &call("end")).await.unwrap();
+    assert_eq!(tick(&service).await["open"], 0);
+}
