@@ -37,5 +37,5 @@ pub use lambda_function::{Invoked, LambdaFunction};
 pub use mast_server::{Asked, MastServer, Seen, Trick};
 pub use moto::Moto;
 pub use programs::Programs;
-pub use s3_server::{Fault, Faults, S3Server};
+pub use s3_server::{Fault, Faults, Refusal, S3Server};
 pub use transcript::Transcript;

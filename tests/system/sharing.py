@@ -28,7 +28,7 @@ class SharedReferences:
         """Whether the jobs until now shared what they read, by the emulator's log of requests."""
         there = self._as_root("ls", "/parent/" + "/".join(self._directory.parts[-2:])).split()
         shared = {name for name in there if not name.endswith(".lock")}
-        read = Counter(re.findall(r'"GET /caldp-crds/references/hst/(\S+?)(?:\?\S*)? HTTP', log.read_text()))
+        read = Counter(re.findall(r'GET /caldp-crds/references/hst/(\S+?)(?:\?\S*)? HTTP', log.read_text()))
         if not shared or shared != set(read):
             raise Failed(f"references that were read from S3 and are not shared: {sorted(set(read) - shared)}, of {len(read)}")
         if again := sorted(name for name, count in read.items() if count > 1):

@@ -59,7 +59,9 @@ impl ErrorKind {
                 "give credentials by AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role of \
                  the machine or job"
             }
-            Self::WrongRegion => "set AWS_REGION to the bucket's region",
+            Self::WrongRegion => {
+                "set AWS_REGION to the bucket's region, and no AWS_ENDPOINT_URL of another"
+            }
             Self::Changed => "something else writes there too; run it again",
             Self::Throttled => {
                 "too many requests at once; run it again later or with less concurrency"
@@ -173,6 +175,8 @@ pub(crate) struct AttemptError {
     detail: Cow<'static, str>,
     source: Option<Box<dyn Error + Send + Sync>>,
     remedy: Remedy,
+    /// Where the bucket is, if the server said that it is elsewhere.
+    region: Option<String>,
 }
 
 /// What can be done about a failure.
@@ -204,6 +208,7 @@ impl AttemptError {
             detail: detail.into(),
             source: None,
             remedy: Remedy::OfKind,
+            region: None,
         }
     }
 
@@ -215,6 +220,16 @@ impl AttemptError {
     /// The same with another remedy than that of its kind.
     pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
         Self { remedy, ..self }
+    }
+
+    /// The same with the region that the server names.
+    pub(crate) fn with_region(self, region: Option<String>) -> Self {
+        Self { region, ..self }
+    }
+
+    /// Where the bucket is, if the server said that it is elsewhere.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.region.as_deref()
     }
 
     /// There is no such object or file.

@@ -39,6 +39,19 @@ pub enum Failure<E> {
     Transient(E),
     /// Another try would fail the same way.
     Permanent(E),
+    /// Another try is made of another server, at once; the first such failure is no try.
+    Elsewhere(E),
+}
+
+impl<E> Failure<E> {
+    /// The same failure, told otherwise.
+    pub fn map<T>(self, told: impl FnOnce(E) -> T) -> Failure<T> {
+        match self {
+            Self::Transient(error) => Failure::Transient(told(error)),
+            Self::Permanent(error) => Failure::Permanent(told(error)),
+            Self::Elsewhere(error) => Failure::Elsewhere(told(error)),
+        }
+    }
 }
 
 /// What was tried in vain.
@@ -99,12 +112,16 @@ impl RetryPolicy {
         E: fmt::Display,
     {
         let start = Instant::now();
-        let mut tries = 1;
+        let (mut tries, mut moved) = (1, false);
         loop {
             let (error, transient) = match attempt(tries).await {
                 Ok(value) => return Ok(value),
                 Err(Failure::Transient(error)) => (error, true),
-                Err(Failure::Permanent(error)) => (error, false),
+                Err(Failure::Elsewhere(_)) if !moved => {
+                    moved = true;
+                    continue;
+                }
+                Err(Failure::Permanent(error) | Failure::Elsewhere(error)) => (error, false),
             };
             let elapsed = start.elapsed();
             let delay = self.delay(tries);
@@ -158,6 +175,30 @@ mod tests {
             })
             .await;
         (result, calls.get())
+    }
+
+    #[tokio::test]
+    async fn going_elsewhere_is_no_try_and_is_done_once() {
+        let seen = Cell::new(0);
+        let once = RetryPolicy::ONCE.run(|number| {
+            seen.set(seen.get() + 1);
+            let first = seen.get() == 1;
+            async move {
+                assert_eq!(number, 1);
+                if first {
+                    Err(Failure::Elsewhere(""))
+                } else {
+                    Ok(())
+                }
+            }
+        });
+        once.await.unwrap();
+        let twice = QUICK.run(async |_| {
+            seen.set(seen.get() + 1);
+            Err::<(), _>(Failure::Elsewhere("moved"))
+        });
+        assert_eq!(twice.await.unwrap_err().error, "moved");
+        assert_eq!(seen.get(), 4);
     }
 
     #[tokio::test]

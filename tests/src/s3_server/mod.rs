@@ -16,6 +16,7 @@ mod listing;
 mod objects;
 mod operations;
 mod receive;
+mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -33,6 +34,8 @@ use crate::calls::Calls;
 use crate::http::{Bucket, HttpThread, Port, lock};
 pub use faults::{Fault, Faults};
 use objects::Objects;
+use regions::Located;
+pub use regions::Refusal;
 
 const ACCESS_KEY: &str = "test-access-key";
 const SECRET_KEY: &str = "test-secret-key";
@@ -51,6 +54,7 @@ struct Shared {
     public: Arc<Mutex<BTreeSet<String>>>,
     counts: Mutex<BTreeMap<String, u64>>,
     reads: Mutex<BTreeMap<String, u64>>,
+    located: Mutex<BTreeMap<String, Located>>,
     faults: Mutex<Option<Faults>>,
     writes: Mutex<Option<Bucket>>,
     calls: Calls,
@@ -64,6 +68,7 @@ impl S3Server {
             public: Arc::default(),
             counts: Mutex::default(),
             reads: Mutex::default(),
+            located: Mutex::default(),
             faults: Mutex::default(),
             writes: Mutex::default(),
             calls: Calls::of_this_test(),
@@ -107,6 +112,20 @@ impl S3Server {
     /// Lets anyone read a bucket without a signature.
     pub fn make_public(&self, bucket: &str) {
         lock(&self.shared.public).insert(bucket.to_owned());
+    }
+
+    /// Moves a bucket to a region, and refuses requests that come to another one.
+    pub fn locate(&self, bucket: &str, region: &str, refusal: Refusal) {
+        let located = Located {
+            region: region.to_owned(),
+            refusal,
+        };
+        lock(&self.shared.located).insert(bucket.to_owned(), located);
+    }
+
+    /// The address of the server with a folder for the region.
+    pub fn regional_endpoint(&self) -> String {
+        format!("{}/{{region}}/", self.endpoint())
     }
 
     /// Makes requests fail from now on, or with `None` no longer.
@@ -210,8 +229,11 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> s3s::S3Err
 async fn answer(
     service: S3Service,
     shared: Arc<Shared>,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<s3s::HttpResponse, s3s::HttpError> {
+    if let Some(refused) = refused(&shared, &mut request) {
+        return Ok(refused);
+    }
     let operation = operation(
         request.method(),
         request.uri().path(),
@@ -235,6 +257,22 @@ async fn answer(
         fault = Some(Fault::SlowDown);
     }
     faults::answer(fault, service, request).await
+}
+
+/// The refusal of a request for a bucket of another region.
+fn refused(shared: &Shared, request: &mut Request<Incoming>) -> Option<s3s::HttpResponse> {
+    let located = lock(&shared.located);
+    let mut known: Vec<String> = located.values().map(|place| place.region.clone()).collect();
+    known.push(REGION.to_owned());
+    let asked = regions::taken_from_path(request, &known)
+        .or_else(|| regions::signed_for(request.headers()))?;
+    let path = request.uri().path().trim_start_matches('/');
+    let bucket = path.split('/').next().unwrap_or_default();
+    let place = located.get(bucket).filter(|place| place.region != asked)?;
+    *lock(&shared.counts)
+        .entry("refused".to_owned())
+        .or_default() += 1;
+    Some(regions::refuse(bucket, place, &asked, request.method()))
 }
 
 /// What a request is about, for the record of calls: a key in its bucket, or for a listing its prefix.

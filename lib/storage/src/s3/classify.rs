@@ -8,6 +8,7 @@ use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 
 use super::codes::{Again, meaning};
+use super::regions::told;
 use crate::error::{AttemptError, ErrorKind};
 use crate::retry::Failure;
 
@@ -39,7 +40,8 @@ where
     match error {
         SdkError::ServiceError(failed) => {
             let (code, message) = (failed.err().code(), failed.err().message());
-            answer(status.unwrap_or_default(), code, message)
+            let failure = answer(status.unwrap_or_default(), code, message);
+            failure.map(|attempt| attempt.with_region(told(failed.raw(), code)))
         }
         SdkError::TimeoutError(_) => AttemptError::unreachable("no answer in time"),
         SdkError::ResponseError(_) => {
@@ -92,10 +94,7 @@ pub(super) fn deletion(
         Some("AccessDenied") => 403,
         _ => 500,
     };
-    match answer(status, code, message) {
-        Failure::Transient(attempt) => Failure::Transient(attempt.about(key)),
-        Failure::Permanent(attempt) => Failure::Permanent(attempt.about(key)),
-    }
+    answer(status, code, message).map(|attempt| attempt.about(key))
 }
 
 fn cut(text: &str) -> String {
@@ -109,7 +108,7 @@ mod tests {
     fn classified(status: u16, code: Option<&str>) -> (ErrorKind, bool) {
         match answer(status, code, None) {
             Failure::Transient(attempt) => (attempt.kind, true),
-            Failure::Permanent(attempt) => (attempt.kind, false),
+            Failure::Permanent(attempt) | Failure::Elsewhere(attempt) => (attempt.kind, false),
         }
     }
 

@@ -118,7 +118,9 @@ impl S3 {
     ) -> Result<Downloaded, StoreError> {
         let failed = |attempt| StoreError::new("download", uri, attempt);
         let got = self
-            .retry("download", uri, |_| self.try_get_bytes(uri, size))
+            .retry("download", uri.bucket(), uri, |_| {
+                self.try_get_bytes(uri, size)
+            })
             .await;
         let got = got.map_err(|error| match error.kind() {
             ErrorKind::TooLarge => failed(
@@ -205,7 +207,7 @@ impl S3 {
         start: u64,
         whole: Option<&Whole>,
     ) -> Result<Whole, StoreError> {
-        self.retry("download", uri, |_| {
+        self.retry("download", uri.bucket(), uri, |_| {
             self.try_fetch_range(uri, file, start, whole)
         })
         .await
@@ -221,7 +223,7 @@ impl S3 {
         let _permit = self.ranges.acquire().await;
         let version = whole.and_then(|whole| whole.version.clone());
         let answer = self
-            .client
+            .client(uri.bucket())
             .get_object()
             .bucket(uri.bucket())
             .key(uri.key())

@@ -66,10 +66,10 @@ impl Lister<'_> {
         let place = format!("s3://{}/{}", self.bucket, self.prefix);
         let answer = self
             .s3
-            .retry("list", &place, |_| {
+            .retry("list", &self.bucket, &place, |_| {
                 let mut request = self
                     .s3
-                    .client
+                    .client(&self.bucket)
                     .list_objects_v2()
                     .bucket(&self.bucket)
                     .prefix(&self.prefix)

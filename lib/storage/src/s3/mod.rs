@@ -8,11 +8,13 @@
 
 mod classify;
 mod codes;
+mod delete;
 mod download;
 mod list;
 mod parts;
 mod range;
 mod range_writer;
+mod regions;
 mod upload;
 
 pub use crate::checksum::Expected;
@@ -29,7 +31,6 @@ use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials, Region, StalledStreamProtectionConfig};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use bytes::{Bytes, BytesMut};
 use tokio::sync::Semaphore;
 
@@ -37,9 +38,7 @@ use crate::error::AttemptError;
 use crate::retry::{Failure, RetryPolicy};
 use crate::uri::S3Uri;
 use classify::classify;
-
-/// The most keys S3 deletes in one request.
-const DELETE_BATCH: usize = 1000;
+use regions::Regions;
 
 /// Where `stpubdata` and, by habit, everything without a region is.
 const DEFAULT_REGION: &str = "us-east-1";
@@ -87,7 +86,8 @@ impl Default for Timeouts {
 pub struct S3Options {
     /// Who asks.
     pub access: Access,
-    /// The server, when it is not AWS; `AWS_ENDPOINT_URL` when not given.
+    /// The server, when it is not AWS; `AWS_ENDPOINT_URL` when not given. `{region}` in it stands for the
+    /// region of the bucket that is asked.
     pub endpoint: Option<String>,
     /// What is tried again.
     pub retry: RetryPolicy,
@@ -106,7 +106,7 @@ struct Got {
 /// A client of S3; cheap to clone. What is bounded is bounded over all clones together.
 #[derive(Debug, Clone)]
 pub struct S3 {
-    client: Client,
+    regions: Regions,
     retry: RetryPolicy,
     timeouts: Timeouts,
     /// One permit for each range of a download that is under way, over all downloads.
@@ -157,8 +157,9 @@ impl S3 {
                 loader = loader.no_credentials().region(nearby_region());
             }
         }
-        if let Some(endpoint) = endpoint {
-            loader = loader.endpoint_url(endpoint);
+        if let Some(template) = &endpoint {
+            let first = regions::endpoint(template, nearby_region().as_ref());
+            loader = loader.endpoint_url(first);
         }
         let config = loader.load().await;
         let elsewhere =
@@ -168,7 +169,7 @@ impl S3 {
             builder = builder.region(Region::from_static(DEFAULT_REGION));
         }
         Self {
-            client: Client::from_conf(builder.build()),
+            regions: Regions::new(Client::from_conf(builder.build()), endpoint.as_deref()),
             retry,
             timeouts,
             ranges: Arc::new(Semaphore::new(download::RANGES_IN_FLIGHT)),
@@ -181,9 +182,9 @@ impl S3 {
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is none, others as they come.
     pub async fn head(&self, uri: &S3Uri) -> Result<Head, StoreError> {
-        self.retry("look at", uri, |_| async move {
+        self.retry("look at", uri.bucket(), uri, |_| async move {
             let answer = self
-                .client
+                .client(uri.bucket())
                 .head_object()
                 .bucket(uri.bucket())
                 .key(uri.key())
@@ -209,7 +210,7 @@ impl S3 {
         max: usize,
     ) -> Result<(Bytes, Option<Version>), StoreError> {
         let got = self
-            .retry("read", uri, |_| self.try_get_bytes(uri, max))
+            .retry("read", uri.bucket(), uri, |_| self.try_get_bytes(uri, max))
             .await?;
         Ok((got.content, got.version))
     }
@@ -217,7 +218,7 @@ impl S3 {
     async fn try_get_bytes(&self, uri: &S3Uri, max: usize) -> Result<Got, Failure<AttemptError>> {
         let too_large = || Failure::Permanent(AttemptError::too_large(max));
         let answer = self
-            .client
+            .client(uri.bucket())
             .get_object()
             .bucket(uri.bucket())
             .key(uri.key())
@@ -256,81 +257,15 @@ impl S3 {
         })
     }
 
-    /// Deletes an object; that there is none is no error.
-    ///
-    /// # Errors
-    /// As they come.
-    pub async fn delete(&self, uri: &S3Uri) -> Result<(), StoreError> {
-        self.retry("delete", uri, |_| async move {
-            self.client
-                .delete_object()
-                .bucket(uri.bucket())
-                .key(uri.key())
-                .send()
-                .await
-                .map_err(classify)?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// Deletes any number of objects of a bucket, a thousand with each request.
-    ///
-    /// # Errors
-    /// The first failure; what was deleted before stays deleted.
-    pub async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), StoreError> {
-        for batch in keys.chunks(DELETE_BATCH) {
-            let place = format!("{} objects of s3://{bucket}", batch.len());
-            self.retry("delete", &place, |_| self.try_delete_batch(bucket, batch))
-                .await?;
-        }
-        Ok(())
-    }
-
-    async fn try_delete_batch(
-        &self,
-        bucket: &str,
-        keys: &[String],
-    ) -> Result<(), Failure<AttemptError>> {
-        let invalid = |error: aws_sdk_s3::error::BuildError| {
-            Failure::Permanent(AttemptError::because(ErrorKind::Invalid, error))
-        };
-        let mut delete = Delete::builder().quiet(true);
-        for key in keys {
-            delete = delete.objects(
-                ObjectIdentifier::builder()
-                    .key(key)
-                    .build()
-                    .map_err(invalid)?,
-            );
-        }
-        let answer = self
-            .client
-            .delete_objects()
-            .bucket(bucket)
-            .delete(delete.build().map_err(invalid)?)
-            .send()
-            .await
-            .map_err(classify)?;
-        match answer.errors().first() {
-            None => Ok(()),
-            Some(error) => Err(classify::deletion(
-                error.key().unwrap_or_default(),
-                error.code(),
-                error.message(),
-            )),
-        }
-    }
-
     /// Copies an object of at most 5 GiB within S3.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no source.
     pub async fn copy(&self, from: &S3Uri, to: &S3Uri) -> Result<(), StoreError> {
         let source = format!("{}/{}", from.bucket(), percent_encoded(from.key()));
-        self.retry("copy", from, |_| {
+        self.retry("copy", to.bucket(), from, |_| {
             let request = self
-                .client
+                .client(to.bucket())
                 .copy_object()
                 .copy_source(&source)
                 .bucket(to.bucket())
@@ -340,21 +275,49 @@ impl S3 {
         .await
     }
 
-    /// Follows the policy and says what was tried on what.
+    /// The client for a bucket's region.
+    fn client(&self, bucket: &str) -> Client {
+        self.regions.client(bucket)
+    }
+
+    /// Follows the policy, and the bucket to its region, and says what was tried on what.
     async fn retry<T, F, A>(
         &self,
         action: &'static str,
-        uri: &impl std::fmt::Display,
-        attempt: F,
+        bucket: &str,
+        place: &impl std::fmt::Display,
+        mut attempt: F,
     ) -> Result<T, StoreError>
     where
         F: FnMut(u32) -> A,
         A: Future<Output = Result<T, Failure<AttemptError>>>,
     {
+        let attempt = |number| {
+            // Boxed, so that what waits for it does not grow.
+            let attempt = Box::pin(attempt(number));
+            async move {
+                attempt
+                    .await
+                    .map_err(|failure| self.followed(bucket, failure))
+            }
+        };
         self.retry
             .run(attempt)
             .await
-            .map_err(|gave_up| StoreError::gave_up(action, uri, gave_up))
+            .map_err(|gave_up| StoreError::gave_up(action, place, gave_up))
+    }
+
+    fn followed(&self, bucket: &str, failure: Failure<AttemptError>) -> Failure<AttemptError> {
+        match failure {
+            Failure::Permanent(error) | Failure::Transient(error)
+                if error
+                    .region()
+                    .is_some_and(|region| self.regions.moved(bucket, region)) =>
+            {
+                Failure::Elsewhere(error)
+            }
+            failure => failure,
+        }
     }
 
     /// The next piece of a body, if it comes in time.

@@ -21,7 +21,9 @@ impl S3 {
         if range.is_empty() {
             return self.nothing_of(uri).await;
         }
-        let got = self.retry("read", uri, |_| self.try_get_range(uri, &range));
+        let got = self.retry("read", uri.bucket(), uri, |_| {
+            self.try_get_range(uri, &range)
+        });
         match got.await {
             // no range behind the end can be had
             Err(error) if error.kind() == ErrorKind::Invalid => {
@@ -52,7 +54,7 @@ impl S3 {
         // servers read it as a signed number
         let last = range.end.min(i64::MAX.unsigned_abs()) - 1;
         let answer = self
-            .client
+            .client(uri.bucket())
             .get_object()
             .bucket(uri.bucket())
             .key(uri.key())

@@ -43,7 +43,7 @@ impl S3 {
         precondition: &Precondition,
     ) -> Result<Stored, StoreError> {
         let result = self
-            .retry("write", uri, |_| {
+            .retry("write", uri.bucket(), uri, |_| {
                 self.try_put(uri, body.clone(), precondition)
             })
             .await;
@@ -69,7 +69,7 @@ impl S3 {
     ) -> Result<Stored, Failure<AttemptError>> {
         let size = body.len() as u64;
         let request = self
-            .client
+            .client(uri.bucket())
             .put_object()
             .bucket(uri.bucket())
             .key(uri.key())
@@ -167,9 +167,9 @@ impl Upload {
     async fn create(s3: &S3, uri: &S3Uri) -> Result<Self, StoreError> {
         // A lost answer leaves an upload behind that nobody knows; lifecycle rules end it.
         let id = s3
-            .retry("upload", uri, |_| async move {
+            .retry("upload", uri.bucket(), uri, |_| async move {
                 let answer = s3
-                    .client
+                    .client(uri.bucket())
                     .create_multipart_upload()
                     .bucket(uri.bucket())
                     .key(uri.key())
@@ -237,8 +237,11 @@ impl Upload {
             .build();
         let parts = &parts;
         self.s3
-            .retry("upload", &self.uri, |tries| async move {
-                let request = self.s3.client.complete_multipart_upload();
+            .retry("upload", self.uri.bucket(), &self.uri, |tries| async move {
+                let request = self
+                    .s3
+                    .client(self.uri.bucket())
+                    .complete_multipart_upload();
                 let answer = request
                     .bucket(self.uri.bucket())
                     .key(self.uri.key())
@@ -289,8 +292,8 @@ impl Drop for Upload {
 
 async fn abort(s3: S3, uri: S3Uri, id: String) {
     let aborted = s3
-        .retry("abort the upload of", &uri, |_| {
-            let request = s3.client.abort_multipart_upload();
+        .retry("abort the upload of", uri.bucket(), &uri, |_| {
+            let request = s3.client(uri.bucket()).abort_multipart_upload();
             let request = request.bucket(uri.bucket()).key(uri.key()).upload_id(&id);
             async move { request.send().await.map(drop).map_err(classify) }
         })
@@ -310,8 +313,8 @@ async fn send_part(
     part: Part,
 ) -> Result<CompletedPart, StoreError> {
     let number = i32::try_from(number).unwrap_or(i32::MAX);
-    s3.retry("upload", &uri, |_| {
-        let request = s3.client.upload_part();
+    s3.retry("upload", uri.bucket(), &uri, |_| {
+        let request = s3.client(uri.bucket()).upload_part();
         let request = request
             .bucket(uri.bucket())
             .key(uri.key())
