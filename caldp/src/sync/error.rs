@@ -155,6 +155,7 @@ impl Hint for DatasetError {
             Self::Store(error) => error.hint(),
             Self::Message(error) => error.hint(),
             Self::Local { source, .. } => Some(local_hint(source).into()),
+            Self::Archive(ArchiveError::Write { source, .. }) => Some(local_hint(source).into()),
             Self::Archive(error) => error.hint(),
             Self::Refused { .. } => {
                 Some("delete the object, or run the dataset again (caldp rescue)".into())

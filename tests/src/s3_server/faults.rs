@@ -17,6 +17,8 @@ pub enum Fault {
     InternalError,
     /// 503 `SlowDown`; nothing is done.
     SlowDown,
+    /// 403 `AccessDenied`; nothing is done.
+    AccessDenied,
     /// The connection is closed; nothing is done.
     Reset,
     /// The request is carried out and the connection closed before it is answered.
@@ -92,6 +94,10 @@ pub(super) async fn answer(
         Some(Fault::SlowDown) => {
             drain(request).await;
             refuse(StatusCode::SERVICE_UNAVAILABLE, "SlowDown")
+        }
+        Some(Fault::AccessDenied) => {
+            drain(request).await;
+            refuse(StatusCode::FORBIDDEN, "AccessDenied")
         }
         Some(Fault::Reset) => Err(closed()),
         Some(Fault::LostAnswer) => {

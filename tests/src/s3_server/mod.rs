@@ -19,6 +19,7 @@ mod receive;
 mod regions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -57,6 +58,7 @@ struct Shared {
     located: Mutex<BTreeMap<String, Located>>,
     faults: Mutex<Option<Faults>>,
     writes: Mutex<Option<Bucket>>,
+    reading_only: AtomicBool,
     calls: Calls,
 }
 
@@ -71,6 +73,7 @@ impl S3Server {
             located: Mutex::default(),
             faults: Mutex::default(),
             writes: Mutex::default(),
+            reading_only: AtomicBool::new(false),
             calls: Calls::of_this_test(),
         });
         let service = {
@@ -137,6 +140,11 @@ impl S3Server {
     /// each prefix of keys.
     pub fn limit_writes(&self, per_second: u32) {
         *lock(&self.shared.writes) = Some(Bucket::new(per_second));
+    }
+
+    /// Refuses everything that writes or deletes from now on, as a policy does that allows reading.
+    pub fn allow_reading_only(&self) {
+        self.shared.reading_only.store(true, Ordering::Relaxed);
     }
 
     /// How many requests arrived, failed ones included, by operation (`GetObject`, ...).
@@ -255,6 +263,9 @@ async fn answer(
             .is_some_and(|limit| !limit.take())
     {
         fault = Some(Fault::SlowDown);
+    }
+    if writes && shared.reading_only.load(Ordering::Relaxed) {
+        fault = Some(Fault::AccessDenied);
     }
     faults::answer(fault, service, request).await
 }

@@ -3,4 +3,5 @@
 
 mod interrupted;
 mod protocol;
+mod refused;
 mod world;
