@@ -154,8 +154,9 @@ impl Hint for DatasetError {
         match self {
             Self::Store(error) => error.hint(),
             Self::Message(error) => error.hint(),
-            Self::Local { source, .. } => Some(local_hint(source).into()),
-            Self::Archive(ArchiveError::Write { source, .. }) => Some(local_hint(source).into()),
+            Self::Local { source, .. } | Self::Archive(ArchiveError::Write { source, .. }) => {
+                Some(local_hint(source).into())
+            }
             Self::Archive(error) => error.hint(),
             Self::Refused { .. } => {
                 Some("delete the object, or run the dataset again (caldp rescue)".into())

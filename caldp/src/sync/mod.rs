@@ -13,6 +13,7 @@ mod dataset;
 mod delivery;
 mod error;
 mod progress;
+mod queue;
 mod report;
 mod round;
 mod site;
@@ -35,8 +36,9 @@ use storage::uri::Location;
 use crate::status::{SOME_FAILED, UNDER_WAY, outputs};
 use delivery::Part;
 use error::SyncError;
+use queue::Queue;
 use report::Report;
-use round::Run;
+use round::{Reason, Run};
 use stop::Stop;
 
 /// What is logged where `RUST_LOG` does not say.
@@ -81,6 +83,9 @@ pub(crate) struct SyncArguments {
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "30",
           value_parser = clap::value_parser!(u64).range(1..=86_400))]
     watch: Option<u64>,
+    /// Look at once when this SQS queue tells of anything, too
+    #[arg(long, value_name = "URL", requires = "watch")]
+    queue: Option<String>,
     /// Say what would be brought, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -123,12 +128,19 @@ impl SyncArguments {
         let stop = Stop::new();
         stop.on_signals();
         let mut run = Run::new(self, stop.clone())?;
+        let queue = match &self.queue {
+            Some(url) => Some(Queue::new(url.clone()).await),
+            None => None,
+        };
+        let mut reason = Reason::Time;
         loop {
             let mut reports = vec![];
-            for output in outputs::of(&self.output, self.layout).await? {
-                if !stop.is_asked() {
-                    reports.extend(run.round(&output).await?);
+            match self.look(&mut run, reason, &stop, &mut reports).await {
+                // What watches outlives a server that does not answer.
+                Err(error @ SyncError::Store(_)) if self.watch.is_some() => {
+                    eprintln!("caldp: {}", explain(&error));
                 }
+                looked => looked?,
             }
             match self.watch {
                 None if reports.is_empty() && !stop.is_asked() => {
@@ -143,11 +155,31 @@ impl SyncArguments {
                     self.say(&reports);
                     tokio::select! {
                         () = stop.asked() => return Ok(status(&reports)),
-                        () = tokio::time::sleep(Duration::from_secs(seconds)) => {}
+                        why = waited(Duration::from_secs(seconds), queue.as_ref()) => reason = why,
                     }
                 }
             }
         }
+    }
+
+    async fn look(
+        &self,
+        run: &mut Run<'_>,
+        reason: Reason,
+        stop: &Stop,
+        reports: &mut Vec<Report>,
+    ) -> Result<(), SyncError> {
+        for output in outputs::of(&self.output, self.layout).await? {
+            if !stop.is_asked() {
+                reports.extend(run.look(&output, reason).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// How long it is waited between looks.
+    fn interval(&self) -> Duration {
+        Duration::from_secs(self.watch.unwrap_or_default())
     }
 
     fn say(&self, reports: &[Report]) {
@@ -166,6 +198,29 @@ impl SyncArguments {
         for note in reports.iter().flat_map(|report| &report.notes) {
             eprintln!("caldp: {note}");
         }
+    }
+}
+
+/// Waits until it is time to look again, or a queue tells of something.
+async fn waited(time: Duration, queue: Option<&Queue>) -> Reason {
+    let told = async {
+        match queue {
+            None => std::future::pending().await,
+            Some(queue) => queue.told().await,
+        }
+    };
+    let time = tokio::time::sleep(time);
+    tokio::pin!(time);
+    tokio::select! {
+        () = &mut time => Reason::Time,
+        told = told => match told {
+            Ok(()) => Reason::Told,
+            Err(error) => {
+                eprintln!("caldp: {}", explain(&error));
+                time.await;
+                Reason::Time
+            }
+        },
     }
 }
 

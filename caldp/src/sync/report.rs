@@ -77,6 +77,9 @@ pub(super) struct Failure {
     pub(super) reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) remedy: Option<String>,
+    /// Whether it will be so until somebody does something on site.
+    #[serde(skip)]
+    pub(super) lasts: bool,
 }
 
 /// A batch and its state.
@@ -90,6 +93,7 @@ impl Failure {
     pub(super) fn of(dataset: Dataset, error: &DatasetError) -> Self {
         Self {
             dataset,
+            lasts: matches!(error, DatasetError::Changed(_)),
             is_error: error.consequence() == Consequence::Failed,
             reason: with_causes(error).to_string(),
             remedy: error.hint().map(std::borrow::Cow::into_owned),

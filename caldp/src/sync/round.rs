@@ -14,6 +14,7 @@ use storage::store::{self, Store, bytes_if_there};
 use storage::uri::Location;
 
 use super::SyncArguments;
+use super::acknowledge;
 use super::batches::{Batch, Batches, Known};
 use super::bring::{Changed, Flow, Packing};
 use super::claim::{Claim, Others};
@@ -28,6 +29,26 @@ use super::work;
 /// No message is longer, in bytes.
 const MOST_MESSAGE: usize = 1 << 20;
 
+/// Why an output is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// It is time.
+    Time,
+    /// A queue tells of something.
+    Told,
+}
+
+/// An output in which nothing was to do and nothing under way: only now and then it is looked at.
+struct Quiet {
+    looked: Instant,
+    sites: Vec<Site>,
+    /// The acknowledgements there were.
+    acknowledged: Vec<Vec<(Dataset, u64)>>,
+}
+
+/// So many times as long as it is waited between looks, what is quiet or rests is left alone.
+const QUIET: u32 = 20;
+
 /// What goes on through all rounds.
 pub(super) struct Run<'a> {
     pub(super) arguments: &'a SyncArguments,
@@ -36,6 +57,10 @@ pub(super) struct Run<'a> {
     pub(super) flow: Arc<Flow>,
     pub(super) stop: Stop,
     known: BTreeMap<String, Known>,
+    quiet: BTreeMap<String, Quiet>,
+    /// Datasets with files that were changed by hand, since when: while watching they are not looked at
+    /// every time.
+    resting: BTreeMap<Dataset, Instant>,
 }
 
 /// What an output is found to have.
@@ -83,11 +108,43 @@ impl<'a> Run<'a> {
             flow: Arc::new(Flow::new(arguments.jobs)),
             stop,
             known: BTreeMap::new(),
+            quiet: BTreeMap::new(),
+            resting: BTreeMap::new(),
         })
     }
 
-    /// Looks at an output and brings what is to come; none where there are no datasets.
-    pub(super) async fn round(&mut self, output: &Location) -> Result<Option<Report>, SyncError> {
+    /// Looks at an output and brings what is to come, unless it is quiet; none where there are no datasets.
+    pub(super) async fn look(
+        &mut self,
+        output: &Location,
+        reason: Reason,
+    ) -> Result<Option<Report>, SyncError> {
+        let name = output.to_string();
+        if reason == Reason::Time
+            && let Some(quiet) = self.quiet.get(&name)
+            && quiet.looked.elapsed() < self.arguments.interval() * QUIET
+            && acknowledgements(&quiet.sites).await? == quiet.acknowledged
+        {
+            return Ok(None);
+        }
+        let found = self.round(output).await?;
+        self.quiet.remove(&name);
+        let Some((report, sites)) = found else {
+            return Ok(None);
+        };
+        if self.arguments.watch.is_some() && !report.is_under_way() && !report.has_news() {
+            let acknowledged = acknowledgements(&sites).await?;
+            let quiet = Quiet {
+                looked: Instant::now(),
+                sites,
+                acknowledged,
+            };
+            self.quiet.insert(name, quiet);
+        }
+        Ok(Some(report))
+    }
+
+    async fn round(&mut self, output: &Location) -> Result<Option<(Report, Vec<Site>)>, SyncError> {
         let start = Instant::now();
         let layout = self.arguments.layout;
         let store: Arc<dyn Store> = store::open(output).await;
@@ -138,6 +195,9 @@ impl<'a> Run<'a> {
             }
             self.bring(&source, &found, candidates, &mut states, &mut report)
                 .await?;
+            let lasting = report.failures.iter().filter(|failure| failure.lasts);
+            let lasting = lasting.map(|failure| (failure.dataset.clone(), start));
+            self.resting.extend(lasting);
             if moves {
                 work::look_again(&found, &states, self.arguments, &mut report).await;
                 self.acknowledge(&source, &found, &mut states, &mut report)
@@ -152,7 +212,7 @@ impl<'a> Run<'a> {
         }
         report.stopped = self.stop.is_asked();
         report.seconds = start.elapsed().as_secs_f64();
-        Ok(Some(report))
+        Ok(Some((report, found.all_sites(&self.directory))))
     }
 
     async fn find(
@@ -202,7 +262,11 @@ impl<'a> Run<'a> {
             State::Error => source.parts.contains(&Part::Logs) || self.arguments.retry,
             State::Submitted | State::Processing | State::Terminated => false,
         };
-        let states = found.states.iter();
+        let rests = |dataset: &Dataset| {
+            let since = self.resting.get(dataset);
+            since.is_some_and(|since| since.elapsed() < self.arguments.interval() * QUIET)
+        };
+        let states = found.states.iter().filter(|(dataset, _)| !rests(dataset));
         let mut candidates: Vec<_> = states
             .filter(|(_, seen)| seen.current().is_some_and(wanted))
             .map(|(dataset, seen)| (dataset.clone(), seen.clone()))
@@ -233,6 +297,15 @@ impl<'a> Run<'a> {
         }
         Ok(())
     }
+}
+
+/// The acknowledgements on some sites.
+async fn acknowledgements(sites: &[Site]) -> Result<Vec<Vec<(Dataset, u64)>>, SyncError> {
+    let mut all = vec![];
+    for site in sites {
+        all.push(acknowledge::on_site(site).await?);
+    }
+    Ok(all)
 }
 
 /// The name of an output, for datasets that are in no batch: the last part of its path.

@@ -70,6 +70,16 @@ pub struct PendingJob {
     pub claimed_at: Timestamp,
 }
 
+/// A message of a dataset that failed, where it is a document: that of one which could not be brought
+/// on site is.
+#[derive(Debug, Default, Deserialize)]
+struct Message {
+    #[serde(default)]
+    explanation: Option<String>,
+    #[serde(default)]
+    remedy: Option<String>,
+}
+
 /// Why a dataset failed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
@@ -166,14 +176,20 @@ impl DatasetProgress {
     #[must_use]
     pub fn with_message(mut self, message: &str) -> Self {
         if self.has_failed() && self.failure.is_none() {
+            let said = serde_json::from_str::<Message>(message).unwrap_or_default();
+            let first = said.remedy.as_deref();
+            let first = first.unwrap_or("read the end of its process.txt");
             self.failure = Some(Failure {
                 reason: match self.state {
                     State::Terminated => "stopped by an operator".to_owned(),
                     _ => "failed; its message says why".to_owned(),
                 },
-                explanation: one_line(message, MAX_EXPLANATION),
+                explanation: one_line(
+                    said.explanation.as_deref().unwrap_or(message),
+                    MAX_EXPLANATION,
+                ),
                 exit_code: None,
-                remedy: Remedy::First("read the end of its process.txt".to_owned()),
+                remedy: Remedy::First(one_line(first, MAX_EXPLANATION)),
             });
         }
         self

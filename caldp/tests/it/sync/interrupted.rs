@@ -1,7 +1,10 @@
 //! Killed at any moment, run twice at once, on servers that fail: nothing partial under a final name,
 //! nothing lost, the right states, no work done twice.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use caldp_core::layout::{BatchState, Layout};
@@ -170,6 +173,76 @@ fn a_run_that_is_told_to_end_puts_back_what_it_began() {
     }
     world.server.set_faults(None);
     world.report(&[], 0);
+}
+
+/// Stands in for SQS: tells of something once, when `told`; then of nothing. What is taken off it is counted.
+fn stand_in_queue(told: &'static AtomicBool, taken: &'static AtomicBool) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut sent = false;
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let (mut head, mut line) = (String::new(), String::new());
+            while stream.read_line(&mut line).unwrap() > 2 {
+                head += &line.to_lowercase();
+                line.clear();
+            }
+            let length = head
+                .split("content-length: ")
+                .nth(1)
+                .unwrap()
+                .lines()
+                .next()
+                .unwrap();
+            let mut body = vec![0; length.trim().parse().unwrap()];
+            stream.read_exact(&mut body).unwrap();
+            let mut answer = "{}";
+            if head.contains("deletemessage") {
+                taken.store(true, Ordering::SeqCst);
+            } else if !sent {
+                while !told.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                sent = true;
+                answer = r#"{"Messages":[{"MessageId":"1","ReceiptHandle":"r","Body":"x"}]}"#;
+            } else {
+                std::thread::sleep(Duration::from_millis(500));
+            }
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\nconnection: close";
+            let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    url
+}
+
+#[test]
+fn a_queue_tells_when_to_look() {
+    static TOLD: AtomicBool = AtomicBool::new(false);
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    let mut world = World::with(Layout::Tree, 1);
+    let url = stand_in_queue(&TOLD, &TAKEN);
+    let queue = format!("{url}/123456789012/site");
+    let mut command = world.command(&["--watch", "86400", "--queue", &queue]);
+    let mut run = command
+        .env("AWS_ENDPOINT_URL_SQS", &url)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let wait = |world: &World, number: usize| {
+        while world.states(&dataset(number)) != [State::Synced] {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait(&world, 0);
+    world.deliver(&dataset(1), 1);
+    TOLD.store(true, Ordering::SeqCst);
+    wait(&world, 1);
+    assert!(TAKEN.load(Ordering::SeqCst));
+    run.kill().unwrap();
+    run.wait().unwrap();
 }
 
 #[test]

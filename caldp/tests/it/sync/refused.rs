@@ -99,7 +99,7 @@ fn an_earlier_delivery_is_replaced_and_what_it_alone_had_goes() {
             files.insert(name.to_owned(), name.as_bytes().to_vec());
         }
         world.store(&one, files);
-        world.submit(&[one.clone()]);
+        world.submit(std::slice::from_ref(&one));
         world.report(&[], 0);
         world.assert_on_site(&one);
         world
