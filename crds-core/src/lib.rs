@@ -95,10 +95,10 @@ pub mod table_rows;
 mod text_map;
 
 pub use client::{
-    AssignError, AssignOptions, Assigned, Assignments, BadFiles, Client, ClientError,
-    DatasetHeader, FetchedReference, FileAssignment, Judgement, Problem, Progress, Reading,
-    ReferenceLocation, ReferenceOrigin, Reuse, RuleFiles, Storing, TypeChoice, UnreadableDataset,
-    VERSION_TEXT, Written, WrongRules,
+    AssignError, AssignOptions, Assigned, Assignments, BadFiles, CatalogueEntry, Client,
+    ClientError, DatasetHeader, FetchedReference, FileAssignment, Judgement, Problem, Progress,
+    Reading, ReferenceLocation, ReferenceOrigin, Reuse, RuleFiles, Storing, TypeChoice,
+    UnreadableDataset, VERSION_TEXT, Written, WrongRules, header_of_json,
 };
 pub use config::Config;
 pub use observatory::Observatory;

@@ -46,6 +46,7 @@ struct Shared {
     requests: Mutex<Vec<String>>,
     fault: Mutex<Option<(CrdsFault, u32)>>,
     answers: Mutex<BTreeMap<String, Value>>,
+    datasets: Mutex<BTreeMap<String, Value>>,
 }
 
 impl CrdsServer {
@@ -61,6 +62,7 @@ impl CrdsServer {
             requests: Mutex::default(),
             fault: Mutex::default(),
             answers: Mutex::default(),
+            datasets: Mutex::default(),
         });
         let served = Arc::clone(&shared);
         let http = port.serve("crds-server", move |request| {
@@ -91,6 +93,12 @@ impl CrdsServer {
     /// Makes the next `count` requests fail.
     pub fn fail_next(&self, count: u32, fault: CrdsFault) {
         *lock(&self.shared.fault) = Some((fault, count));
+    }
+
+    /// The catalogue: headers of datasets by their ids. What is asked for more of them at once than
+    /// `max_headers_per_rpc` fails.
+    pub fn set_datasets(&self, datasets: BTreeMap<String, Value>) {
+        *lock(&self.shared.datasets) = datasets;
     }
 
     /// What a method answers that this server cannot work out by itself, such as
@@ -255,6 +263,29 @@ fn result(shared: &Shared, method: &str, params: &Value) -> Result<Value, String
         "get_build_context" | "get_context_by_date" => Ok(json!("hst_9000.pmap")),
         "get_context_history" => Ok(info["context_history"].clone()),
         "list_mappings" => Ok(info["mappings"].clone()),
+        "get_dataset_ids" => {
+            let of_instrument = |header: &Value| {
+                let own = header["INSTRUME"].as_str().unwrap_or_default();
+                let since = params[2].as_str().unwrap_or_default();
+                own.eq_ignore_ascii_case(params[1].as_str().unwrap_or_default())
+                    && header["DATE-OBS"].as_str().unwrap_or_default() >= since
+            };
+            let datasets = lock(&shared.datasets);
+            let ids = datasets.iter().filter(|(_, header)| of_instrument(header));
+            Ok(ids.map(|(id, _)| json!(id)).collect())
+        }
+        "get_dataset_headers_by_id" => {
+            let ids = params[1].as_array().cloned().unwrap_or_default();
+            if ids.len() as u64 > info["max_headers_per_rpc"].as_u64().unwrap_or_default() {
+                return Err("too many headers at once".to_owned());
+            }
+            let datasets = lock(&shared.datasets);
+            let found = ids.iter().filter_map(|id| {
+                let id = id.as_str()?;
+                Some((id.to_owned(), datasets.get(id)?.clone()))
+            });
+            Ok(Value::Object(found.collect()))
+        }
         _ => Err(format!("OtherError: No method called &#39;{method}&#39;")),
     }
 }

@@ -28,6 +28,13 @@ pub(super) enum PlanError {
     Read { from: String, source: io::Error },
     #[error("{from} cannot be read")]
     Store { from: String, source: StoreError },
+    #[error("the catalogue of {from} cannot be read")]
+    Server {
+        from: String,
+        source: Box<ClientError>,
+    },
+    #[error("a catalogue does not say which context datasets were processed with")]
+    NoOldContext,
     #[error("cannot write {}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error(transparent)]
@@ -46,10 +53,14 @@ impl Hint for PlanError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Store { source, .. } => source.hint(),
+            Self::Server { source, .. } => source.hint(),
+            Self::NoOldContext => Some("--old-context names it".into()),
             Self::Model(error) => error.hint(),
             Self::Instrument { known, .. } => Some(format!("they are {known}").into()),
             Self::Source(_) => {
-                Some("name an s3:// or file: output, a directory, or a file of JSON lines".into())
+                Some("name an s3:// or file: output, a directory, a file of JSON lines, or the address of a \
+                 CRDS server"
+                    .into())
             }
             Self::OldRules { .. } | Self::Rules(_) => Some(
                 "CRDS_PATH is the cache with the rules, CRDS_SERVER_URL or CRDS_MAPPING_URI where they \

@@ -36,7 +36,7 @@ use self::judge::{Judge, Question};
 use self::list::BatchList;
 use self::report::{About, Told};
 use self::rules::Rules;
-use self::source::{Batch, files, lines, records};
+use self::source::{Batch, files, lines, records, server};
 use self::sums::Sums;
 use self::totals::{Listing, Totals};
 
@@ -53,8 +53,8 @@ const MAX_JUDGES: usize = 16;
 #[derive(Debug, Args)]
 pub(crate) struct PlanArguments {
     /// Where datasets are known from: an output with provenance.json (s3://..., file:..., a
-    /// directory), FITS files in a directory, or JSON lines of headers (a file; - for standard
-    /// input)
+    /// directory), FITS files in a directory, JSON lines of headers (a file; - for standard input),
+    /// or the catalogue of a CRDS server (https://...)
     #[arg(long, value_name = "SOURCE")]
     from: String,
     /// The rules datasets were processed with; without it, those that each dataset names
@@ -150,7 +150,14 @@ fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanErro
         .into_iter()
         .flatten()
         .find_map(ContextName::observatory);
-    let client = Client::new(Config::from_env()?, observatory.unwrap_or(Observatory::Hst));
+    let mut config = Config::from_env()?;
+    if is_server(&arguments.from) {
+        if arguments.old_context.is_none() {
+            return Err(PlanError::NoOldContext);
+        }
+        config.set("CRDS_SERVER_URL", &arguments.from, "--from")?;
+    }
+    let client = Client::new(config, observatory.unwrap_or(Observatory::Hst));
     let rules = Rules::load(client, arguments.new_context.as_ref());
     let rules = runtime.block_on(rules).map_err(PlanError::rules)?;
     let server = runtime.block_on(rules.client().server_config());
@@ -171,7 +178,7 @@ fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanErro
     });
     let mut answer = Answer::new(arguments, &about)?;
     let (from, judges) = (arguments.from.as_str(), judges.collect());
-    let source = |give: &mut dyn FnMut(Batch) -> bool| read(from, &rules, give);
+    let source = |give: &mut dyn FnMut(Batch) -> bool| read(from, &rules, &question, give);
     let read = pipeline::run(source, judges, |answered| {
         answer.totals.add_asked(&answered);
         for finding in &answered.findings {
@@ -241,14 +248,41 @@ impl PlanArguments {
     }
 }
 
+/// Whether a source is the address of a CRDS server.
+fn is_server(from: &str) -> bool {
+    from.starts_with("https://") || from.starts_with("http://")
+}
+
 /// Reads a source and gives what it has in batches.
-fn read(from: &str, rules: &Rules, give: &mut dyn FnMut(Batch) -> bool) -> Result<(), PlanError> {
+fn read(
+    from: &str,
+    rules: &Rules,
+    question: &Question,
+    give: &mut dyn FnMut(Batch) -> bool,
+) -> Result<(), PlanError> {
     let unreadable = |source| PlanError::Read {
         from: from.to_owned(),
         source,
     };
     if from == "-" {
         return lines::read(io::stdin().lock(), give).map_err(unreadable);
+    }
+    if is_server(from) {
+        let all = || rules.new_rules().instruments().map(str::to_owned).collect();
+        let instruments = match question.instruments.as_slice() {
+            [] => all(),
+            asked => asked.to_vec(),
+        };
+        let context = rules.new_rules().name().to_string();
+        let since = question.since.as_deref();
+        let read = server::read(rules.client(), &context, &instruments, since, give);
+        return rules
+            .handle()
+            .block_on(read)
+            .map_err(|error| PlanError::Server {
+                from: from.to_owned(),
+                source: Box::new(error),
+            });
     }
     let path = Path::new(from);
     if path.is_file() && !files::is_fits(path) {

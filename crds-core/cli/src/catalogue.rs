@@ -2,16 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
-
 use crate::failure::Failure;
-use crds_core::dataset::set_instrument;
-use crds_core::header::{Header, float_text};
+use crds_core::header::Header;
 use crds_core::rules::Context;
 use crds_core::{Client, Observatory};
-
-/// How many headers a server is asked for at once, unless it says otherwise.
-const HEADERS_AT_ONCE: usize = 500;
 
 /// `J8BT06NYQ` is also `J8BT06NYQ:J8BT06NYQ`.
 pub(crate) fn same_id(name: &str, id: &str) -> bool {
@@ -21,29 +15,6 @@ pub(crate) fn same_id(name: &str, id: &str) -> bool {
         (first.to_owned(), second.to_owned())
     };
     parts(name) == parts(id)
-}
-
-/// The header that a JSON object is.
-pub(crate) fn header(fields: &Map<String, Value>) -> Result<Header, String> {
-    let mut header = Header::new();
-    for (key, value) in fields {
-        let text = match value {
-            Value::Null => "None".to_owned(),
-            Value::Bool(true) => "True".to_owned(),
-            Value::Bool(false) => "False".to_owned(),
-            Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-                Some(float) => float_text(float),
-                None => number.to_string(),
-            },
-            Value::String(text) => text.clone(),
-            // Earlier answers, which some of these files carry along.
-            Value::Object(_) => continue,
-            Value::Array(_) => return Err(format!("{key} is a list, not a header value")),
-        };
-        header.push(key.to_uppercase(), text);
-    }
-    set_instrument(&mut header);
-    Ok(header)
 }
 
 /// Keys and values of a header.
@@ -77,22 +48,6 @@ fn needed(rules: &Context, header: &Header) -> Option<Vec<String>> {
     Some(keys)
 }
 
-/// The ids of an instrument's datasets, those that were taken before `since` left out.
-pub(crate) async fn ids(
-    client: &Client,
-    context: &str,
-    instrument: &str,
-    since: Option<&str>,
-) -> Result<Vec<String>, Failure> {
-    let asked = json!([context, instrument, since]);
-    let answer = client.ask("get_dataset_ids", asked).await?;
-    let listed = answer.as_array().into_iter().flatten();
-    Ok(listed
-        .filter_map(Value::as_str)
-        .map(str::to_owned)
-        .collect())
-}
-
 /// The headers of datasets, with the ids that the server gives them; what it has not is logged.
 pub(crate) async fn headers(
     client: &Client,
@@ -100,18 +55,13 @@ pub(crate) async fn headers(
     ids: &[String],
 ) -> Result<BTreeMap<String, Header>, Failure> {
     let mut headers = BTreeMap::new();
-    for ids in ids.chunks(HEADERS_AT_ONCE) {
-        let asked = json!([context, ids, null]);
-        let answer = client.ask("get_dataset_headers_by_id", asked).await?;
-        for (id, fields) in answer.as_object().into_iter().flatten() {
-            match fields {
-                Value::Object(fields) => match header(fields) {
-                    Ok(header) => {
-                        headers.insert(id.clone(), header);
-                    }
-                    Err(reason) => tracing::error!("{id}: {reason}"),
-                },
-                other => tracing::error!("{id}: the server has no header: {other}"),
+    for ids in ids.chunks(client.datasets_at_once().await?) {
+        for (id, header) in client.dataset_headers(context, ids).await? {
+            match header {
+                Ok(header) => {
+                    headers.insert(id, header);
+                }
+                Err(reason) => tracing::error!("{id}: {reason}"),
             }
         }
     }

@@ -12,7 +12,9 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use storage::hint::explain;
 
 use crate::failure::Failure;
-use crate::{bestrefs, env, interrupt, list, log, matches, options, s3_get, s3_set, sync};
+use crate::{
+    bestrefs, diff, env, interrupt, list, log, matches, options, s3_get, s3_set, sync, uses,
+};
 
 /// Calibration references: which a dataset should have, and where they are.
 ///
@@ -40,6 +42,8 @@ enum Command {
     Sync(Box<sync::Args>),
     List(Box<list::Args>),
     Matches(matches::Args),
+    Diff(diff::Args),
+    Uses(uses::Args),
     Env(env::Args),
     S3Get(s3_get::Args),
     S3Set(s3_set::Args),
@@ -152,6 +156,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Command::Sync(args) => sync::run(&args, config, reuse, json).await,
             Command::List(args) => list::run(&args, config, json).await,
             Command::Matches(args) => matches::run(&args, config, json).await,
+            Command::Diff(args) => diff::run(&args, config, json).await,
+            Command::Uses(args) => uses::run(&args, config, json).await,
             Command::Env(args) => env::run(&args, &config, json),
             Command::S3Get(args) => s3_get::run(&args, config, reuse).await,
             Command::S3Set(_)

@@ -8,6 +8,7 @@ mod bestrefs;
 mod catalogue;
 mod cli;
 mod contexts;
+mod diff;
 mod env;
 mod failure;
 mod interrupt;
@@ -21,6 +22,7 @@ mod progress;
 mod s3_get;
 mod s3_set;
 mod sync;
+mod uses;
 
 pub use cli::run;
 pub use log::EventText;

@@ -44,6 +44,11 @@ impl RuleHeader {
             .map(|(_, value)| value)
     }
 
+    /// All fields, in file order.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &Literal<'static>)> {
+        self.fields.iter().map(|(name, value)| (&**name, value))
+    }
+
     /// A text field as Python CRDS sees it: in lower case unless in parentheses.
     pub fn text(&self, field: &str) -> Option<String> {
         self.get(field)?.as_str().map(|text| {

@@ -21,9 +21,17 @@ pub struct RuleRow<'c> {
     pub reference_type: &'c str,
     /// Header keys and what their cells say, in table order; a date is split into its keys.
     pub parameters: Vec<(&'c str, String)>,
+    /// How many of the last parameters say from when on, or from which version on, the row holds.
+    pub since: usize,
 }
 
 impl RuleRow<'_> {
+    /// Whether the rows ask for the same but for the date, or version, from which on they hold.
+    pub(super) fn differs_by_date(&self, other: &Self) -> bool {
+        let mode = |row: &Self| row.parameters.len().saturating_sub(row.since);
+        self.since > 0 && self.parameters.get(..mode(self)) == other.parameters.get(..mode(other))
+    }
+
     /// Whether the row lists the value, given in upper case, or does not ask for the key (any case).
     pub fn admits(&self, key: &str, value: &str) -> bool {
         self.parameters.iter().all(|(own, cell)| {
@@ -185,30 +193,18 @@ impl Context {
         let mut rows = Vec::new();
         for instrument in self.loaded() {
             for (name, table) in instrument.tables() {
-                let (Some(selector), Some(levels)) = (table.selector(), table.levels()) else {
-                    continue;
-                };
-                paths(
-                    selector,
-                    &levels,
-                    &mut Vec::new(),
-                    &mut |parameters, choice| {
-                        if matches!(choice, RawChoice::File(own) if **own == *file) {
-                            rows.push(RuleRow {
-                                instrument: &instrument.name,
-                                reference_type: name.as_str(),
-                                parameters: parameters.to_vec(),
-                            });
-                        }
-                    },
-                );
+                table.each_row(&instrument.name, name, &mut |row, choice| {
+                    if matches!(choice, RawChoice::File(own) if **own == *file) {
+                        rows.push(row);
+                    }
+                });
             }
         }
         rows.sort();
         rows
     }
 
-    fn loaded(&self) -> impl Iterator<Item = &Instrument> {
+    pub(super) fn loaded(&self) -> impl Iterator<Item = &Instrument> {
         let (one, many) = match &self.root {
             Root::Single(instrument) => (Some(&**instrument), &[][..]),
             Root::Pipeline { instruments, .. } => (None, &instruments[..]),
@@ -244,6 +240,46 @@ impl Table {
         }
     }
 
+    /// The rows that choose a file or a special value, and what they choose.
+    pub(super) fn rows<'c>(
+        &'c self,
+        instrument: &'c str,
+        name: &'c ReferenceType,
+    ) -> Vec<(RuleRow<'c>, &'c str)> {
+        let mut rows = Vec::new();
+        self.each_row(instrument, name, &mut |row, choice| {
+            if let RawChoice::File(file) = choice {
+                rows.push((row, &**file));
+            }
+        });
+        rows
+    }
+
+    fn each_row<'c>(
+        &'c self,
+        instrument: &'c str,
+        name: &'c ReferenceType,
+        visit: &mut dyn FnMut(RuleRow<'c>, &'c RawChoice),
+    ) {
+        let (Some(selector), Some(levels)) = (self.selector(), self.levels()) else {
+            return;
+        };
+        paths(
+            selector,
+            &levels,
+            &mut Vec::new(),
+            &mut |parameters, since, choice| {
+                let row = RuleRow {
+                    instrument,
+                    reference_type: name.as_str(),
+                    parameters: parameters.to_vec(),
+                    since,
+                };
+                visit(row, choice);
+            },
+        );
+    }
+
     /// The parameters of each selector level.
     fn levels(&self) -> Option<Vec<Vec<&str>>> {
         let levels = self.mapping.header.get("parkey")?.as_sequence()?;
@@ -258,8 +294,8 @@ fn names_of_level<'l>(level: &'l Literal<'static>) -> Option<Vec<&'l str>> {
     }
 }
 
-/// Takes the cells on the way to a terminal, and the terminal.
-type Visit<'v, 'c> = &'v mut dyn FnMut(&[(&'c str, String)], &'c RawChoice);
+/// Takes the cells on the way to a terminal, how many of them are a date or version, and the terminal.
+type Visit<'v, 'c> = &'v mut dyn FnMut(&[(&'c str, String)], usize, &'c RawChoice);
 
 /// Visits every way through a selector to a terminal.
 fn paths<'c>(
@@ -271,12 +307,16 @@ fn paths<'c>(
     let Some((names, below)) = levels.split_first() else {
         return;
     };
+    let is_match = matches!(selector, Selector::Match(_));
     let mut follow = |cells: Vec<String>, choice: &'c RawChoice| {
         let length = above.len();
         above.extend(names.iter().copied().zip(cells));
         match choice {
             RawChoice::Nested(selector) => paths(selector, below, above, visit),
-            terminal => visit(above, terminal),
+            terminal => {
+                let since = if is_match { 0 } else { above.len() - length };
+                visit(above, since, terminal);
+            }
         }
         above.truncate(length);
     };

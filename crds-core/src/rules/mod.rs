@@ -4,6 +4,7 @@
 //! how answers are found with it is in [`crate::bestrefs`]. Where rule files come from is left to
 //! the caller's [`MappingSource`].
 
+mod changes;
 mod checksum;
 mod compile;
 mod compiled;
@@ -15,7 +16,9 @@ mod mapping;
 mod outcome;
 mod pickle;
 mod source;
+mod uses;
 
+pub use changes::{RowChoice, RowMoved, RowReplaced, Rule, RulesChanges, TypeChanges};
 pub use context::{Context, Scope, mappings_named_in};
 pub use header::RuleHeader;
 pub use inspect::RuleRow;
@@ -25,6 +28,7 @@ pub use outcome::Outcome;
 pub use source::{MappingDirectory, MappingSource};
 use std::borrow::Cow;
 use storage::hint::Hint;
+pub use uses::Uses;
 
 pub(crate) use compiled::{Instrument, Table, TypeRule};
 pub(crate) use context::{Found, Root};

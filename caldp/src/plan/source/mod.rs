@@ -4,6 +4,7 @@ mod delivered;
 pub(super) mod files;
 pub(super) mod lines;
 pub(super) mod records;
+pub(super) mod server;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::resources::{EarlierRun, Features};

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::Args;
-use crate::catalogue::{self, header, same_id};
+use crate::catalogue::{self, same_id};
 use crate::failure::Failure;
 use crds_core::header::Header;
-use crds_core::{Client, DatasetHeader, UnreadableDataset};
+use crds_core::{Client, DatasetHeader, UnreadableDataset, header_of_json};
 
 /// The longest file of headers that is read, in bytes. All of them are kept in memory.
 const MAX_FILE: u64 = 1 << 30;
@@ -150,7 +150,8 @@ fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
                 let Value::Object(fields) = fields else {
                     return Err(failed(format!("{id}: its header is not an object")));
                 };
-                let header = header(&fields).map_err(|reason| failed(format!("{id}: {reason}")))?;
+                let header =
+                    header_of_json(&fields).map_err(|reason| failed(format!("{id}: {reason}")))?;
                 // A later file corrects fields of an earlier one.
                 let known: &mut Header = headers.entry(id).or_default();
                 for (key, value) in header.iter() {
@@ -172,7 +173,7 @@ async fn from_server(args: &Args, client: &Client) -> Result<BTreeMap<String, He
     let mut ids: Vec<String> = args.datasets.iter().map(|id| id.to_uppercase()).collect();
     for instrument in &instruments {
         let since = args.datasets_since.as_deref();
-        ids.extend(catalogue::ids(client, &context, instrument, since).await?);
+        ids.extend(client.dataset_ids(&context, instrument, since).await?);
     }
     tracing::info!(
         "Computing bestrefs for {} datasets of the server's catalogue",

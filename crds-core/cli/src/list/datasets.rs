@@ -19,7 +19,7 @@ pub(super) async fn list(args: &Args, client: &Client, lists: &mut Lists) -> Res
         let mut lines = Vec::new();
         for instrument in &args.dataset_ids_for_instruments {
             for context in &contexts {
-                let ids = catalogue::ids(client, context, instrument, None).await?;
+                let ids = client.dataset_ids(context, instrument, None).await?;
                 if ids.is_empty() {
                     tracing::error!("the server has no datasets of {instrument}");
                 }

@@ -1,11 +1,13 @@
-//! What two contexts do differently: for datasets, whose tables may have changed in rows that they do
-//! not use.
+//! What two contexts do differently: in their rules, and for datasets, whose tables may have changed in rows that they do
+//! not use; and which contexts name a file.
 
 use std::fs;
 
 use caldp_tests::{fixtures, publish_other_table};
 
-use crate::program::{cache_copy, run};
+use serde_json::{Value, json};
+
+use crate::program::{cache, cache_copy, offline, run};
 
 #[test]
 fn a_table_without_a_changed_row_is_no_other() {
@@ -64,4 +66,158 @@ fn a_table_without_a_changed_row_is_no_other() {
     assert_eq!(affected(&["-z"]), "lbgu2950\n");
     fs::write(&new, "torn").unwrap();
     assert_eq!(affected(&["--optimize-tables"]), "lbgu2950\nlbgu3000\n");
+}
+
+#[test]
+fn contexts_differ_by_types_files_and_rows() {
+    let cache = cache();
+    let diff = |words: &[&str]| run(&offline(&cache), &[&["diff"], words].concat());
+    let same = diff(&["hst_9001.pmap", "hst_9001.pmap"]);
+    assert_eq!(
+        (same.code, same.stdout.as_str()),
+        (0, ""),
+        "{}",
+        same.stderr
+    );
+    let newer = diff(&["hst_9000.pmap", "hst_9001.pmap"]);
+    assert_eq!(newer.code, 1, "{}", newer.stderr);
+    let mut lines = newer.stdout.lines();
+    assert_eq!(
+        lines.next(),
+        Some("acs darkfile: hst_acs_darkfile_9000.rmap -> hst_acs_darkfile_9001.rmap")
+    );
+    assert_eq!(lines.next(), Some("  + file zz900006j_drk.fits"));
+    let row = lines.next().unwrap();
+    assert!(
+        row.starts_with("  + row DETECTOR=WFC") && row.ends_with(": zz900006j_drk.fits"),
+        "{row}"
+    );
+    assert_eq!(lines.next(), None);
+    let back = diff(&["hst_9001.pmap", "hst_9000.pmap", "--json"]);
+    assert_eq!(back.code, 1);
+    let back: Value = serde_json::from_str(&back.stdout).unwrap();
+    assert_eq!(
+        back["types"][0]["files_removed"],
+        json!(["zz900006j_drk.fits"])
+    );
+    assert_eq!(
+        back["types"][0]["rows_removed"].as_array().unwrap().len(),
+        1
+    );
+    let other = diff(&["hst_9000.pmap", "hst_9001.pmap", "--types", "biasfile"]);
+    assert_eq!(other.code, 0, "{}", other.stdout);
+    let unknown = diff(&["hst_9000.pmap", "hst_9999.pmap"]);
+    assert_eq!(unknown.code, 2, "{}", unknown.stderr);
+    assert!(
+        unknown.stderr.contains("hst_9999.pmap"),
+        "{}",
+        unknown.stderr
+    );
+}
+
+#[test]
+fn rows_that_move_and_tables_that_come_and_go_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = cache_copy(folder.path());
+    let rules = path.join("mappings/hst");
+    let edit = |old: &str, new: &str, changes: &[[&str; 2]]| {
+        let mut text = fs::read_to_string(rules.join(old)).unwrap();
+        for [from, to] in changes {
+            assert!(text.contains(from), "{from} in {text}");
+            text = text.replace(from, to);
+        }
+        fs::write(rules.join(new), text).unwrap();
+    };
+    edit(
+        "hst_cos_xtractab_9000.rmap",
+        "hst_cos_xtractab_9004.rmap",
+        &[
+            [
+                "'1996-10-01 00:00:00' : 'zz900004l",
+                "'1997-10-01 00:00:00' : 'zz900004l",
+            ],
+            ["(OBSTYPE == \"SPECTROSCOPIC\")", "ALWAYS"],
+        ],
+    );
+    edit(
+        "hst_cos_9000.imap",
+        "hst_cos_9004.imap",
+        &[
+            ["xtractab_9000", "xtractab_9004"],
+            ["'hst_cos_phatab_9000.rmap'", "'N/A'"],
+        ],
+    );
+    edit(
+        "hst_9000.pmap",
+        "hst_9004.pmap",
+        &[["hst_cos_9000", "hst_cos_9004"]],
+    );
+    let variables = [
+        ("CRDS_PATH", path.to_str().unwrap()),
+        ("CRDS_READONLY_CACHE", "1"),
+        ("CRDS_IGNORE_MAPPING_CHECKSUM", "1"),
+    ];
+    let found = run(&variables, &["diff", "hst_9000.pmap", "hst_9004.pmap"]);
+    assert_eq!(found.code, 1, "{}", found.stderr);
+    for line in [
+        "cos phatab: hst_cos_phatab_9000.rmap -> N/A",
+        "  ~ header rmap_relevance",
+        "  ~ row DETECTOR=NUV OBSTYPE=SPECTROSCOPIC LIFE_ADJ=N/A DATE-OBS=1997-10-01 TIME-OBS=00:00:00: \
+         from 1996-10-01 00:00:00 -> 1997-10-01 00:00:00: zz900004l_1dx.fits",
+    ] {
+        assert!(
+            found.stdout.lines().any(|found| found == line),
+            "{line} in {}",
+            found.stdout
+        );
+    }
+    assert!(!found.stdout.contains("file zz900004l"), "{}", found.stdout);
+}
+
+#[test]
+fn the_rule_files_that_name_a_file_are_found_up_to_the_contexts() {
+    let cache = cache();
+    let uses = |words: &[&str]| run(&offline(&cache), &[&["uses"], words].concat());
+    let dark = uses(&["zz900006j_drk.fits"]);
+    assert_eq!(
+        dark.stdout.lines().collect::<Vec<_>>(),
+        [
+            "hst_9001.pmap",
+            "hst_9002.pmap",
+            "hst_acs_9001.imap",
+            "hst_acs_9002.imap",
+            "hst_acs_darkfile_9001.rmap",
+            "hst_acs_darkfile_9002.rmap",
+        ],
+        "{}",
+        dark.stderr
+    );
+    assert_eq!(dark.code, 0);
+    let table = uses(&[
+        "--files",
+        "hst_acs_darkfile_9002.rmap",
+        "hst_9002.pmap",
+        "-i",
+    ]);
+    assert_eq!(
+        table.stdout,
+        "hst_acs_darkfile_9002.rmap hst_9002.pmap\nhst_acs_darkfile_9002.rmap hst_acs_9002.imap\n"
+    );
+    assert_eq!(
+        table.code, 0,
+        "nothing is above a context: {}",
+        table.stderr
+    );
+    let unknown = uses(&["zz900006j_drk.fits", "no_such.fits", "--json"]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown.stderr.contains("no_such.fits is not known"),
+        "{}",
+        unknown.stderr
+    );
+    let known: Value = serde_json::from_str(&unknown.stdout).unwrap();
+    assert_eq!(
+        known["zz900006j_drk.fits"]["contexts"],
+        json!(["hst_9001.pmap", "hst_9002.pmap"])
+    );
 }

@@ -5,8 +5,8 @@ use insta::assert_snapshot;
 
 use crate::program::{REFERENCE, cache, cache_copy, command, offline, raw_files};
 
-const COMMANDS: [&str; 7] = [
-    "bestrefs", "sync", "list", "matches", "env", "s3-get", "s3-set",
+const COMMANDS: [&str; 9] = [
+    "bestrefs", "sync", "list", "matches", "diff", "uses", "env", "s3-get", "s3-set",
 ];
 
 fn transcript(cache: &str) -> Transcript {
