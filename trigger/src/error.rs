@@ -12,6 +12,7 @@ use storage::uri::{S3Uri, UriError};
 use crate::batch::client::BatchRequestError;
 use crate::event::EventError;
 use crate::order::document::OrderError;
+use crate::record::attempts::CORRECT;
 
 /// How often a conditional write is tried against others.
 pub(crate) const CONDITIONAL_TRIES: u32 = 12;
@@ -81,6 +82,14 @@ pub enum TriggerError {
         /// Why not.
         source: caldp_core::batch::BatchError,
     },
+    /// AWS Batch takes no such job.
+    #[error("{dataset} is not run: {refusal}")]
+    Refused {
+        /// The dataset.
+        dataset: Dataset,
+        /// What was said.
+        refusal: String,
+    },
     /// Another invocation is at it.
     #[error("{what} is being worked on by another invocation ({owner}) until {until}")]
     Busy {
@@ -126,7 +135,8 @@ impl TriggerError {
             | Self::Uri(_)
             | Self::Foreign { .. }
             | Self::NotOffered { .. }
-            | Self::NoInputs { .. } => true,
+            | Self::NoInputs { .. }
+            | Self::Refused { .. } => true,
             Self::S3(error) => error.kind() == ErrorKind::TooLarge,
             Self::Partly { first, .. } => first.is_final(),
             Self::Batch(_)
@@ -163,6 +173,7 @@ impl TriggerError {
             Self::Foreign { .. } => "ForeignEvent",
             Self::NotOffered { .. } => "NotOffered",
             Self::NoInputs { .. } => "NoInputs",
+            Self::Refused { .. } => "Refused",
             Self::S3(_) => "S3",
             Self::Batch(_) => "Batch",
             Self::Document { .. } | Self::Name { .. } => "Document",
@@ -187,6 +198,7 @@ impl Hint for TriggerError {
             Self::NoInputs { .. } => {
                 Some("put the inputs there, then the request once more".into())
             }
+            Self::Refused { .. } => Some(CORRECT.into()),
             Self::Foreign { .. } => Some("check which function this event is sent to".into()),
             Self::Document { .. } => Some(
                 "it was changed by hand or by another version; clean the dataset to start afresh"

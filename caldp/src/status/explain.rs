@@ -247,7 +247,7 @@ fn attempt_text(attempt: &Attempt) -> String {
                 let words = known.map_or_else(|| code.to_string(), |code| code.to_string());
                 let _ = write!(text, ", exit code {words}");
             }
-            let _ = write!(text, "\n    {}", outcome.explanation);
+            let _ = write!(text, "\n    {outcome}");
             if let Some(stream) = &outcome.log_stream {
                 let _ = write!(text, "\n    log stream {stream}");
             }

@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::handler::Trigger;
 use crate::invocation::{Budget, Invocation};
 use crate::order::offers::Offers;
+use crate::submit::submitter::OrderAnswer;
 
 pub use error::CliError;
 pub use output::{CommandAnswer, CommandOutput, RequestedTarget};
@@ -31,6 +32,9 @@ pub use request::RequestArgs;
 pub use submit::SubmitArgs;
 pub use sweep::SweepArgs;
 use sweep::Swept;
+
+/// Something that was asked for could not be done.
+const SOME_FAILED: u8 = 4;
 
 /// A command that died by hand is taken up again after so long at most.
 const LEASE: Duration = Duration::from_mins(1);
@@ -112,6 +116,9 @@ impl TriggerCommand {
     fn status(&self, answer: &CommandAnswer) -> u8 {
         match (self, answer) {
             (Self::Sweep(args), CommandAnswer::Sweep(answer)) => args.status(answer),
+            (_, CommandAnswer::Order(OrderAnswer::Submitted(done))) if !done.refused.is_empty() => {
+                SOME_FAILED
+            }
             _ => 0,
         }
     }

@@ -8,6 +8,7 @@ use clap::Args;
 use storage::hint::explain;
 use storage::uri::S3Uri;
 
+use super::SOME_FAILED;
 use super::arguments::CommonArgs;
 use super::error::CliError;
 use super::output::CommandAnswer;
@@ -20,8 +21,6 @@ use crate::sweep::{Mode, SweepAnswer};
 
 /// Something is or stays stuck: it was a dry run, or others are at it.
 const STUCK: u8 = 3;
-/// Something could not be settled.
-const SOME_FAILED: u8 = 4;
 
 /// What `caldp sweep` takes.
 #[derive(Debug, Args)]

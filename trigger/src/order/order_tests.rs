@@ -89,6 +89,19 @@ fn every_field_is_understood() {
 }
 
 #[test]
+fn a_priority_is_one_that_aws_takes() {
+    let order = |priority: Value| {
+        Order::from_value(&json!({"datasets": "j8cb010b0", "priority": priority}))
+    };
+    let priority = order(json!(9999)).unwrap().priority.map(i32::from);
+    assert_eq!(priority, Some(9999));
+    for bad in [json!(10_000), json!(-1), json!(1.5), json!("high")] {
+        let text = order(bad).unwrap_err().to_string();
+        assert!(text.contains("priority"), "{text}");
+    }
+}
+
+#[test]
 fn unknown_fields_and_wrong_types_list_what_is_allowed() {
     for (body, part) in [
         (&b"memory_bins: 3"[..], "unknown field \"memory_bins\""),

@@ -235,7 +235,7 @@ fn failure_of(attempt: &Attempt) -> Option<Failure> {
     let (reason, remedy) = reason_and_remedy(cause, code, outcome.exit_code, attempt);
     Some(Failure {
         reason,
-        explanation: one_line(&outcome.explanation, MAX_EXPLANATION),
+        explanation: one_line(&outcome.to_string(), MAX_EXPLANATION),
         exit_code: outcome.exit_code,
         remedy,
     })

@@ -5,6 +5,9 @@
 //! others see that it did. The state messages are its projection. What is changed is for
 //! `verdict` and `request`, reading and writing for `documents`.
 
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 use std::time::Duration;
 
 use caldp_core::batch::{BatchName, JobId};
@@ -13,6 +16,7 @@ use caldp_core::layout::Layout;
 use caldp_core::resources::MemoryBin;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use storage::hint::Hint;
 
 use crate::error::TriggerError;
 use crate::event::evidence::Cause;
@@ -157,8 +161,12 @@ pub struct Claim {
 pub struct Outcome {
     /// Success, or why not.
     pub result: Ended,
-    /// What was seen and decided, in words.
+    /// What was seen and decided, in words; shown by [`Display`](fmt::Display) without the remedy that older
+    /// records have in it.
     pub explanation: String,
+    /// What can be done about it; none in older records, whose [`Hint`] is found all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
     /// The container's exit code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exit_code: Option<i64>,
@@ -180,6 +188,30 @@ pub enum Ended {
     Succeeded,
     /// Failed for this cause.
     Failed(Cause),
+}
+
+/// What helps where AWS Batch refuses a job.
+pub(crate) const CORRECT: &str =
+    "correct the job queue, the job definition or the policy of whoever submits, then rescue it";
+
+/// What older records have between an explanation and its remedy.
+const REMEDY: &str = "; hint: ";
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let old = self.explanation.split_once(REMEDY);
+        f.write_str(old.map_or(self.explanation.as_str(), |(words, _)| words))
+    }
+}
+
+impl Error for Outcome {}
+
+impl Hint for Outcome {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let old = self.explanation.split_once(REMEDY);
+        let remedy = self.remedy.as_deref().or(old.map(|(_, remedy)| remedy));
+        remedy.map(Cow::Borrowed)
+    }
 }
 
 impl Claim {
@@ -307,6 +339,27 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+
+    /// Earlier versions wrote the remedy into the explanation.
+    #[test]
+    fn an_explanation_and_its_remedy_are_told_apart() {
+        let read = |fields: &str| -> (String, Option<String>) {
+            let outcome =
+                format!(r#"{{"result": "succeeded", "at": "2026-03-01T00:00:00Z", {fields}}}"#);
+            let outcome: Outcome = serde_json::from_str(&outcome).unwrap();
+            (outcome.to_string(), outcome.hint().map(Cow::into_owned))
+        };
+        let both = ("it broke".to_owned(), Some("mend it".to_owned()));
+        assert_eq!(read(r#""explanation": "it broke; hint: mend it""#), both);
+        assert_eq!(
+            read(r#""explanation": "it broke", "remedy": "mend it""#),
+            both
+        );
+        assert_eq!(
+            read(r#""explanation": "it broke""#),
+            ("it broke".to_owned(), None)
+        );
+    }
 
     /// Records of earlier versions say `rung`, and so do ours; either word is read.
     #[test]

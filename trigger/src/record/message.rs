@@ -1,6 +1,8 @@
 //! What the messages say that the trigger writes: the bodies of `submitted`, `error` and
 //! `terminated`. Field names are read by operators' tools.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
@@ -8,8 +10,9 @@ use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 use jiff::Timestamp;
 use serde::Serialize;
+use storage::hint::Hint;
 
-use super::attempts::{Attempt, Ended, Record};
+use super::attempts::{Attempt, Ended, Outcome, Record};
 use crate::order::details::Why;
 
 /// The body of a `submitted` message.
@@ -31,7 +34,9 @@ struct FailedBody<'a> {
     dataset: &'a Dataset,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<&'a Why>,
-    explanation: Option<&'a str>,
+    explanation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<Cow<'a, str>>,
     cause: Option<&'static str>,
     exit_code: Option<i64>,
     job_id: Option<&'a JobId>,
@@ -69,7 +74,8 @@ fn failed(record: &Record, attempt: &Attempt) -> Bytes {
     bytes(&FailedBody {
         dataset: &record.dataset,
         why: record.settings.why.as_ref(),
-        explanation: outcome.map(|o| o.explanation.as_str()),
+        explanation: outcome.map(Outcome::to_string),
+        remedy: outcome.and_then(Hint::hint),
         cause: outcome.and_then(|o| match o.result {
             Ended::Failed(cause) => Some(cause.name()),
             Ended::Succeeded => None,

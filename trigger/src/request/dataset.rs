@@ -15,11 +15,12 @@ use crate::batch::client::BatchClient;
 use crate::bounded::for_each_bounded;
 use crate::config::Config;
 use crate::error::TriggerError;
+use crate::event::evidence::Cause;
 use crate::event::job_event::{JobEvent, Role, Work};
 use crate::invocation::Invocation;
 use crate::order::RequestBody;
 use crate::output_root::OutputRoot;
-use crate::record::attempts::{Record, Settings};
+use crate::record::attempts::{Ended, Record, Settings};
 use crate::record::batches::Batches;
 use crate::record::documents::Documents;
 use crate::record::task::{dataset_of, datasets_in};
@@ -174,7 +175,16 @@ impl<B: Batch> DatasetRequests<B> {
         let ours = |r: &Record| r.pending().is_some_and(|a| a.origin == request.origin);
         let why = changed.why.clone();
         if changed.record().is_some_and(ours) {
-            self.reconciler.reconcile(root, changed, invocation).await?;
+            let record = self.reconciler.reconcile(root, changed, invocation).await?;
+            let last = record.as_ref().and_then(Record::last);
+            if let Some(outcome) = last.and_then(|a| a.outcome.as_ref())
+                && outcome.result == Ended::Failed(Cause::Refused)
+            {
+                return Err(TriggerError::Refused {
+                    dataset: dataset.clone(),
+                    refusal: outcome.to_string(),
+                });
+            }
         }
         Ok(why)
     }

@@ -23,11 +23,12 @@ use crate::batch::client::BatchClient;
 use crate::bounded::for_each_bounded;
 use crate::config::Config;
 use crate::error::TriggerError;
+use crate::event::EventError;
 use crate::invocation::Invocation;
 use crate::order::RequestBody;
 use crate::output_root::OutputRoot;
 use crate::record::attempts::Record;
-use crate::record::documents::{Documents, unreadable};
+use crate::record::documents::{Documents, MAX_DOCUMENT};
 use crate::submit::lookup::input_sizes;
 
 /// How often the kill message is looked for while a fan-out goes on.
@@ -52,8 +53,14 @@ pub struct FanOut<B> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum FanOutAnswer {
-    /// Nothing was done, for this reason.
-    Stopped(&'static str),
+    /// Nothing was done.
+    Stopped {
+        /// Why.
+        stopped: &'static str,
+        /// What can be done about it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        remedy: Option<&'static str>,
+    },
     /// Each dataset was dealt with, or handed on.
     Done {
         /// What was asked.
@@ -161,9 +168,10 @@ impl<B: Batch> FanOut<B> {
     ) -> Result<FanOutAnswer, TriggerError> {
         let switch = KillSwitch::default();
         if self.killed(request.root, &switch).await? {
-            return Ok(FanOutAnswer::Stopped(
-                "stopped: there is a broadcast-kill message; hint: delete it to allow fan-outs again",
-            ));
+            return Ok(FanOutAnswer::Stopped {
+                stopped: "there is a broadcast-kill message",
+                remedy: Some("delete it to allow fan-outs again"),
+            });
         }
         let everything = request.verb == Verb::Clean && *target == Target::All && left.is_none();
         if everything && !request.body.dry_run {
@@ -236,15 +244,17 @@ impl<B: Batch> FanOut<B> {
         invocation: &Invocation,
     ) -> Result<BroadcastAnswer, TriggerError> {
         let uri = root.broadcast(&Broadcast::Part(id.clone()))?;
-        let Some((rest, _)) = self.documents.read::<Rest>(&uri).await? else {
+        let Some(bytes) = self.documents.bytes(&uri, MAX_DOCUMENT).await? else {
+            let result = FanOutAnswer::Stopped {
+                stopped: "it was carried out before",
+                remedy: None,
+            };
             return Ok(BroadcastAnswer {
                 broadcast: uri,
-                result: FanOutAnswer::Stopped("it was carried out before"),
+                result,
             });
         };
-        let verb = Verb::ALL.into_iter().find(|v| v.to_string() == rest.verb);
-        let verb =
-            verb.ok_or_else(|| unreadable(&uri, format!("{:?} is no request", rest.verb)))?;
+        let (rest, verb) = part(&bytes)?;
         let request = Request {
             root,
             verb,
@@ -382,6 +392,18 @@ impl<B: Batch> FanOut<B> {
         let uri = request.root.broadcast(&Broadcast::Part(id))?;
         self.documents.put(&uri, &rest).await
     }
+}
+
+/// A part of a fan-out, as it was handed on. One that cannot be read will never be.
+fn part(bytes: &[u8]) -> Result<(Rest, Verb), EventError> {
+    let malformed = |reason| EventError::Malformed {
+        kind: "broadcast",
+        reason,
+    };
+    let rest: Rest = serde_json::from_slice(bytes).map_err(|e| malformed(e.to_string()))?;
+    let verb = Verb::ALL.into_iter().find(|v| v.to_string() == rest.verb);
+    let verb = verb.ok_or_else(|| malformed(format!("{:?} is no request", rest.verb)))?;
+    Ok((rest, verb))
 }
 
 /// The next keys that belong to datasets, of as many pages as are deleted at once; none at the end.

@@ -47,7 +47,7 @@ pub fn started(
     }
     if let Some(pending) = record.as_ref().and_then(Record::pending) {
         return Transition::None(format!(
-            "{dataset} has a job that has not ended ({}); hint: cancel it first",
+            "{dataset} has a job that has not ended ({}), which is to be cancelled first",
             pending
                 .job_id
                 .as_ref()
@@ -148,6 +148,7 @@ pub fn cancelled(
         attempt.outcome = Some(Outcome {
             result: Ended::Failed(Cause::Terminated),
             explanation: "an operator cancelled it".to_owned(),
+            remedy: None,
             exit_code: None,
             log_stream: None,
             ran_seconds: None,

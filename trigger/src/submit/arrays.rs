@@ -52,10 +52,14 @@ struct PlannedArray {
     datasets: Vec<Dataset>,
 }
 
-/// The job of an array, once it is known.
+/// What came of an array, once it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct ArrayJob {
-    job_id: JobId,
+#[serde(untagged)]
+enum Fate {
+    /// Its job.
+    Job { job_id: JobId },
+    /// AWS Batch refused it, in these words; it is not asked again.
+    Refused { refused: String },
 }
 
 /// The records of claimed datasets, where this invocation has read or made them.
@@ -188,43 +192,48 @@ impl<B: Batch> ArraySubmitter<B> {
         before: MaybeSubmitted,
     ) -> Result<Vec<SubmitOutcome>, TriggerError> {
         let noted = self.file(submission, &format!("{}.json", array.job_name))?;
-        let id = match self.documents.read::<ArrayJob>(&noted).await? {
-            Some((job, _)) => job.job_id,
+        let fate = match self.documents.read::<Fate>(&noted).await? {
+            Some((fate, _)) => fate,
             None if submission.invocation.budget.is_spent() => {
                 return Ok(vec![SubmitOutcome::Postponed; array.datasets.len()]);
             }
             None => {
                 let new = self.job(submission, array)?;
-                let job_id = self.batch_client.submit(&new, before).await?;
-                let job = ArrayJob { job_id };
-                self.documents.put(&noted, &job).await?;
-                job.job_id
+                let fate = match self.batch_client.submit(&new, before).await {
+                    Ok(job_id) => Fate::Job { job_id },
+                    Err(error) => {
+                        let refused = error.refusal().map(str::to_owned).ok_or(error)?;
+                        Fate::Refused { refused }
+                    }
+                };
+                self.documents.put(&noted, &fate).await?;
+                fate
             }
         };
         let mut mine = HashMap::new();
         for dataset in &array.datasets {
             mine.extend(claimed.remove_entry(dataset));
         }
-        let (id, mine) = (&id, &mine);
+        let (fate, mine) = (&fate, &mine);
         let concurrency = self.config.concurrency;
         for_each_bounded(concurrency, &array.datasets, |index, dataset| async move {
             if submission.invocation.budget.is_spent() {
                 return Ok(SubmitOutcome::Postponed);
             }
             let known = mine.get(dataset);
-            self.note_child(submission, dataset, known, child_id(id, index))
-                .await
+            self.note(submission, dataset, known, fate, index).await
         })
         .await
     }
 
-    /// Notes the child that is a dataset's job.
-    async fn note_child(
+    /// Notes the child that is a dataset's job, or that there is none.
+    async fn note(
         &self,
         submission: &Submission<'_>,
         dataset: &Dataset,
         known: Option<&Known>,
-        child: JobId,
+        fate: &Fate,
+        index: usize,
     ) -> Result<SubmitOutcome, TriggerError> {
         let (root, origin) = (&submission.root, &submission.planned.origin);
         let known = match known {
@@ -237,10 +246,16 @@ impl<B: Batch> ArraySubmitter<B> {
         if let Some(outcome) = settled(&known.record, origin) {
             return Ok(outcome);
         }
-        match self.reconciler.note_job(root, known, &child).await {
-            Ok((known, _)) => {
-                Ok(settled(&known.record, origin).unwrap_or(SubmitOutcome::LeftAlone))
+        let noted = match fate {
+            Fate::Job { job_id } => {
+                let child = child_id(job_id, index);
+                let noted = self.reconciler.note_job(root, known, &child).await;
+                noted.map(|(known, _)| known)
             }
+            Fate::Refused { refused } => self.reconciler.note_refusal(root, known, refused).await,
+        };
+        match noted {
+            Ok(known) => Ok(settled(&known.record, origin).unwrap_or(SubmitOutcome::LeftAlone)),
             Err(TriggerError::Cleaned { .. }) => Ok(SubmitOutcome::LeftAlone),
             Err(error) => Err(error),
         }

@@ -12,11 +12,12 @@ use storage::uri::S3Uri;
 
 use crate::config::Config;
 use crate::error::TriggerError;
+use crate::event::evidence::Cause;
 use crate::invocation::Invocation;
 use crate::order::Order;
 use crate::order::details::Details;
 use crate::output_root::OutputRoot;
-use crate::record::attempts::{Record, Settings};
+use crate::record::attempts::{Ended, Record, Settings};
 use crate::record::transition::digest;
 use crate::resources::Overrides;
 
@@ -57,6 +58,9 @@ pub struct Submitted {
     pub submitted: usize,
     /// Datasets that already had a job or a result of another order, and were left alone.
     pub left_alone: Vec<Dataset>,
+    /// Datasets whose job AWS Batch refused: they are errors, and may be rescued.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<Dataset>,
     /// How many jobs were submitted, an array counting as one.
     pub jobs: usize,
     /// How many datasets are in each memory bin.
@@ -82,6 +86,8 @@ pub(crate) struct Submission<'a> {
 pub(crate) enum SubmitOutcome {
     Job(MemoryBin, JobId),
     LeftAlone,
+    /// AWS Batch does not take its job.
+    Refused,
     /// There was no time for it.
     Postponed,
 }
@@ -148,6 +154,9 @@ pub(crate) fn settled(record: &Record, origin: &str) -> Option<SubmitOutcome> {
     let attempt = record.attempts.iter().find(|a| a.origin == origin)?;
     match (&attempt.job_id, &attempt.outcome) {
         (Some(id), _) => Some(SubmitOutcome::Job(attempt.memory_bin, id.clone())),
+        (None, Some(outcome)) if outcome.result == Ended::Failed(Cause::Refused) => {
+            Some(SubmitOutcome::Refused)
+        }
         (None, Some(_)) => Some(SubmitOutcome::LeftAlone),
         (None, None) => None,
     }
@@ -163,16 +172,19 @@ pub(crate) fn summary(planned: &PlannedBatch, outcomes: &[SubmitOutcome]) -> Sub
             jobs.insert(id.parent());
         }
     }
-    let left_alone = outcomes.iter().zip(&planned.datasets);
+    let those = |wanted: SubmitOutcome| {
+        let all = outcomes.iter().zip(&planned.datasets);
+        all.filter(move |(outcome, _)| **outcome == wanted)
+            .map(|(_, dataset)| dataset.clone())
+            .collect()
+    };
     Submitted {
         batch: planned.batch.clone(),
         s3_output_path: planned.root.clone(),
         datasets: planned.datasets.len(),
         submitted: memory_bins.values().sum(),
-        left_alone: left_alone
-            .filter(|(outcome, _)| **outcome == SubmitOutcome::LeftAlone)
-            .map(|(_, dataset)| dataset.clone())
-            .collect(),
+        left_alone: those(SubmitOutcome::LeftAlone),
+        refused: those(SubmitOutcome::Refused),
         jobs: jobs.len(),
         memory_bins,
         continues: outcomes.contains(&SubmitOutcome::Postponed),

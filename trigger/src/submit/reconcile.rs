@@ -19,12 +19,18 @@ use crate::batch::Batch;
 use crate::batch::client::{BatchClient, MaybeSubmitted};
 use crate::config::Config;
 use crate::error::{CONDITIONAL_TRIES, TriggerError};
+use crate::event::evidence::Cause;
 use crate::invocation::Invocation;
+use crate::metric;
+use crate::order::details::one_line;
 use crate::output_root::OutputRoot;
-use crate::record::attempts::{Attempt, Claim, Record};
+use crate::record::attempts::{Attempt, CORRECT, Claim, Ended, Outcome, Record};
 use crate::record::documents::{Documents, VersionedRecord, contended};
 use crate::record::message;
 use crate::record::transition::{Transition, job_name, shown};
+
+/// So much of a refusal is kept, in characters.
+const MAX_REFUSAL: usize = 500;
 
 /// Keeps datasets as their records say.
 #[derive(Debug)]
@@ -206,8 +212,16 @@ impl<B: Batch> Reconciler<B> {
             }
             self.show(root, &known.record, seen.take()).await?;
             let new = single_job(&self.config.memory_bins, root, &known.record, attempt);
-            let id = self.batch_client.submit(&new, maybe).await?;
+            let submitted = self.batch_client.submit(&new, maybe).await;
             job = MaybeSubmitted::Perhaps;
+            let id = match submitted {
+                Ok(id) => id,
+                Err(error) => {
+                    let refusal = error.refusal().map(str::to_owned).ok_or(error)?;
+                    known = self.note_refusal(root, known, &refusal).await?;
+                    continue;
+                }
+            };
             let (next, done) = self.note_job(root, known, &id).await?;
             known = next;
             if done {
@@ -227,8 +241,52 @@ impl<B: Batch> Reconciler<B> {
             return Ok(known);
         };
         let job = single_job(&self.config.memory_bins, root, &known.record, attempt);
-        let id = self.batch_client.submit(&job, MaybeSubmitted::None).await?;
-        Ok(self.note_job(root, known, &id).await?.0)
+        match self.batch_client.submit(&job, MaybeSubmitted::None).await {
+            Ok(id) => Ok(self.note_job(root, known, &id).await?.0),
+            Err(error) => {
+                let refusal = error.refusal().map(str::to_owned).ok_or(error)?;
+                self.note_refusal(root, known, &refusal).await
+            }
+        }
+    }
+
+    /// Notes that AWS Batch refused a dataset's job for good: that is an error of the dataset, until somebody
+    /// rescues it. The record as it is then, whoever changed it.
+    pub(crate) async fn note_refusal(
+        &self,
+        root: &OutputRoot,
+        known: VersionedRecord,
+        refusal: &str,
+    ) -> Result<VersionedRecord, TriggerError> {
+        let mut record = known.record.clone();
+        let Some(attempt) = record.pending_mut() else {
+            return Ok(known);
+        };
+        tracing::error!(
+            job_name = attempt.job_name,
+            refusal,
+            "AWS Batch refused the job"
+        );
+        attempt.claim = None;
+        attempt.outcome = Some(Outcome {
+            result: Ended::Failed(Cause::Refused),
+            explanation: format!(
+                "AWS Batch refused the job: {}",
+                one_line(refusal, MAX_REFUSAL)
+            ),
+            remedy: Some(CORRECT.to_owned()),
+            exit_code: None,
+            log_stream: None,
+            ran_seconds: None,
+            at: Timestamp::now(),
+        });
+        let memory_bin = attempt.memory_bin;
+        let (known, ours) = self.replace(root, known, record).await?;
+        if ours {
+            metric::verdict(Cause::Refused.name(), memory_bin);
+            self.show(root, &known.record, None).await?;
+        }
+        Ok(known)
     }
 
     /// Whether enough is left of a claim of ours to submit under it.

@@ -41,6 +41,7 @@ pub fn ended(
     attempt.outcome = Some(Outcome {
         result: decision.result,
         explanation: decision.explanation.clone(),
+        remedy: decision.remedy,
         exit_code: event.evidence.exit_code,
         log_stream: event.log_stream.clone(),
         ran_seconds: event.evidence.ran.map(|ran| ran.as_secs()),
@@ -60,6 +61,7 @@ struct Decision {
     retry: Option<(Reason, Grant)>,
     terminate: bool,
     explanation: String,
+    remedy: Option<String>,
 }
 
 fn decide(
@@ -73,6 +75,7 @@ fn decide(
         retry: None,
         terminate: false,
         explanation,
+        remedy: None,
     };
     let delivered = state.is_some_and(|s| {
         matches!(
@@ -92,14 +95,16 @@ fn decide(
                 format!("every product was delivered before the job failed with {code}"),
             )
         }
-        (Status::Succeeded | Status::UnderWay, false) => without_retry(
-            Ended::Failed(Cause::Other),
-            format!(
-                "the job reported success but the dataset's state is {}, not processed; hint: read the job's log \
-                 stream, then rescue the dataset",
-                state.map_or("unknown".to_owned(), |s| s.to_string())
-            ),
-        ),
+        (Status::Succeeded | Status::UnderWay, false) => Decision {
+            remedy: Some("read the job's log stream, then rescue the dataset".to_owned()),
+            ..without_retry(
+                Ended::Failed(Cause::Other),
+                format!(
+                    "the job reported success but the dataset's state is {}, not processed",
+                    state.map_or("unknown".to_owned(), |s| s.to_string())
+                ),
+            )
+        },
         (Status::Failed, false) => {
             let standing = Standing {
                 terminated: record.terminated,
@@ -117,6 +122,7 @@ fn decide(
                     Action::Terminate | Action::Fail => None,
                 },
                 explanation: verdict.explanation,
+                remedy: verdict.remedy,
             }
         }
     }

@@ -42,6 +42,8 @@ pub struct Verdict {
     pub action: Action,
     /// Both in words, for operators.
     pub explanation: String,
+    /// What they can do.
+    pub remedy: Option<String>,
 }
 
 /// What happens to a dataset whose job failed.
@@ -55,57 +57,81 @@ pub enum Action {
     Fail,
 }
 
+/// A decision, in words and with what operators can do.
+struct Decided {
+    action: Action,
+    words: String,
+    remedy: Option<String>,
+}
+
+impl Decided {
+    const fn new(action: Action, words: String) -> Self {
+        Self {
+            action,
+            words,
+            remedy: None,
+        }
+    }
+
+    fn fail(words: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            action: Action::Fail,
+            words: words.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+}
+
 /// The verdict on a failure.
 pub fn judge(evidence: &Evidence, standing: Standing, limits: Limits) -> Verdict {
     let Finding { cause, host, seen } = evidence.finding();
-    let (action, decision) = if standing.terminated {
+    let decided = if standing.terminated {
         let words = "the dataset was terminated before and stays so";
-        (Action::Terminate, words.to_owned())
+        Decided::new(Action::Terminate, words.to_owned())
     } else {
         match cause {
             Cause::Terminated => {
                 let words = "somebody stopped the job, it is not tried again";
-                (Action::Terminate, words.to_owned())
+                Decided::new(Action::Terminate, words.to_owned())
             }
             Cause::Memory => memory(standing, limits),
             Cause::Infrastructure | Cause::Capacity => {
                 infrastructure(cause, host, standing, limits)
             }
             Cause::Timeout => timeout(standing, limits),
-            Cause::Misconfiguration => fail(
-                "not the dataset's fault, and would happen again; hint: compare the job definition with the \
-                 compute environment and the queue, then rescue it",
+            Cause::Misconfiguration => Decided::fail(
+                "not the dataset's fault, and would happen again",
+                "compare the job definition with the compute environment and the queue, then rescue it",
             ),
             Cause::Refused | Cause::Other => {
                 let code = evidence.exit_code.and_then(ExitCode::from_number);
                 let remedy = code
                     .and_then(ExitCode::remedy)
                     .unwrap_or("read the end of process.txt and the job's log stream");
-                fail(&format!("not tried again; hint: {remedy}"))
+                Decided::fail("not tried again", remedy)
             }
         }
     };
     Verdict {
         cause,
-        action,
-        explanation: format!("{seen}: {decision}"),
+        action: decided.action,
+        explanation: format!("{seen}: {}", decided.words),
+        remedy: decided.remedy,
     }
 }
 
-fn fail(words: &str) -> (Action, String) {
-    (Action::Fail, words.to_owned())
-}
-
-fn memory(standing: Standing, limits: Limits) -> (Action, String) {
+fn memory(standing: Standing, limits: Limits) -> Decided {
     let (used, most) = (standing.used.memory, limits.memory_retries);
     let had = standing.had.memory_bin;
     match had.next() {
-        None => fail(&format!(
-            "out of memory on {had}, the last memory bin; hint: the dataset needs a larger machine than any here"
-        )),
-        Some(_) if used >= most => fail(&format!(
-            "out of memory on {had} after {used} of {most} memory retries; hint: rescue it with memory_bin"
-        )),
+        None => Decided::fail(
+            format!("out of memory on {had}, the last memory bin"),
+            "the dataset needs a larger machine than any here",
+        ),
+        Some(_) if used >= most => Decided::fail(
+            format!("out of memory on {had} after {used} of {most} memory retries"),
+            "rescue it with memory_bin",
+        ),
         Some(next) => {
             let grant = Grant {
                 memory_bin: next,
@@ -115,17 +141,12 @@ fn memory(standing: Standing, limits: Limits) -> (Action, String) {
             let words = format!(
                 "out of memory on {had}, tried again on {next}, memory retry {number} of {most}"
             );
-            (Action::Retry(Reason::Memory, grant), words)
+            Decided::new(Action::Retry(Reason::Memory, grant), words)
         }
     }
 }
 
-fn infrastructure(
-    cause: Cause,
-    host: Host,
-    standing: Standing,
-    limits: Limits,
-) -> (Action, String) {
+fn infrastructure(cause: Cause, host: Host, standing: Standing, limits: Limits) -> Decided {
     let (used, most) = (standing.used.infrastructure, limits.infrastructure_retries);
     if used >= most {
         let (what, look_at) = match cause {
@@ -138,9 +159,10 @@ fn infrastructure(
                 "the compute environment and the image",
             ),
         };
-        return fail(&format!(
-            "{what} after {used} of {most} retries; hint: look at {look_at}, then rescue it"
-        ));
+        return Decided::fail(
+            format!("{what} after {used} of {most} retries"),
+            format!("look at {look_at}, then rescue it"),
+        );
     }
     let (reason, reclaimed) = match host {
         Host::Lost => (Reason::Reclaimed, standing.reclaimed + 1),
@@ -159,20 +181,22 @@ fn infrastructure(
     let words = format!(
         "not the dataset's fault, tried again on {bin}{machines}, retry {number} of {most}"
     );
-    (Action::Retry(reason, grant), words)
+    Decided::new(Action::Retry(reason, grant), words)
 }
 
-fn timeout(standing: Standing, limits: Limits) -> (Action, String) {
+fn timeout(standing: Standing, limits: Limits) -> Decided {
     let (used, most) = (standing.used.timeout, limits.timeout_retries);
     let had = standing.had.timeout_seconds;
     if used >= most {
         let factor = sufficient(standing);
-        return fail(&format!(
-            "{} were not enough after {used} of {most} retries with more time; hint: rescue it with \
-             timeout_scale: {factor}, which gives it {}",
-            in_hours(had),
-            in_hours(had.saturating_mul(MORE_TIME)),
-        ));
+        let more = in_hours(had.saturating_mul(MORE_TIME));
+        return Decided::fail(
+            format!(
+                "{} were not enough after {used} of {most} retries with more time",
+                in_hours(had)
+            ),
+            format!("rescue it with timeout_scale: {factor}, which gives it {more}"),
+        );
     }
     let grant = Grant {
         timeout_seconds: had.saturating_mul(MORE_TIME),
@@ -184,7 +208,7 @@ fn timeout(standing: Standing, limits: Limits) -> (Action, String) {
         in_hours(had),
         in_hours(grant.timeout_seconds),
     );
-    (Action::Retry(Reason::Timeout, grant), words)
+    Decided::new(Action::Retry(Reason::Timeout, grant), words)
 }
 
 /// The factor that gives a dataset twice the time that was not enough, to one decimal.

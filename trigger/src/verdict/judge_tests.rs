@@ -122,11 +122,11 @@ fn a_time_limit_is_doubled_once_and_then_the_factor_is_told() {
     let mut doubled = standing(1, 0, 0);
     doubled.had.timeout_seconds = 7200;
     doubled.used.timeout = 1;
-    let words = judge(&late, doubled, LIMITS).explanation;
+    let words = judge(&late, doubled, LIMITS).remedy.unwrap();
     assert!(words.contains("timeout_scale: 4,"), "{words}");
     // a rescue with a factor of 1.5 and its doubling were not enough
     doubled.had.timeout_seconds = 10_800;
-    let words = judge(&late, doubled, LIMITS).explanation;
+    let words = judge(&late, doubled, LIMITS).remedy.unwrap();
     assert!(words.contains("timeout_scale: 6,"), "{words}");
 }
 
@@ -145,9 +145,9 @@ fn terminated_stays_terminated_whatever_the_evidence() {
 fn an_error_says_what_to_do() {
     let verdict = judge(&exit(27), standing(0, 0, 0), LIMITS);
     assert_eq!(verdict.action, Action::Fail);
-    let words = verdict.explanation;
+    let (words, remedy) = (verdict.explanation, verdict.remedy.unwrap());
     assert!(words.contains("best references"), "{words}");
-    assert!(words.contains("hint: check CRDS_CONTEXT"), "{words}");
+    assert!(remedy.contains("check CRDS_CONTEXT"), "{remedy}");
     let waiting = "Canceled by JobStateTimeLimit action due to reason: ";
     let wrong = Evidence {
         stopped: Stopped::Yes,
@@ -157,12 +157,13 @@ fn an_error_says_what_to_do() {
     };
     let verdict = judge(&wrong, standing(0, 0, 0), LIMITS);
     assert_eq!(verdict.action, Action::Fail);
-    let words = verdict.explanation;
+    let words = verdict.remedy.unwrap();
     assert!(words.contains("job definition"), "{words}");
     assert!(!words.contains("log"), "{words}");
     let short = status(&format!("{waiting}CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"));
     let verdict = judge(&short, standing(0, 0, 0), LIMITS);
     assert!(granted(&verdict).is_some());
-    let words = judge(&short, standing(0, 0, 4), LIMITS).explanation;
+    let verdict = judge(&short, standing(0, 0, 4), LIMITS);
+    let words = verdict.remedy.unwrap();
     assert!(words.contains("quotas"), "{words}");
 }

@@ -38,7 +38,7 @@ async fn a_kill_message_stops_fan_outs() {
     world.s3.put(BUCKET, "o/messages/broadcast/kill", "");
     let answer = ask(&world, &service, "o/messages/request-cancel/all", "", "1").await;
     assert!(
-        answer["result"]
+        answer["result"]["stopped"]
             .as_str()
             .unwrap()
             .contains("broadcast-kill"),

@@ -13,6 +13,7 @@ mod fan_out_requests;
 mod function;
 mod job_events;
 mod model;
+mod refusals;
 mod requests;
 mod schedule;
 mod sweep;

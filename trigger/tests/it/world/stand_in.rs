@@ -73,6 +73,12 @@ impl StandIn {
         self.0.lock().unwrap().forgotten.insert(id.to_owned());
     }
 
+    /// No job is taken any more, or with none all are.
+    pub(crate) fn refuse(&self, refusal: Option<(FailureKind, &str)>) {
+        let refusal = refusal.map(|(kind, text)| (kind, text.to_owned()));
+        self.0.lock().unwrap().refusal = refusal;
+    }
+
     /// How often each operation was asked for since the last time.
     pub(crate) fn requests(&self) -> BTreeMap<&'static str, usize> {
         std::mem::take(&mut self.0.lock().unwrap().requests)
