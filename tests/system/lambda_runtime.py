@@ -77,8 +77,15 @@ class RuntimeApi(BaseHTTPRequestHandler):
         pass
 
 
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *about):
+        """A function that is stopped breaks its connection off: nothing for its log."""
+        if not done.is_set():
+            super().handle_error(*about)
+
+
 def main():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), RuntimeApi)
+    server = Server(("127.0.0.1", 0), RuntimeApi)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     environment = os.environ | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{server.server_port}"}

@@ -6,7 +6,8 @@ the Lambda really invoked, the jobs really run in containers, their products loo
     run.py infra        the infrastructure validated, scanned, compared with the programs, applied, destroyed
     run.py system       all of it together, against moto
     run.py localstack   the worker and the Lambda against a second emulator
-    run.py all          these four, with one build, one image and one engine for all
+    run.py permissions  what each role may do, against an emulator that enforces it
+    run.py all          these five, with one build, one image and one engine for all
 
 CALDP_WORKER and CALDP_TRIGGER_ZIP name binaries that are built already. TF_PLUGIN_DIR holds a
 Terraform provider where none can be downloaded. What cannot run here is left out loudly, and the last
@@ -23,15 +24,16 @@ import zipfile
 from functools import cached_property
 from pathlib import Path
 
-from aws import find_python_313, start_localstack, start_moto
+from aws import CREDENTIALS, find_python_313, start_fakecloud, start_localstack, start_moto
 from engine import Engine, need_engine
 from image import BUSYBOX, IMAGE, LAMBDA_IMAGE, MADE_HERE, Image
 from infra import Terraform, empty_function, scan
+from permissions import DATASET, OUTPUT, Permissions
 from progress import Failed, LeftOut, Progress, logged, set_up, show_end
 from sharing import SharedReferences
 from use import use
 
-PARTS = ["image", "infra", "system", "localstack"]
+PARTS = ["image", "infra", "system", "localstack", "permissions"]
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -106,21 +108,40 @@ class System:
         self.progress.step("install LocalStack")
         if not set_up("localstack", env={**os.environ, "CALDP_PYTHON": python}):
             raise Failed("LocalStack cannot be installed")
-        engine, image, scratch = self.engine, self.image, self.progress.scratch
+        image, scratch = self.image, self.progress.scratch
         self.progress.step("start LocalStack")
         with start_localstack(self.progress) as localstack:
             self.progress.step("a run of the worker, an event for the Lambda")
             localstack.script("smoke.py", "prepare", check=True)
-            shown = ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION",
-                     "CRDSBUCKET=s3://caldp-crds", "CALDP_INPUT_URI=s3://caldp-inputs/raw", f"CALDP_IMAGE={IMAGE}"]
-            variables = [word for variable in shown for word in ("--env", variable)]
-            logged("a run against LocalStack", self.progress.log("run"), engine.client, "run", "--rm", "--network", "host", *variables,
-                   IMAGE, "caldp-process-aws", "s3://caldp-system/data/smoke", "lbgu17qnq", env={**localstack.environment, **engine.own})
+            self.run_image(localstack.environment, "s3://caldp-system/data/smoke")
             bootstrap = scratch / "task/bootstrap"
             with zipfile.ZipFile(image.programs.zip) as file:
                 file.extractall(bootstrap.parent)
             bootstrap.chmod(0o755)
             localstack.script("smoke.py", "check", str(bootstrap), check=True)
+
+    def test_permissions(self) -> None:
+        self.progress.step("install fakecloud")
+        if not set_up("fakecloud"):
+            raise LeftOut("fakecloud cannot be built here")
+        terraform, image = self.terraform, self.image
+        with start_moto(self.progress, dict(os.environ), LAMBDA_IMAGE) as moto:
+            plan = terraform.plan("whose policies are enforced", moto, IMAGE, image.programs.zip)
+        self.progress.step("start fakecloud")
+        with start_fakecloud(self.progress) as fakecloud:
+            permissions = Permissions(self.progress, fakecloud, plan)
+            self.progress.step("a job, the Lambda and operators under their policies")
+            permissions.check_job(lambda role: self.run_image(role, OUTPUT))
+            permissions.check_people(image.programs.worker)
+            permissions.check_trigger(image.programs.zip)
+
+    def run_image(self, credentials: dict[str, str], output: str) -> None:
+        """One dataset, as a job of AWS Batch runs it, with the credentials of `credentials`."""
+        shown = [f"CALDP_IMAGE={IMAGE}", "CRDSBUCKET=s3://caldp-crds", "CALDP_INPUT_URI=s3://caldp-inputs/raw",
+                 *(name for name in CREDENTIALS if name in credentials)]
+        variables = [word for variable in shown for word in ("--env", variable)]
+        logged("a run of the image", self.progress.log("run"), self.engine.client, "run", "--rm", "--network", "host", *variables,
+               IMAGE, "caldp-process-aws", output, DATASET, env={**credentials, **self.engine.own})
 
     def clean_up(self) -> bool:
         """Removes only what this test made; whether it left nothing behind."""

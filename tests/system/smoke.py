@@ -8,13 +8,12 @@ the Lambda acts on them.
 
 import json
 import os
-import pathlib
-import subprocess
 import sys
 import time
 
 from botocore.exceptions import ClientError
 
+import function
 import scenario
 from scenario import BUCKET, Unexpected, check, say
 
@@ -63,30 +62,11 @@ def next_message(key):
 def invoke(bootstrap, message):
     """The Lambda's log of one message. LocalStack would have to download what it runs functions in."""
     say("stand-in for SQS's event source mapping: the message is handed to the Lambda in AWS's form")
-    event = {"Records": [{
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": message["Body"],
-        "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": "1545082649183",
-                       "SenderId": "AIDAIENQZJOLO23YVJ4VO", "ApproximateFirstReceiveTimestamp": "1545082649185"},
-        "messageAttributes": {},
-        "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:caldp-events",
-        "awsRegion": "us-east-1",
-    }]}
-    bins = [f"caldp-{n}g" for n in (2, 8, 16, 64)]
-    environment = os.environ | {
-        "LAMBDA_TASK_ROOT": str(pathlib.Path(bootstrap).parent), "AWS_LAMBDA_FUNCTION_NAME": "caldp-trigger",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_LOG_GROUP_NAME": "smoke", "AWS_LAMBDA_LOG_STREAM_NAME": "smoke",
-        "BUCKET": BUCKET, "JOBQUEUES": ",".join(bins), "JOBDEFINITIONS": ",".join(bins), "NO_COLOR": "1", "RUST_LOG": "info",
-    }
-    runtime = pathlib.Path(__file__).with_name("lambda_runtime.py")
-    done = subprocess.run([sys.executable, runtime, "bootstrap", json.dumps(event)], env=environment, capture_output=True, text=True, timeout=120)
-    answer = json.loads(done.stdout.splitlines()[-1])
-    check(done.returncode == 0 and answer == {"batchItemFailures": []}, f"the Lambda answered {answer}\n{done.stderr[-2000:]}")
-    return done.stderr
+    bins = ",".join(f"caldp-{n}g" for n in (2, 8, 16, 64))
+    environment = os.environ | {"BUCKET": BUCKET, "JOBQUEUES": bins, "JOBDEFINITIONS": bins}
+    answer, log = function.invoke(bootstrap, function.queue_event(message), environment)
+    check(answer == {"batchItemFailures": []}, f"the Lambda answered {answer}\n{log[-2000:]}")
+    return log
 
 
 def look_at(bootstrap):
@@ -104,8 +84,7 @@ def look_at(bootstrap):
     order = {"datasets": ["lbgu18010", DATASET], "batch_name": "smoke", "dry_run": True}
     scenario.s3.put_object(Bucket=BUCKET, Key="batches/smoke.json", Body=json.dumps(order).encode())
     log = invoke(bootstrap, next_message("batches/smoke.json"))
-    answers = [json.loads(record["answer"]) for record in map(json.loads, log.splitlines()) if "answer" in record]
-    forecasts = [answer for answer in answers if "dry_run" in answer]
+    forecasts = [answer for answer in function.answers(log) if "dry_run" in answer]
     check(len(forecasts) == 1, f"no forecast: {log[-2000:]}")
     told = {name: forecasts[0][name] for name in ("batch", "s3_output_path", "datasets", "jobs")}
     wanted = {"batch": "smoke", "s3_output_path": f"s3://{BUCKET}/data/smoke", "datasets": 2, "jobs": 2}
