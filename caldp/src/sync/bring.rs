@@ -23,8 +23,10 @@ use super::site::{Brought, BroughtFile, Checked, Site};
 /// Files up to this size, in bytes, go through memory and count as one of those in flight.
 const SMALL: u64 = 512 * 1024;
 
-/// As how many of those in flight a larger file counts: it is fetched in ranges at once.
-const LARGE_COUNTS: u32 = 8;
+/// A larger file counts as one for each range of this size, in bytes, because ranges are fetched at once,
+/// within these limits: of what it takes in memory, and of the ranges that are under way at all.
+const RANGE: u64 = 8 * 1024 * 1024;
+const LARGE_COUNTS: std::ops::RangeInclusive<u32> = 4..=16;
 
 /// How many files of one dataset are looked at and fetched at once.
 const FILES_AT_ONCE: usize = 32;
@@ -260,10 +262,7 @@ impl Bringing<'_> {
         file: &Delivered,
         target: &Path,
     ) -> Result<Checked, DatasetError> {
-        let counts = match file.expected.size {
-            Some(size) if size <= SMALL => 1,
-            _ => LARGE_COUNTS.min(self.flow.jobs),
-        };
+        let counts = counts(file.expected.size).min(self.flow.jobs);
         // none only if closed, which never happens
         let _permit = self.flow.in_flight.acquire_many(counts).await.ok();
         let counted = |bytes| {
@@ -323,6 +322,16 @@ impl Bringing<'_> {
     }
 }
 
+/// As how many of those in flight a file counts.
+fn counts(size: Option<u64>) -> u32 {
+    let size = size.unwrap_or(u64::MAX);
+    if size <= SMALL {
+        return 1;
+    }
+    let ranges = u32::try_from(size.div_ceil(RANGE)).unwrap_or(u32::MAX);
+    ranges.clamp(*LARGE_COUNTS.start(), *LARGE_COUNTS.end())
+}
+
 /// How a file stands. Blocks.
 pub(super) fn stands(
     path: &Path,
@@ -363,5 +372,17 @@ pub(super) fn local(path: &Path, source: io::Error) -> DatasetError {
     DatasetError::Local {
         path: path.to_owned(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_counts_by_the_ranges_it_is_fetched_in() {
+        let sizes = [0, SMALL, SMALL + 1, 100_000_000, 1 << 40];
+        assert_eq!(sizes.map(|size| counts(Some(size))), [1, 1, 4, 12, 16]);
+        assert_eq!(counts(None), 16);
     }
 }

@@ -76,7 +76,7 @@ pub(crate) struct SyncArguments {
     /// Take over datasets that another directory has begun with
     #[arg(long)]
     take_over: bool,
-    /// Files that are fetched at once; a large one counts as eight
+    /// Files that are fetched at once; a large one counts as up to sixteen
     #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: u32,
     /// Look again every so many seconds, until stopped

@@ -99,9 +99,12 @@ impl World {
     /// Stores a dataset as the worker does; `run` tells one delivery from another.
     pub(super) fn deliver(&mut self, dataset: &Dataset, run: u32) {
         let mut files = Files::new();
+        // of the many of the long variants not all are large
+        let number: usize = dataset.name()[3..].parse().unwrap();
+        let large = if number < 100 { 1_200_000 } else { 30_000 };
         for (name, size) in [
             (format!("{}_flt.fits", &dataset.name()[..5]), 20_000),
-            (format!("{}_drz.fits", &dataset.name()[..5]), 1_200_000),
+            (format!("{}_drz.fits", &dataset.name()[..5]), large),
             ("previews/x_drz_thumb.jpg".to_owned(), 3_000),
             ("logs/process.txt".to_owned(), 5_000),
         ] {
