@@ -1,6 +1,6 @@
 //! The command line: what is given, and which command that calls.
 //!
-//! The program also answers to `crds_s3_get` and `crds_s3_set`, by the name it is called by.
+//! The program also answers to `crds_s3_get`, `crds_s3_set` and `crds_s3_unset`, by the name it is called by.
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -13,7 +13,8 @@ use storage::hint::explain;
 
 use crate::failure::Failure;
 use crate::{
-    bestrefs, diff, env, interrupt, list, log, matches, options, s3_get, s3_set, sync, uses,
+    bestrefs, diff, env, interrupt, list, log, matches, options, s3_get, s3_set, s3_unset, sync,
+    uses,
 };
 
 /// Calibration references: which a dataset should have, and where they are.
@@ -47,6 +48,7 @@ enum Command {
     Env(env::Args),
     S3Get(s3_get::Args),
     S3Set(s3_set::Args),
+    S3Unset(s3_unset::Args),
     /// Prints completions for a shell
     Completions {
         /// For which shell
@@ -71,7 +73,11 @@ enum Command {
 const PROGRAM: &str = "crds";
 
 /// The names that stand for one of its commands.
-const NAMES: [(&str, &str); 2] = [("crds_s3_get", "s3-get"), ("crds_s3_set", "s3-set")];
+const NAMES: [(&str, &str); 3] = [
+    ("crds_s3_get", "s3-get"),
+    ("crds_s3_set", "s3-set"),
+    ("crds_s3_unset", "s3-unset"),
+];
 
 /// Runs the command that the arguments ask for; the first is the name of the program. Gives the exit
 /// status. Ctrl-C and `SIGTERM` end the process, so this is for whole programs.
@@ -121,7 +127,11 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     // What needs no settings works with bad ones.
     let without_settings = matches!(
         command,
-        Command::Completions { .. } | Command::Man { .. } | Command::Names | Command::S3Set(_)
+        Command::Completions { .. }
+            | Command::Man { .. }
+            | Command::Names
+            | Command::S3Set(_)
+            | Command::S3Unset(_)
     );
     if without_settings {
         log::begin(log::Style::default());
@@ -137,6 +147,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             return Ok(0);
         }
         Command::S3Set(args) => return s3_set::run(args),
+        Command::S3Unset(_) => return s3_unset::run(),
         _ => {}
     }
     let config = shared.config();
@@ -161,6 +172,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
             Command::Env(args) => env::run(&args, &config, json),
             Command::S3Get(args) => s3_get::run(&args, config, reuse).await,
             Command::S3Set(_)
+            | Command::S3Unset(_)
             | Command::Completions { .. }
             | Command::Man { .. }
             | Command::Names => Ok(0),

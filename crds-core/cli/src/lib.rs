@@ -21,6 +21,7 @@ mod pretty;
 mod progress;
 mod s3_get;
 mod s3_set;
+mod s3_unset;
 mod sync;
 mod uses;
 

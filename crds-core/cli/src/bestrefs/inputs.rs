@@ -1,6 +1,6 @@
 //! Where the headers of `crds bestrefs` come from: files, JSON, or the server's catalogue.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,11 @@ use serde_json::{Map, Value, json};
 use super::Args;
 use crate::catalogue::{self, same_id};
 use crate::failure::Failure;
+use crds_core::bestrefs::Outcome;
 use crds_core::header::Header;
-use crds_core::{Client, DatasetHeader, UnreadableDataset, header_of_json};
+use crds_core::{
+    Assignments, Client, DatasetHeader, FileAssignment, UnreadableDataset, header_of_json,
+};
 
 /// The longest file of headers that is read, in bytes. All of them are kept in memory.
 const MAX_FILE: u64 = 1 << 30;
@@ -35,16 +38,26 @@ impl Inputs {
         }
     }
 
-    /// Writes the headers, one `{"id": {header}}` on each line.
-    pub(super) fn save(&self, path: &Path) -> Result<(), Failure> {
+    /// Writes the headers, one `{"id": {header}}` on each line; with answers, these in place of what
+    /// the headers say.
+    pub(super) fn save(&self, path: &Path, answers: Option<&Assignments>) -> Result<(), Failure> {
         let failed = |error: std::io::Error| Failure::fatal(format!("{}: {error}", path.display()));
         let mut file = std::io::BufWriter::new(std::fs::File::create(path).map_err(failed)?);
+        let answers: HashMap<&Path, &FileAssignment> = answers
+            .into_iter()
+            .flat_map(|all| all.files.iter().map(|file| (&*file.path, file)))
+            .collect();
         let mut save = |id: &str, header: &Header| {
             let fields = header
                 .iter()
                 .map(|(key, value)| (key.to_owned(), value.into()));
-            let line = json!({id: fields.collect::<Map<String, Value>>()});
-            writeln!(file, "{line}").map_err(failed)
+            let mut fields: Map<String, Value> = fields.collect();
+            let answers = answers.get(Path::new(id)).into_iter();
+            fields.extend(answers.flat_map(|file| &file.types).map(|assigned| {
+                let keyword = assigned.reference_type.as_str().to_uppercase();
+                (keyword, answer(&assigned.outcome).into())
+            }));
+            writeln!(file, "{}", json!({id: fields})).map_err(failed)
         };
         match self {
             Self::Headers(headers) => {
@@ -61,6 +74,17 @@ impl Inputs {
             }
         }
         file.flush().map_err(failed)
+    }
+}
+
+/// An answer as headers have it that the server keeps.
+fn answer(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::File(name) => name.to_string(),
+        Outcome::NotApplicable => "NOT FOUND n/a".to_owned(),
+        Outcome::NoMatch => "NOT FOUND No match found.".to_owned(),
+        Outcome::Ambiguous(names) => format!("NOT FOUND several files fit: {}", names.join(", ")),
+        Outcome::Error(failure) => format!("NOT FOUND {failure}"),
     }
 }
 
@@ -120,6 +144,7 @@ fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
     let mut headers = BTreeMap::new();
     for path in paths {
         let failed = |reason: String| Failure::fatal(format!("{}: {reason}", path.display()));
+        tracing::info!("Loading file '{}'", path.display());
         if path
             .extension()
             .is_some_and(|e| e == "pkl" || e == "pickle")

@@ -2,12 +2,13 @@
 //! `instrument='ACS' type='BIASFILE' data='...' ::  New best reference: 'old' --> 'new' :: Would update.`
 
 use super::compare::{Comparison, Update};
+use super::tracked::Tracked;
 use crds_core::literal::Literal;
 use crds_core::{FileAssignment, Problem};
 use storage::hint::explain;
 
 /// What lines about one type begin with.
-fn prefix(instrument: &str, reference_type: &str, id: &str) -> String {
+pub(super) fn prefix(instrument: &str, reference_type: &str, id: &str) -> String {
     let quoted = |text: String| Literal::Str(text.into()).to_string();
     format!(
         "instrument={} type={} data={} :: ",
@@ -51,27 +52,34 @@ pub(super) fn new_reference(file: &FileAssignment, update: &Update, updating: bo
 }
 
 /// A reference that should not be new.
-pub(super) fn difference(file: &FileAssignment, update: &Update, updating: bool) {
-    tracing::error!(
-        "{} Comparison difference: {} {}",
-        prefix(&update.instrument, &update.reference_type, &short(file)),
+pub(super) fn difference(
+    file: &FileAssignment,
+    update: &Update,
+    updating: bool,
+    tracked: &mut Tracked,
+) {
+    let text = format!(
+        "Comparison difference: {} {}",
         change(update),
         promise(updating)
+    );
+    tracked.error(
+        &short(file),
+        &update.instrument,
+        &update.reference_type,
+        text,
     );
 }
 
 /// What a comparison found to be wrong.
-pub(super) fn faults(file: &FileAssignment, found: &Comparison) {
+pub(super) fn faults(file: &FileAssignment, found: &Comparison, tracked: &mut Tracked) {
     for (reference_type, fault) in &found.faults {
-        tracing::error!(
-            "{} {fault}",
-            prefix(&file.instrument, reference_type, &short(file))
-        );
+        tracked.error(&short(file), &file.instrument, reference_type, fault);
     }
 }
 
 /// What is wrong with the answers of one dataset.
-pub(super) fn problems(file: &FileAssignment) {
+pub(super) fn problems(file: &FileAssignment, tracked: &mut Tracked) {
     for error in &file.errors {
         match error {
             Problem::Lookup {
@@ -79,18 +87,21 @@ pub(super) fn problems(file: &FileAssignment) {
                 reference_type,
                 failure,
                 ..
-            } => tracing::error!(
-                "{} New: Bestref FAILED:  {}",
-                prefix(instrument, reference_type.as_str(), &short(file)),
-                explain(failure)
+            } => tracked.error(
+                &short(file),
+                instrument,
+                reference_type.as_str(),
+                format_args!("New: Bestref FAILED:  {}", explain(failure)),
             ),
             Problem::NoMatch {
                 instrument,
                 reference_type,
                 ..
-            } => tracing::error!(
-                "{} New: No match found: 'NOT FOUND No match found.'",
-                prefix(instrument, reference_type.as_str(), &short(file))
+            } => tracked.error(
+                &short(file),
+                instrument,
+                reference_type.as_str(),
+                "New: No match found: 'NOT FOUND No match found.'",
             ),
             other => tracing::error!("{}", explain(other)),
         }

@@ -5,25 +5,30 @@ mod bulk;
 mod compare;
 mod inputs;
 mod lines;
+mod results;
 mod rows;
+mod tracked;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::progress::Downloads;
 use crate::{json, log, options};
 use compare::{Comparison, Judgement, Old, Update};
 use crds_core::Config;
 use crds_core::dataset::NoMatch;
 use crds_core::names::ContextName;
-use crds_core::{AssignOptions, Assignments, BadFiles, Client, Reuse, TypeChoice};
+use crds_core::{AssignOptions, Assignments, BadFiles, Reuse, TypeChoice};
 use rows::Unchanged;
-use storage::hint::{explain, parsed};
+use storage::hint::parsed;
+use tracked::{Tracked, Tracking};
 
 /// Answers in JSON lines are neither compared, nor written into files, nor counted.
-const NOT_WITH_HEADERS: [&str; 12] = [
+const NOT_WITH_HEADERS: [&str; 16] = [
+    "dump_unique_errors",
+    "all_errors_file",
+    "unique_errors_file",
+    "check_context",
     "old_context",
     "optimize_tables",
     "compare_source_bestrefs",
@@ -73,6 +78,9 @@ pub(crate) struct Args {
     /// Write the headers that were used to this file, as JSON
     #[arg(short = 'a', long, value_name = "FILE")]
     save_pickle: Option<PathBuf>,
+    /// In that file, put the answers in place of what the headers say
+    #[arg(long, requires = "save_pickle")]
+    update_pickle: bool,
     /// The rules to use [default: `CRDS_CONTEXT`, else those in use]
     #[arg(short, long, visible_alias = "context", value_name = "CONTEXT", value_parser = parsed::<ContextName>)]
     new_context: Option<ContextName>,
@@ -139,6 +147,8 @@ pub(crate) struct Args {
     /// A difference from or to N/A counts, too
     #[arg(long)]
     na_differences_matter: bool,
+    #[command(flatten)]
+    tracking: Tracking,
     /// Only warn of rules that CRDS has withdrawn
     #[arg(long)]
     allow_bad_rules: bool,
@@ -189,6 +199,14 @@ pub(crate) async fn run(
     if let Some(file) = &args.headers {
         return bulk::run(args, &client, reuse, file).await;
     }
+    if let Some(name) = &args.new_context {
+        tracing::debug!(
+            "Using explicit new context '{name}' for computing updated best references."
+        );
+    }
+    if let Some(name) = &args.old_context {
+        tracing::debug!("Using explicit old context '{name}'");
+    }
     let inputs = inputs::gather(args, files, &client).await?;
     let new = client
         .assign_headers(inputs.datasets(), &args.options(args.new_context.as_ref()))
@@ -202,15 +220,17 @@ pub(crate) async fn run(
     };
     let compared = args.compared(old.as_ref());
     let unchanged = rows::unchanged(args, &client, &new, &compared).await;
-    let updates = report_each(args, &new, &compared, &unchanged);
+    let mut tracked = Tracked::default();
+    let updates = report_each(args, &new, &compared, &unchanged, &mut tracked);
     if let Some(path) = &args.save_pickle {
-        inputs.save(path)?;
+        inputs.save(path, args.update_pickle.then_some(&new))?;
     }
-    print(args, &updates)?;
-    let fetched = finish(args, &client, reuse, &new, &updates).await?;
+    results::print(args, &updates)?;
+    let fetched = results::finish(args, &client, reuse, &new, &updates).await?;
     if as_json {
         json::print(&json::assignments(&new, &fetched))?;
     }
+    tracked.told(&args.tracking)?;
     log::counts();
     Ok(u8::from(log::errors() > 0))
 }
@@ -228,13 +248,17 @@ impl Args {
                 TypeChoice::Only(lower(&self.types))
             },
             skip: lower(&self.skip_types),
-            no_match: if self.undefined_differences_matter {
+            no_match: if self.undefined_matters() {
                 NoMatch::Failure
             } else {
                 NoMatch::NotApplicable
             },
             bad_files: BadFiles::Report,
         }
+    }
+
+    fn undefined_matters(&self) -> bool {
+        self.undefined_differences_matter || self.tracking.check_context
     }
 
     fn compares(&self) -> bool {
@@ -270,6 +294,7 @@ fn report_each<'a>(
     new: &'a Assignments,
     old: &Old<'a>,
     unchanged: &Unchanged<'_>,
+    tracked: &mut Tracked,
 ) -> Comparisons<'a> {
     if matches!(old, Old::Nothing) {
         tracing::info!("No comparison context or source comparison requested.");
@@ -280,7 +305,7 @@ fn report_each<'a>(
         );
     }
     let judgement = Judgement {
-        undefined_matters: args.undefined_differences_matter,
+        undefined_matters: args.undefined_matters(),
     };
     let mut comparisons = Comparisons::new();
     for file in &new.files {
@@ -289,7 +314,7 @@ fn report_each<'a>(
         } else {
             tracing::info!("===> Processing {}", file.path.display());
         }
-        lines::problems(file);
+        lines::problems(file, tracked);
         if let Old::Rules(files) = old
             && let Some(before) = files.get(&*file.path)
         {
@@ -299,11 +324,13 @@ fn report_each<'a>(
         found
             .updates
             .retain(|update| !unchanged.contains(&(&*file.path, update.reference_type.as_str())));
-        lines::faults(file, &found);
+        lines::faults(file, &found, tracked);
         if args.differences_are_errors {
-            let matters = |update: &&Update| update.matters(args.na_differences_matter);
+            let matters = |update: &&Update| {
+                update.matters(args.na_differences_matter || args.tracking.check_context)
+            };
             for update in found.updates.iter().filter(matters) {
-                lines::difference(file, update, args.update_bestrefs);
+                lines::difference(file, update, args.update_bestrefs, tracked);
             }
         } else if !matches!(old, Old::Nothing)
             && (args.print_new_references || !args.files.is_empty())
@@ -315,104 +342,4 @@ fn report_each<'a>(
         comparisons.insert(&file.path, found);
     }
     comparisons
-}
-
-/// The results that scripts read.
-fn print(args: &Args, comparisons: &Comparisons<'_>) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    if args.print_new_references {
-        for (path, found) in updated(comparisons) {
-            for update in &found.updates {
-                writeln!(
-                    out,
-                    "{} {} {} {} {}",
-                    path.display().to_string().to_lowercase(),
-                    update.instrument,
-                    update.reference_type,
-                    update.old_text(),
-                    update.new
-                )?;
-            }
-        }
-    }
-    if args.print_update_counts {
-        let mut counts: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
-        for update in updated(comparisons).flat_map(|(_, found)| &found.updates) {
-            let of_instrument = counts.entry(&update.instrument).or_default();
-            *of_instrument
-                .entry(update.reference_type.as_str())
-                .or_default() += 1;
-        }
-        tracing::info!("Updated exposure counts:\n {}", serde_json::json!(counts));
-    }
-    if args.print_affected {
-        // What fails for one type cannot be processed anew.
-        let affected = updated(comparisons).filter(|(_, found)| !found.failed);
-        let products: std::collections::BTreeSet<String> = affected
-            .map(|(id, _)| {
-                let id = id.display().to_string().to_lowercase();
-                id.split(':').next().unwrap_or_default().to_owned()
-            })
-            .collect();
-        tracing::info!("Affected products = {}", products.len());
-        for product in products {
-            writeln!(out, "{product}")?;
-        }
-    }
-    if args.print_affected_details {
-        for (id, Comparison { updates, .. }) in updated(comparisons) {
-            let types: Vec<&str> = updates.iter().map(|u| u.reference_type.as_str()).collect();
-            let instrument = updates.first().map_or("", |update| &update.instrument);
-            let id = id.display().to_string().to_lowercase();
-            writeln!(out, "{id} {instrument} {}", types.join(" "))?;
-        }
-    }
-    out.flush()?;
-    Ok(())
-}
-
-/// Fetches what is new and writes headers, as asked.
-async fn finish(
-    args: &Args,
-    client: &Client,
-    reuse: Reuse,
-    new: &Assignments,
-    comparisons: &Comparisons<'_>,
-) -> Result<Vec<crds_core::FetchedReference>, Failure> {
-    let mut fetched = Vec::new();
-    if args.sync_references == 1 {
-        let names = updated(comparisons)
-            .flat_map(|(_, found)| &found.updates)
-            .filter(|update| update.new != compare::NOT_APPLICABLE);
-        let names: Vec<&str> = names.map(|update| update.new.as_str()).collect();
-        match client.fetch_unless(reuse, names, &Downloads::new()).await {
-            Ok(references) => fetched = references,
-            Err(error) => tracing::error!("{}", explain(&error)),
-        }
-    }
-    if args.update_bestrefs {
-        if args.files.is_empty() {
-            tracing::warn!("--update-bestrefs writes into files, and none were given with --files");
-            return Ok(fetched);
-        }
-        let only = args.compares().then(|| {
-            let keywords = |found: &Comparison| {
-                let updated = found.updates.iter().map(|update| &update.reference_type);
-                let all = updated.chain(&found.absent);
-                all.map(|name| name.to_uppercase()).collect()
-            };
-            let all = comparisons.iter();
-            all.map(|(path, found)| (*path, keywords(found))).collect()
-        });
-        let written = match &only {
-            Some(only) => new.write_only(only)?,
-            None => new.write()?,
-        };
-        for written in written {
-            if let Some(Err(error)) = written.outcome {
-                tracing::error!("{}", explain(&error));
-            }
-        }
-    }
-    Ok(fetched)
 }

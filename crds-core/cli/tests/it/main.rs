@@ -12,6 +12,7 @@ mod jwst;
 mod lists;
 mod missing;
 mod program;
+mod records;
 mod repair;
 mod sync;
 mod transcripts;
