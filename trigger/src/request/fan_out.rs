@@ -1,7 +1,7 @@
 //! One request for many datasets: found by their messages, worked through many at a time, stopped
 //! by a `broadcast-kill` message, handed on when the time is over.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,15 +9,13 @@ use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Broadcast, Target, Verb};
 use caldp_core::state::State;
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use storage::s3::{Delimiter, Lister};
 use storage::uri::S3Uri;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::dataset::{DELETE_BATCH, DatasetRequests, Request};
+use super::dataset::{DatasetRequests, Request};
 use crate::batch::Batch;
 use crate::batch::client::BatchClient;
 use crate::bounded::for_each_bounded;
@@ -27,15 +25,11 @@ use crate::event::EventError;
 use crate::invocation::Invocation;
 use crate::order::RequestBody;
 use crate::output_root::OutputRoot;
-use crate::record::attempts::Record;
 use crate::record::documents::{Documents, MAX_DOCUMENT};
 use crate::submit::lookup::input_sizes;
 
 /// How often the kill message is looked for while a fan-out goes on.
 const LOOK_FOR_KILL: Duration = Duration::from_secs(1);
-
-/// Deletions under way at once; each is of up to a thousand keys.
-const DELETIONS: usize = 8;
 
 /// How many names a report lists in full.
 const TOLD: usize = 20;
@@ -43,10 +37,10 @@ const TOLD: usize = 20;
 /// Carries out requests for many datasets.
 #[derive(Debug)]
 pub struct FanOut<B> {
-    config: Arc<Config>,
-    documents: Documents,
-    batch_client: Arc<BatchClient<B>>,
-    datasets: Arc<DatasetRequests<B>>,
+    pub(super) config: Arc<Config>,
+    pub(super) documents: Documents,
+    pub(super) batch_client: Arc<BatchClient<B>>,
+    pub(super) datasets: Arc<DatasetRequests<B>>,
 }
 
 /// What came of a request for many.
@@ -129,14 +123,8 @@ enum Turn {
 
 /// Whether a fan-out may go on; the kill message is looked for once in a while.
 #[derive(Default)]
-struct KillSwitch {
+pub(super) struct KillSwitch {
     looked: Mutex<Option<(Instant, bool)>>,
-}
-
-/// A page of a listing: the keys that belong to datasets, and to which.
-struct OwnedKeys {
-    keys: Vec<String>,
-    datasets: Vec<Dataset>,
 }
 
 impl<B: Batch> FanOut<B> {
@@ -272,7 +260,7 @@ impl<B: Batch> FanOut<B> {
     }
 
     /// The datasets a request for all is about, in the order of their names.
-    async fn concerned(
+    pub(super) async fn concerned(
         &self,
         root: &OutputRoot,
         verb: Verb,
@@ -298,69 +286,11 @@ impl<B: Batch> FanOut<B> {
         Ok(found.into_iter().collect())
     }
 
-    /// Deletes everything of every dataset, found by listing, a thousand keys at a time.
-    async fn clean_all(
+    pub(super) async fn killed(
         &self,
-        request: &Request<'_>,
+        root: &OutputRoot,
         switch: &KillSwitch,
-        invocation: &Invocation,
-    ) -> Result<FanOutAnswer, TriggerError> {
-        let root = request.root;
-        self.datasets.open(root).await?;
-        let stopped_jobs = self.stop_all(root).await?;
-        let (bucket, s3) = (root.uri.bucket(), self.documents.s3());
-        let (mut deleted, mut datasets) = (0, HashSet::new());
-        let mut ended = "everything was deleted";
-        'folders: for folder in root.layout.dataset_folders() {
-            let mut pages = s3.list(bucket, &root.prefix(folder), Delimiter::None);
-            while let Some(OwnedKeys { keys, datasets: of }) = next_keys(root, &mut pages).await? {
-                deleted += keys.len();
-                datasets.extend(of);
-                stream::iter(keys.chunks(DELETE_BATCH))
-                    .map(|keys| s3.delete_many(bucket, keys))
-                    .buffer_unordered(DELETIONS)
-                    .try_collect::<()>()
-                    .await?;
-                if self.killed(root, switch).await? {
-                    ended = "stopped by broadcast-kill";
-                    break 'folders;
-                }
-                // every invocation gets something done, or the rest would be handed on for ever
-                if !keys.is_empty() && invocation.budget.is_spent() {
-                    self.hand_on(request, None).await?;
-                    ended = "the rest was handed on";
-                    break 'folders;
-                }
-            }
-        }
-        Ok(FanOutAnswer::Cleaned {
-            verb: "clean",
-            datasets: datasets.len(),
-            deleted,
-            stopped_jobs,
-            ended,
-        })
-    }
-
-    /// Stops the jobs of all datasets that may have one, an array's once.
-    async fn stop_all(&self, root: &OutputRoot) -> Result<usize, TriggerError> {
-        let active = self.concerned(root, Verb::Cancel, &Target::All).await?;
-        let known = for_each_bounded(self.config.concurrency, &active, |_, dataset| {
-            self.documents.record(root, dataset)
-        })
-        .await?;
-        let records = known.into_iter().flatten().map(|known| known.record);
-        let id = |record: Record| Some(record.pending()?.job_id.as_ref()?.parent());
-        let jobs: BTreeSet<_> = records.filter_map(id).collect();
-        stream::iter(&jobs)
-            .map(|id| self.batch_client.terminate(id))
-            .buffer_unordered(self.config.concurrency)
-            .try_collect::<()>()
-            .await?;
-        Ok(jobs.len())
-    }
-
-    async fn killed(&self, root: &OutputRoot, switch: &KillSwitch) -> Result<bool, TriggerError> {
+    ) -> Result<bool, TriggerError> {
         let mut looked = switch.looked.lock().await;
         if let Some((at, killed)) = *looked
             && (killed || at.elapsed() < LOOK_FOR_KILL)
@@ -375,7 +305,7 @@ impl<B: Batch> FanOut<B> {
         Ok(killed)
     }
 
-    async fn hand_on(
+    pub(super) async fn hand_on(
         &self,
         request: &Request<'_>,
         datasets: Option<Vec<Dataset>>,
@@ -404,30 +334,4 @@ fn part(bytes: &[u8]) -> Result<(Rest, Verb), EventError> {
     let verb = Verb::ALL.into_iter().find(|v| v.to_string() == rest.verb);
     let verb = verb.ok_or_else(|| malformed(format!("{:?} is no request", rest.verb)))?;
     Ok((rest, verb))
-}
-
-/// The next keys that belong to datasets, of as many pages as are deleted at once; none at the end.
-async fn next_keys(
-    root: &OutputRoot,
-    pages: &mut Lister<'_>,
-) -> Result<Option<OwnedKeys>, TriggerError> {
-    let start = root.prefix("");
-    let mut found = None;
-    for _ in 0..DELETIONS {
-        let Some(page) = pages.next_page().await? else {
-            break;
-        };
-        let owned = found.get_or_insert_with(|| OwnedKeys {
-            keys: vec![],
-            datasets: vec![],
-        });
-        for key in page.objects.into_iter().map(|object| object.key) {
-            let relative = key.strip_prefix(&start).unwrap_or(&key);
-            if let Some(owner) = root.layout.owner(relative) {
-                owned.datasets.push(owner);
-                owned.keys.push(key);
-            }
-        }
-    }
-    Ok(found)
 }

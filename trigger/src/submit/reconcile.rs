@@ -19,18 +19,12 @@ use crate::batch::Batch;
 use crate::batch::client::{BatchClient, MaybeSubmitted};
 use crate::config::Config;
 use crate::error::{CONDITIONAL_TRIES, TriggerError};
-use crate::event::evidence::Cause;
 use crate::invocation::Invocation;
-use crate::metric;
-use crate::order::details::one_line;
 use crate::output_root::OutputRoot;
-use crate::record::attempts::{Attempt, CORRECT, Claim, Ended, Outcome, Record};
+use crate::record::attempts::{Attempt, Claim, Record};
 use crate::record::documents::{Documents, VersionedRecord, contended};
 use crate::record::message;
 use crate::record::transition::{Transition, job_name, shown};
-
-/// So much of a refusal is kept, in characters.
-const MAX_REFUSAL: usize = 500;
 
 /// Keeps datasets as their records say.
 #[derive(Debug)]
@@ -250,45 +244,6 @@ impl<B: Batch> Reconciler<B> {
         }
     }
 
-    /// Notes that AWS Batch refused a dataset's job for good: that is an error of the dataset, until somebody
-    /// rescues it. The record as it is then, whoever changed it.
-    pub(crate) async fn note_refusal(
-        &self,
-        root: &OutputRoot,
-        known: VersionedRecord,
-        refusal: &str,
-    ) -> Result<VersionedRecord, TriggerError> {
-        let mut record = known.record.clone();
-        let Some(attempt) = record.pending_mut() else {
-            return Ok(known);
-        };
-        tracing::error!(
-            job_name = attempt.job_name,
-            refusal,
-            "AWS Batch refused the job"
-        );
-        attempt.claim = None;
-        attempt.outcome = Some(Outcome {
-            result: Ended::Failed(Cause::Refused),
-            explanation: format!(
-                "AWS Batch refused the job: {}",
-                one_line(refusal, MAX_REFUSAL)
-            ),
-            remedy: Some(CORRECT.to_owned()),
-            exit_code: None,
-            log_stream: None,
-            ran_seconds: None,
-            at: Timestamp::now(),
-        });
-        let memory_bin = attempt.memory_bin;
-        let (known, ours) = self.replace(root, known, record).await?;
-        if ours {
-            metric::verdict(Cause::Refused.name(), memory_bin);
-            self.show(root, &known.record, None).await?;
-        }
-        Ok(known)
-    }
-
     /// Whether enough is left of a claim of ours to submit under it.
     fn well_claimed(&self, attempt: &Attempt, invocation: &Invocation, now: Timestamp) -> bool {
         let half = SignedDuration::try_from(self.config.lease / 2).unwrap_or_default();
@@ -333,7 +288,7 @@ impl<B: Batch> Reconciler<B> {
     }
 
     /// Replaces a record; when others were faster, theirs is returned, and false.
-    async fn replace(
+    pub(super) async fn replace(
         &self,
         root: &OutputRoot,
         known: VersionedRecord,
@@ -354,7 +309,7 @@ impl<B: Batch> Reconciler<B> {
 
     /// Makes the messages show the record's state: the right one is written first, then the
     /// others are deleted.
-    async fn show(
+    pub(super) async fn show(
         &self,
         root: &OutputRoot,
         record: &Record,

@@ -8,24 +8,22 @@
 //! [`lookup`] asks AWS Batch; [`gone`] reads what a forgotten job left; [`candidates`] are those that may be stuck;
 //! [`cursor`] is where the next sweep begins when time or calls did not suffice.
 
+mod answer;
 mod candidates;
 mod cursor;
 mod gone;
 mod lookup;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
-use caldp_core::state::State;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use serde::Serialize;
 use storage::hint::with_causes;
 use storage::store::{S3Prefix, Store};
-use storage::uri::S3Uri;
 
 use crate::batch::Batch;
 use crate::batch::client::{BatchClient, MaybeSubmitted};
@@ -34,13 +32,13 @@ use crate::error::TriggerError;
 use crate::event::job_event::JobEvent;
 use crate::invocation::Invocation;
 use crate::output_root::OutputRoot;
-use crate::overview::dataset::DatasetProgress;
 use crate::overview::progress;
 use crate::record::documents::{Documents, unreadable};
 use crate::record::transition::job_name;
 use crate::submit::reconcile::{Known, Reconciler};
 use crate::verdict::job_ends::JobEnds;
-use candidates::{Candidate, Trouble, is_foreign, sorted_out};
+pub use answer::{Found, Mode, SweepAnswer, SweptOutput};
+use candidates::{Candidate, Trouble, sorted_out};
 use cursor::Cursor;
 use lookup::{Calls, Fate, fates};
 
@@ -52,59 +50,6 @@ const CALLS: usize = 1000;
 
 /// So many datasets an answer of the schedule names.
 const TOLD: usize = 20;
-
-/// Whether a sweep does something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// It settles what it finds.
-    Settle,
-    /// It only says what it finds.
-    Tell,
-}
-
-/// What a sweep did.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct SweepAnswer {
-    /// How many outputs it looked at.
-    pub outputs: usize,
-    /// How many datasets of them have not ended.
-    pub active: usize,
-    /// How many it found stuck.
-    pub stuck: usize,
-    /// How many of those it settled.
-    pub settled: usize,
-    /// Each of them; the schedule names the first.
-    pub found: Vec<Found>,
-    /// Those that could not be settled, and why.
-    pub failed: Vec<Found>,
-    /// Those there was not time for, or that others are at.
-    pub left: usize,
-}
-
-/// A dataset that was stuck.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Found {
-    /// The dataset.
-    pub dataset: Dataset,
-    /// The output it is in.
-    pub output: S3Uri,
-    /// What was wrong.
-    pub found: &'static str,
-    /// What became of it.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub result: String,
-}
-
-/// How an output is doing, as a sweep that settled nothing in it has seen.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SweptOutput {
-    /// The output.
-    pub root: OutputRoot,
-    /// How many datasets are in each state.
-    pub datasets: BTreeMap<State, usize>,
-    /// Whether nothing more happens in it unless somebody asks.
-    pub settled: bool,
-}
 
 /// What is done in one sweep.
 struct Sweep<'a> {
@@ -376,22 +321,6 @@ impl<'a> Sweep<'a> {
 
     fn is_over(&self) -> bool {
         self.calls.0 == 0 || self.invocation.budget.is_spent()
-    }
-}
-
-impl SweptOutput {
-    fn of(root: &OutputRoot, datasets: &[DatasetProgress], now: Timestamp) -> Self {
-        let mut counts = BTreeMap::new();
-        for dataset in datasets {
-            *counts.entry(dataset.state).or_insert(0) += 1;
-        }
-        Self {
-            root: root.clone(),
-            datasets: counts,
-            settled: datasets
-                .iter()
-                .all(|d| d.is_settled() || is_foreign(d, now)),
-        }
     }
 }
 
