@@ -54,7 +54,7 @@ pub(crate) struct SyncArguments {
     /// Where the results are: s3://... of a batch, a bucket for all its batches, or a directory after file:
     #[arg(value_name = "OUTPUT")]
     output: Location,
-    /// Where they are to be: <DIRECTORY>/<batch>/data/<instrument>/<dataset>/
+    /// Where they are to be: DIRECTORY/BATCH/data/INSTRUMENT/DATASET/
     #[arg(value_name = "DIRECTORY")]
     directory: PathBuf,
     /// The layout of results and messages
