@@ -30,8 +30,10 @@ use crate::names::FileName;
 
 /// How long another job is waited for that fetches the same reference, or makes room.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// This part of the file system's space is left to others, whatever the limit.
-const RESERVE: u64 = 20;
+/// This part of the file system's space is left to others, whatever the limit,
+const RESERVED_PART: u64 = 20;
+/// but not more than this, in bytes.
+const MOST_RESERVED: u64 = 2 << 30;
 /// How often a reference is looked at that turns out wrong, before it is left alone.
 const TRIES: usize = 3;
 /// How much is copied at a time.
@@ -240,9 +242,9 @@ impl SharedReferences {
     /// Whether so many bytes leave the file system the space that is for others.
     fn has_space(&self, size: u64) -> io::Result<bool> {
         let space = rustix::fs::statvfs(&self.folder)?;
-        let reserve = space.f_blocks / RESERVE;
-        let needed = size / space.f_frsize.max(1);
-        Ok(space.f_bavail >= reserve.saturating_add(needed))
+        let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
+        let reserved = (bytes(space.f_blocks) / RESERVED_PART).min(MOST_RESERVED);
+        Ok(bytes(space.f_bavail) >= reserved.saturating_add(size))
     }
 
     /// Removes a reference that nobody is copying or fetching; whether it is gone.
