@@ -11,3 +11,4 @@ pub mod stage;
 pub mod versions;
 
 mod inventory;
+mod threads;

@@ -5,6 +5,7 @@
 use super::plan::{Plan, PlanError, Step, Verdict};
 use super::products::ProductError;
 use super::recipe::Recipe;
+use super::threads;
 use crate::error::disk_hint;
 use crate::process::locate::find_program;
 use crate::process::memory::MemoryEvidence;
@@ -14,6 +15,7 @@ use crate::run_log::RunLog;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -176,6 +178,7 @@ impl Calibration {
             code: recipe.stage1.exit_code,
         })?;
         // A program missing at the end of a long calibration is better known at its start.
+        let mut threads = BTreeMap::new();
         for step in &plan.steps {
             let path = context.environment.get(OsStr::new("PATH"));
             find_program(step.program, path.map(OsString::as_os_str)).map_err(|missing| {
@@ -184,16 +187,23 @@ impl Calibration {
                     code: step.exit_code,
                 }
             })?;
+            if !threads.contains_key(step.program) {
+                let arguments = threads::arguments(step.program, context.environment).await;
+                threads.insert(step.program, arguments);
+            }
         }
         for step in &plan.steps {
-            self.step(step, context).await?;
+            let first = threads.get(step.program).map_or(&[][..], Vec::as_slice);
+            self.step(step, first, context).await?;
         }
         remove_leftovers(recipe, context.folder)
     }
 
+    /// Runs a program, with these arguments before its own.
     async fn step(
         &mut self,
         step: &Step,
+        first: &[OsString],
         context: CalibrationContext<'_>,
     ) -> Result<(), CalibrationError> {
         let mut program = Program::new(
@@ -201,7 +211,7 @@ impl Calibration {
             context.folder.to_owned(),
             context.environment.clone(),
         );
-        program.arguments.clone_from(&step.arguments);
+        program.arguments = [first, &step.arguments].concat();
         program.timeout = context.timeout;
         program.grace = context.grace;
         let command = program.command_line();

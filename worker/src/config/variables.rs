@@ -45,7 +45,7 @@ variables! {
     IN_IMAGE false "CALDP_DOCKER" "Whether the program runs in the image; set by the image."
     JOB_ID false "AWS_BATCH_JOB_ID" "The job, for the record; set by AWS Batch."
     JOB_INDEX false "AWS_BATCH_JOB_ARRAY_INDEX" "Which line of a list is the job's; set by AWS Batch."
-    THREADS false "OMP_NUM_THREADS" "How many threads a calibration program may start; where it is not set, the job's processors say it."
+    THREADS false "OMP_NUM_THREADS" "How many threads a calibration program may start; where it is not set, the job's processors say it. `calacs.e` is told by `--nthreads`, `calwf3.e` only where it is one: more than one it counts itself."
     CONTAINER_METADATA false "ECS_CONTAINER_METADATA_URI_V4" "Where the job's processors are told; set by AWS."
     INSTANCE_TYPE false "CALDP_INSTANCE_TYPE" "The type of the machine, for the record."
     LOG true "RUST_LOG" "What is logged, as in `warn,caldp_worker=debug`."

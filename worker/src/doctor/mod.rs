@@ -10,7 +10,6 @@ mod inputs;
 mod machine;
 mod network;
 mod place;
-mod probe;
 mod programs;
 mod python;
 mod references;

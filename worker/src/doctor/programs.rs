@@ -4,10 +4,11 @@
 //! programs through the metadata of their packages. What they do with data is for a run to see.
 
 use super::finding::{Area, Finding, Level};
-use super::{Situation, probe, python};
+use super::{Situation, python};
 use crate::calibrate::recipe::Recipe;
 use crate::preview::{Dialect, draws_images};
 use crate::process::locate::{find_program, source};
+use crate::process::probe;
 use crate::process::program::Environment;
 use futures_util::future::join_all;
 use std::ffi::OsStr;

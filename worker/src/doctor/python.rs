@@ -1,8 +1,8 @@
 //! The version of a Python package, asked of the interpreter that a program of it runs under.
 //! Importing the packages themselves takes many seconds; their metadata says the same at once.
 
-use super::probe;
 use crate::process::locate::find_program;
+use crate::process::probe;
 use crate::process::program::Environment;
 use std::ffi::OsStr;
 use std::io::Read as _;

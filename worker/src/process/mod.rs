@@ -12,3 +12,4 @@ mod child;
 mod leader;
 mod lines;
 mod output;
+pub(crate) mod probe;

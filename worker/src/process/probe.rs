@@ -13,20 +13,20 @@ const LONGEST: usize = 64 << 10;
 
 /// What a program answered.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Whether it ended with status 0.
-    pub(super) success: bool,
+    pub(crate) success: bool,
     /// The end of the sentence "`program` ...".
-    pub(super) ending: String,
+    pub(crate) ending: String,
     /// Whether it was never run: its loader or interpreter failed.
-    pub(super) not_run: bool,
+    pub(crate) not_run: bool,
     /// What it wrote, on either stream.
-    pub(super) text: String,
+    pub(crate) text: String,
 }
 
 impl Answer {
     /// The first line that says anything, cut to a readable length.
-    pub(super) fn first_line(&self) -> &str {
+    pub(crate) fn first_line(&self) -> &str {
         let line = self.text.lines().map(str::trim).find(|l| !l.is_empty());
         let line = line.unwrap_or_default();
         let end = line
@@ -38,7 +38,7 @@ impl Answer {
 }
 
 /// Calls `program`, a name or a path, with `arguments`.
-pub(super) async fn ask(
+pub(crate) async fn ask(
     program: &str,
     arguments: &[&str],
     environment: &Environment,
