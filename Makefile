@@ -11,7 +11,7 @@ SYSTEM := tests/setup.sh system && .venv/system/bin/python -B tests/system/run.p
 # Where `make install` puts things: for everybody if root asks, else for oneself.
 PREFIX ?= $(if $(filter 0,$(shell id -u)),/usr/local,$(HOME)/.local)
 
-.PHONY: demo demo-build demo-programs test deny static wheel install uninstall help lambda image test-image test-infra test-system test-localstack test-permissions test-all release
+.PHONY: demo demo-build demo-programs test deny static wheel install uninstall help lambda image test-image test-infra test-system test-localstack test-permissions test-page test-all release
 
 help: ## list the chores
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 17
@@ -73,8 +73,11 @@ test-system: ## the whole system as one, against moto with real containers
 test-localstack: ## the worker and the Lambda against LocalStack
 	$(SYSTEM) localstack
 
+test-page: ## the pages of a batch in a headless Chromium; screenshots in target/page
+	$(SYSTEM) page
+
 test-permissions: ## what each role may do, against an emulator that enforces it
 	$(SYSTEM) permissions
 
-test-all: ## test-image, test-infra, test-system, test-localstack and test-permissions, with one build for all
+test-all: ## test-page, test-image, test-infra, test-system, test-localstack and test-permissions, with one build for all
 	$(SYSTEM) all

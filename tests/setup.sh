@@ -10,6 +10,7 @@
 #   tests/setup.sh system        moto and boto3, for the tests of the trigger and of the whole system;
 #                                checkov and localstack likewise
 #   tests/setup.sh fakecloud     an emulator that enforces policies; built from its source, which takes ten minutes
+#   tests/setup.sh browser       Chromium and what drives it, for the tests of the pages
 #   tests/setup.sh python        maturin, and what the tests of the Python package compare it with
 #   tests/setup.sh deny          cargo-deny
 #
@@ -83,6 +84,9 @@ for want in "$@"; do
         command -v c++ >/dev/null || missing="$missing g++"
         command -v cmake >/dev/null || missing="$missing cmake make"
     fi
+    if [ "$want" = browser ]; then
+        command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || missing="$missing chromium-headless-shell"
+    fi
     if [ "$want" = engine ]; then
         docker info >/dev/null 2>&1 || [ -x /usr/sbin/dockerd ] || missing="$missing docker.io iptables"
         # Only root can make a base image with it; others pull one.
@@ -95,7 +99,7 @@ install_packages $missing
 for want in "$@"; do
     case $want in
         calcos | calibration) environment "$want" "docker/requirements/$want.txt" ;;
-        system | checkov | localstack) environment "$want" "tests/system/$want.txt" ;;
+        system | checkov | localstack | browser) environment "$want" "tests/system/$want.txt" ;;
         python) environment "$want" crds-core/python/tests/requirements.txt ;;
         fakecloud) program "$want" 0.51.0 ;;
         deny) environment "$want" "tests/$want.txt" ;;

@@ -4,6 +4,7 @@ use caldp_trigger::cli::TriggerCommand;
 use caldp_worker::cli::{Config, Doctor, Process, ProcessAws};
 use clap::{Parser, Subcommand};
 
+use crate::page::PageArguments;
 use crate::plan::PlanArguments;
 use crate::resources::estimate::EstimateArguments;
 use crate::resources::learn::LearnArguments;
@@ -58,6 +59,9 @@ pub(crate) enum Command {
     /// Bring finished datasets on site, and carry up what the archive says of them
     #[command(after_help = SyncArguments::HELP)]
     Sync(SyncArguments),
+    /// Write pages that show how the datasets of an output are doing
+    #[command(after_help = PageArguments::HELP)]
+    Page(PageArguments),
     /// Print a completion script for a shell
     Completions {
         /// The shell

@@ -7,6 +7,7 @@ mod batches;
 mod command;
 mod duration;
 mod names;
+mod page;
 mod plan;
 mod ranged;
 mod records;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => status::explain::run(&arguments),
         Command::Sync(arguments) => sync::run(&arguments),
+        Command::Page(arguments) => page::run(&arguments),
         Command::Completions { shell, name } => print(
             names::completions(shell, &name),
             &name,

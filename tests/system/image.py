@@ -51,9 +51,9 @@ class Image:
     """The image, from a local base, with the real calcos. Of HSTCAL and drizzlepac there are stand-ins: for WFC3
     those of the other tests, so that there are images to draw; the others only refuse."""
 
-    def __init__(self, progress: Progress, engine: Engine) -> None:
+    def __init__(self, progress: Progress, engine: Engine, programs: Programs) -> None:
         self._progress, self._engine = progress, engine
-        self.programs = Programs(progress)
+        self.programs = programs
         self.tagged_busybox = False
         progress.step("a base image")
         engine.base_image(BASE)

@@ -7,7 +7,8 @@ the Lambda really invoked, the jobs really run in containers, their products loo
     run.py system       all of it together, against moto
     run.py localstack   the worker and the Lambda against a second emulator
     run.py permissions  what each role may do, against an emulator that enforces it
-    run.py all          these five, with one build, one image and one engine for all
+    run.py page         the pages of a batch in a headless Chromium
+    run.py all          these six, with one build, one image and one engine for all
 
 CALDP_WORKER and CALDP_TRIGGER_ZIP name binaries that are built already. TF_PLUGIN_DIR holds a
 Terraform provider where none can be downloaded. What cannot run here is left out loudly, and the last
@@ -26,14 +27,15 @@ from pathlib import Path
 
 from aws import CREDENTIALS, find_python_313, start_fakecloud, start_localstack, start_moto
 from engine import Engine, need_engine
-from image import BUSYBOX, IMAGE, LAMBDA_IMAGE, MADE_HERE, Image
+from image import BUSYBOX, IMAGE, LAMBDA_IMAGE, MADE_HERE, Image, Programs
 from infra import Terraform, empty_function, scan
+from page import look_at_pages
 from permissions import DATASET, OUTPUT, Permissions
 from progress import Failed, LeftOut, Progress, logged, set_up, show_end
 from sharing import SharedReferences
 from use import use
 
-PARTS = ["image", "infra", "system", "localstack", "permissions"]
+PARTS = ["page", "image", "infra", "system", "localstack", "permissions"]
 SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
 
 
@@ -48,12 +50,19 @@ class System:
         return need_engine(self.progress)
 
     @cached_property
+    def programs(self) -> Programs:
+        return Programs(self.progress)
+
+    @cached_property
     def image(self) -> Image:
-        return Image(self.progress, self.engine)
+        return Image(self.progress, self.engine, self.programs)
 
     @cached_property
     def terraform(self) -> Terraform:
         return Terraform(self.progress)
+
+    def test_page(self) -> None:
+        look_at_pages(self.progress, self.programs.worker)
 
     def test_image(self) -> None:
         image = self.image

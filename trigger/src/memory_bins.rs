@@ -38,6 +38,11 @@ impl MemoryBins {
         }
     }
 
+    /// US dollars for one job-hour in each.
+    pub fn prices(&self) -> [f64; BINS] {
+        self.0.each_ref().map(|site| site.hourly_price)
+    }
+
     /// The names of all queues.
     pub fn queues(&self) -> Vec<&str> {
         let usual = self.0.iter().map(|site| site.queue.as_str());

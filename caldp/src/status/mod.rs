@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::layout::Layout;
-use caldp_core::resources::judge::PRICES;
 use caldp_core::resources::{BINS, Model};
+use caldp_trigger::config::{ConfigError, hourly_prices};
 use caldp_trigger::output_root::OutputRoot;
 use caldp_trigger::overview::dataset::DatasetProgress;
 use caldp_trigger::overview::progress;
@@ -31,8 +31,6 @@ use storage::uri::Location;
 pub(crate) const UNDER_WAY: u8 = 3;
 /// Every dataset has ended, and some failed.
 pub(crate) const SOME_FAILED: u8 = 4;
-/// The variable with the prices of an hour, by memory bin: the trigger has the same.
-const PRICES_VARIABLE: &str = "CALDP_HOURLY_PRICES";
 
 /// Says how far the datasets of an output are, what failed and why, what it costs.
 #[derive(Debug, Args)]
@@ -73,8 +71,8 @@ pub(crate) enum StatusError {
     NoDatasets(String),
     #[error("nothing is known of {dataset} in {output}")]
     Unknown { dataset: String, output: String },
-    #[error("{PRICES_VARIABLE}={0:?} is not four prices")]
-    Prices(String),
+    #[error(transparent)]
+    Prices(#[from] ConfigError),
     #[error("the model of what runs need cannot be read")]
     Model(#[from] caldp_core::resources::ModelError),
     #[error("cannot start")]
@@ -88,7 +86,7 @@ impl Hint for StatusError {
             Self::NoDatasets(_) | Self::Unknown { .. } => Some(
                 "give the output path the datasets were submitted with, and --layout where it is not tree".into(),
             ),
-            Self::Prices(_) => Some("give US dollars for an hour: 0.04,0.09,0.11,0.45".into()),
+            Self::Prices(error) => error.hint(),
             Self::Model(_) | Self::Runtime(_) => None,
         }
     }
@@ -121,7 +119,9 @@ pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
 }
 
 /// The answer of a command about states, or why there is none.
-fn block_on<T>(work: impl Future<Output = Result<T, StatusError>>) -> Result<T, StatusError> {
+pub(crate) fn block_on<T>(
+    work: impl Future<Output = Result<T, StatusError>>,
+) -> Result<T, StatusError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -131,7 +131,7 @@ fn block_on<T>(work: impl Future<Output = Result<T, StatusError>>) -> Result<T, 
     result
 }
 
-fn ended(result: Result<u8, StatusError>) -> ExitCode {
+pub(crate) fn ended(result: Result<u8, StatusError>) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
@@ -143,7 +143,7 @@ fn ended(result: Result<u8, StatusError>) -> ExitCode {
 
 impl StatusArguments {
     async fn run(&self) -> Result<u8, StatusError> {
-        let (model, prices) = (Model::shipped()?, prices()?);
+        let (model, prices) = (Model::shipped()?, hourly_prices()?);
         loop {
             let statuses = self.look(&model, prices).await?;
             self.say(&statuses);
@@ -230,18 +230,4 @@ fn command(progress: &DatasetProgress, output: &Location, layout: Layout) -> Opt
     };
     let failure = progress.failure.as_ref()?;
     Some(failure.command(&progress.dataset, &OutputRoot::new(output.clone(), layout)))
-}
-
-/// What an hour costs in each memory bin.
-fn prices() -> Result<[f64; BINS], StatusError> {
-    let Ok(text) = std::env::var(PRICES_VARIABLE) else {
-        return Ok(PRICES);
-    };
-    let numbers: Result<Vec<f64>, _> = text.split(',').map(|price| price.trim().parse()).collect();
-    let sound = numbers
-        .ok()
-        .filter(|n| n.iter().all(|p| p.is_finite() && *p >= 0.0));
-    sound
-        .and_then(|numbers| numbers.try_into().ok())
-        .ok_or(StatusError::Prices(text))
 }

@@ -12,7 +12,7 @@ use crate::order::offers::Offers;
 use caldp_core::layout::Layout;
 use caldp_core::resources::BINS;
 use storage::hint::Hint;
-use variables::{METRICS_NAMESPACE, variable};
+use variables::{HOURLY_PRICES, METRICS_NAMESPACE, variable};
 pub use variables::{VARIABLES, Variable};
 
 /// A deployment's settings, checked.
@@ -112,19 +112,9 @@ impl Config {
         })?;
         let queues = vars.list("JOBQUEUES")?;
         let definitions = vars.list("JOBDEFINITIONS")?;
-        let prices = vars.list("CALDP_HOURLY_PRICES")?;
+        let prices = vars.prices()?;
         let mut sites = Vec::with_capacity(BINS);
-        for ((queue, definition), price) in queues.into_iter().zip(definitions).zip(prices) {
-            let hourly_price = price
-                .parse::<f64>()
-                .ok()
-                .filter(|p| p.is_finite() && *p >= 0.0)
-                .ok_or_else(|| {
-                    error(
-                        "CALDP_HOURLY_PRICES",
-                        format!("{price:?} is not an amount of dollars"),
-                    )
-                })?;
+        for ((queue, definition), hourly_price) in queues.into_iter().zip(definitions).zip(prices) {
             sites.push(Site {
                 queue,
                 on_demand_queue: None,
@@ -179,6 +169,14 @@ pub fn metrics_namespace() -> String {
     vars.text(METRICS_NAMESPACE).unwrap_or_default()
 }
 
+/// US dollars for one job-hour on each memory bin, by the process's environment.
+///
+/// # Errors
+/// [`ConfigError`] when the variable is no list of amounts.
+pub fn hourly_prices() -> Result<[f64; BINS], ConfigError> {
+    Lookup(|name: &str| std::env::var(name).ok()).prices()
+}
+
 struct Lookup<F>(F);
 
 impl<F: Fn(&str) -> Option<String>> Lookup<F> {
@@ -200,6 +198,24 @@ impl<F: Fn(&str) -> Option<String>> Lookup<F> {
             ));
         }
         Ok(items)
+    }
+
+    fn prices(&self) -> Result<[f64; BINS], ConfigError> {
+        let mut prices = [0.0; BINS];
+        for (price, text) in prices.iter_mut().zip(self.list(HOURLY_PRICES)?) {
+            let amount = text
+                .parse()
+                .ok()
+                .filter(|p: &f64| p.is_finite() && *p >= 0.0);
+            let wrong = || {
+                error(
+                    HOURLY_PRICES,
+                    format!("{text:?} is not an amount of dollars"),
+                )
+            };
+            *price = amount.ok_or_else(wrong)?;
+        }
+        Ok(prices)
     }
 
     fn number(

@@ -1,5 +1,7 @@
 //! Every environment variable the trigger reads: one table that also is its documentation.
 
+use caldp_core::resources::judge::PRICES_TEXT;
+
 /// One environment variable: its name, what it is when unset, what it means.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
@@ -12,6 +14,7 @@ pub struct Variable {
 }
 
 pub(super) const METRICS_NAMESPACE: &str = "CALDP_METRICS_NAMESPACE";
+pub(super) const HOURLY_PRICES: &str = "CALDP_HOURLY_PRICES";
 
 /// Every variable the trigger reads; credentials and region are read by the AWS SDK.
 pub const VARIABLES: [Variable; 19] = [
@@ -109,8 +112,8 @@ pub const VARIABLES: [Variable; 19] = [
                   by kind",
     },
     Variable {
-        name: "CALDP_HOURLY_PRICES",
-        default: Some("0.0385,0.086,0.113,0.452"),
+        name: HOURLY_PRICES,
+        default: Some(PRICES_TEXT),
         meaning: "US dollars for one job-hour on each memory bin, for cost estimates only",
     },
 ];

@@ -28,6 +28,11 @@ impl Why {
         let line = one_line(text, MAX_WHY);
         (!line.is_empty()).then_some(Self(line))
     }
+
+    /// The reason.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// A text of foreign origin on one line of at most `max` characters, without control characters.

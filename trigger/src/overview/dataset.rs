@@ -6,15 +6,17 @@ use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use caldp_core::layout::Layout;
+use caldp_core::provenance::Provenance;
 use caldp_core::resources::{BINS, MemoryBin};
 use caldp_core::state::State;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event::evidence::Cause;
 use crate::order::details::{Why, one_line};
 use crate::output_root::OutputRoot;
 use crate::record::attempts::{Attempt, Ended, Record};
+use crate::record::measured::Measured;
 
 /// The most characters of an explanation that are kept: it may come from anywhere.
 const MAX_EXPLANATION: usize = 600;
@@ -53,6 +55,21 @@ pub struct DatasetProgress {
     /// The seconds of its latest job that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seconds: Option<u64>,
+    /// Its latest job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<JobId>,
+    /// When that was planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub planned: Option<Timestamp>,
+    /// Its log stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_stream: Option<String>,
+    /// The exit code of its latest job that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i64>,
+    /// What the latest run measured and delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// Why it failed, when it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -123,6 +140,11 @@ impl DatasetProgress {
             pending: false,
             job: None,
             last_seconds: None,
+            job_id: None,
+            planned: None,
+            log_stream: None,
+            exit_code: None,
+            measured: None,
             failure: None,
             why: None,
         }
@@ -156,6 +178,13 @@ impl DatasetProgress {
                 id: last.job_id.clone(),
                 claimed_at: last.claimed_at,
             });
+            self.job_id.clone_from(&last.job_id);
+            self.planned = Some(last.claimed_at);
+            if let Some(outcome) = &last.outcome {
+                self.log_stream.clone_from(&outcome.log_stream);
+                self.exit_code = outcome.exit_code;
+                self.measured.clone_from(&outcome.measured);
+            }
         }
         for attempt in &record.attempts {
             if let Some(ran) = attempt.outcome.as_ref().and_then(|o| o.ran_seconds) {
@@ -168,6 +197,30 @@ impl DatasetProgress {
         if self.has_failed() {
             // an earlier attempt may have failed for another reason
             self.failure = record.last().and_then(failure_of);
+        }
+        self
+    }
+
+    /// Adds what the record of a run tells that was not submitted as a job.
+    #[must_use]
+    pub fn with_run(mut self, run: &Provenance) -> Self {
+        let seconds = run.needs.as_ref().map_or(0.0, |needs| needs.wall_seconds);
+        let seconds = SignedDuration::try_from_secs_f64(seconds.max(run.seconds())).ok();
+        self.planned = Some(run.started);
+        self.ended = seconds.and_then(|length| run.started.checked_add(length).ok());
+        self.last_seconds = seconds.and_then(|length| length.as_secs().try_into().ok());
+        self.exit_code = Some(run.exit_code.into());
+        self.measured = Some(Measured::of(run));
+        if self.has_failed() {
+            let number = i64::from(run.exit_code);
+            let code = ExitCode::from_number(number);
+            let (reason, remedy) = of_exit_code(code, Some(number));
+            self.failure = run.error.as_ref().map(|error| Failure {
+                reason,
+                explanation: one_line(error, MAX_EXPLANATION),
+                exit_code: Some(number),
+                remedy,
+            });
         }
         self
     }
@@ -271,19 +324,24 @@ fn reason_and_remedy(
             "AWS Batch refused the job".to_owned(),
             first("correct the queue or job definition, then rescue it"),
         ),
-        Cause::Other => match (code, number) {
-            (Some(code), _) => (
-                format!("exit code {}: {}", code.number(), code.meaning()),
-                first(code.remedy().unwrap_or("read the end of its process.txt")),
-            ),
-            (None, Some(number)) => (
-                format!("exit code {number}"),
-                first("read the job's log stream"),
-            ),
-            (None, None) => (
-                "the job said no exit code".to_owned(),
-                first("read the job's log stream"),
-            ),
-        },
+        Cause::Other => of_exit_code(code, number),
+    }
+}
+
+fn of_exit_code(code: Option<ExitCode>, number: Option<i64>) -> (String, Remedy) {
+    let first = |words: &str| Remedy::First(words.to_owned());
+    match (code, number) {
+        (Some(code), _) => (
+            format!("exit code {}: {}", code.number(), code.meaning()),
+            first(code.remedy().unwrap_or("read the end of its process.txt")),
+        ),
+        (None, Some(number)) => (
+            format!("exit code {number}"),
+            first("read the job's log stream"),
+        ),
+        (None, None) => (
+            "the job said no exit code".to_owned(),
+            first("read the job's log stream"),
+        ),
     }
 }

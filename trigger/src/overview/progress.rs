@@ -8,8 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::layout::Layout;
+use caldp_core::layout::{Area, Layout};
 use caldp_core::messages::Messages;
+use caldp_core::provenance::{self, Provenance};
 use caldp_core::state::State;
 use futures_util::future::{join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -25,12 +26,16 @@ use crate::record::attempts::Record;
 const CONCURRENCY: usize = 64;
 /// No record is larger, in bytes.
 const MAX_RECORD: usize = 1 << 20;
+/// No record of a run is larger, in bytes.
+const MAX_RUN: usize = 4 << 20;
 /// No message that is read is larger, in bytes.
 const MAX_MESSAGE: usize = 256 << 10;
 /// What is remembered of more is not read, in bytes.
 const MAX_MEMORY: usize = 64 << 20;
 /// The file of what is settled.
 const FILE: &str = "status.json";
+/// Datasets remembered with less known of each are read again.
+const VERSION: u32 = 2;
 
 /// How the datasets of an output are doing.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +49,9 @@ pub struct Progress {
 /// What is settled, as it was read last.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Remembered {
+    /// How much was known of each dataset then.
+    #[serde(default)]
+    version: u32,
     #[serde(default)]
     datasets: Vec<DatasetProgress>,
 }
@@ -60,7 +68,7 @@ pub async fn read(store: &Arc<dyn Store>, layout: Layout) -> Result<Progress, St
     let (states, mut notes) = (states?, vec![]);
     let (known, condition) = match remembered {
         Ok((bytes, version)) => (
-            serde_json::from_slice::<Remembered>(&bytes).unwrap_or_default(),
+            remembered_in(&bytes),
             version.map_or(Precondition::None, Precondition::IfVersion),
         ),
         // whatever the reason, everything is read then
@@ -92,6 +100,7 @@ pub async fn read(store: &Arc<dyn Store>, layout: Layout) -> Result<Progress, St
     if news || !known.is_empty() {
         let settled = datasets.iter().filter(|d| d.is_settled()).cloned();
         let remembered = Remembered {
+            version: VERSION,
             datasets: settled.collect(),
         };
         let written = remember(store, &key, &remembered, &condition).await;
@@ -132,7 +141,7 @@ async fn dataset_progress(
             Err(_) => progress,
         },
         // run by hand, without the trigger
-        None => progress,
+        None => with_run(store, layout, progress).await?,
     };
     if !progress.has_failed() || progress.failure.is_some() {
         return Ok(progress);
@@ -142,6 +151,34 @@ async fn dataset_progress(
         .await?
         .unwrap_or_default();
     Ok(progress.with_message(&String::from_utf8_lossy(&message)))
+}
+
+/// Adds what the run of a dataset that was not submitted left of itself.
+async fn with_run(
+    store: &Arc<dyn Store>,
+    layout: Layout,
+    progress: DatasetProgress,
+) -> Result<DatasetProgress, StoreError> {
+    if !progress.is_settled() {
+        return Ok(progress);
+    }
+    let key = layout.file(&progress.dataset, Area::Logs, provenance::FILE);
+    let bytes = bytes_if_there(&**store, &key, MAX_RUN).await?;
+    let run = bytes.and_then(|bytes| serde_json::from_slice::<Provenance>(&bytes).ok());
+    Ok(match run {
+        Some(run) => progress.with_run(&run),
+        None => progress,
+    })
+}
+
+/// What is remembered, when it is what this version remembers.
+fn remembered_in(bytes: &[u8]) -> Remembered {
+    let remembered: Remembered = serde_json::from_slice(bytes).unwrap_or_default();
+    if remembered.version == VERSION {
+        remembered
+    } else {
+        Remembered::default()
+    }
 }
 
 async fn remember(

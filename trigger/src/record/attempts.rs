@@ -21,6 +21,7 @@ use storage::hint::Hint;
 use crate::error::TriggerError;
 use crate::event::evidence::Cause;
 use crate::order::details::Why;
+use crate::record::measured::Measured;
 use crate::resources::{Priority, Scale};
 
 /// The most attempts a record keeps; the oldest go first.
@@ -176,6 +177,9 @@ pub struct Outcome {
     /// How long the job ran, in seconds, where AWS Batch said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ran_seconds: Option<u64>,
+    /// What it measured and delivered, where its own record says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// When the news was handled.
     pub at: Timestamp,
 }
@@ -248,6 +252,15 @@ impl Record {
     /// The pending attempt, to change.
     pub fn pending_mut(&mut self) -> Option<&mut Attempt> {
         self.attempts.last_mut().filter(|a| a.outcome.is_none())
+    }
+
+    /// Adds what a job measured to how it ended.
+    pub fn add_measured(&mut self, job: &JobId, measured: &Measured) {
+        let mut attempts = self.attempts.iter_mut();
+        let of_job = attempts.find(|a| a.job_id.as_ref() == Some(job));
+        if let Some(outcome) = of_job.and_then(|a| a.outcome.as_mut()) {
+            outcome.measured = Some(measured.clone());
+        }
     }
 
     /// Whether `origin` already made an attempt.

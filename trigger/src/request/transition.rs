@@ -152,6 +152,7 @@ pub fn cancelled(
             exit_code: None,
             log_stream: None,
             ran_seconds: None,
+            measured: None,
             at: rules.now,
         });
     }

@@ -44,6 +44,7 @@ impl<B: Batch> Reconciler<B> {
             exit_code: None,
             log_stream: None,
             ran_seconds: None,
+            measured: None,
             at: Timestamp::now(),
         });
         let memory_bin = attempt.memory_bin;

@@ -45,6 +45,7 @@ pub fn ended(
         exit_code: event.evidence.exit_code,
         log_stream: event.log_stream.clone(),
         ran_seconds: event.evidence.ran.map(|ran| ran.as_secs()),
+        measured: None,
         at: rules.now,
     });
     if let Some((reason, grant)) = decision.retry {

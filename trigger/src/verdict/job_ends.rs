@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
+use caldp_core::provenance::Provenance;
 use caldp_core::resources::EarlierRun;
 use serde_json::Value;
 use tracing::{Instrument, info_span};
@@ -20,8 +21,9 @@ use crate::output_root::OutputRoot;
 use crate::record::attempts::{Ended, Record, Settings};
 use crate::record::batches::Batches;
 use crate::record::documents::Documents;
+use crate::record::measured::Measured;
 use crate::record::task::dataset_of;
-use crate::record::transition::TransitionRules;
+use crate::record::transition::{Transition, TransitionRules};
 use crate::submit::reconcile::{Reconciler, Transitioned};
 
 /// Handles the ends of jobs.
@@ -105,11 +107,15 @@ impl<B: Batch> JobEnds<B> {
             layout: root.layout,
             ..Settings::default()
         };
+        let run = self.documents.provenance(root, dataset).await?;
+        let run = run.filter(|run| is_of(run, event));
+        let measured = run.as_ref().map(Measured::of);
         let changed = self
             .reconciler
             .transition_with_states(root, dataset, |record, state| {
                 let rules = TransitionRules::now(&self.config, root, invocation);
-                ended(record, dataset, &settings, event, state, &rules)
+                let transition = ended(record, dataset, &settings, event, state, &rules);
+                with_measured(transition, event, measured.as_ref())
             })
             .await?;
         let batch = changed.record().and_then(|r| r.settings.batch.as_ref());
@@ -128,7 +134,8 @@ impl<B: Batch> JobEnds<B> {
         if concerns(&changed, event) {
             let settled = self.reconciler.reconcile(root, changed, invocation).await?;
             if first_news && settled.is_some_and(|record| succeeded(&record)) {
-                self.keep_measurements(root, dataset).await?;
+                let earlier = run.and_then(|run| EarlierRun::of_record(&run).ok());
+                self.keep_measurements(dataset, earlier).await?;
             }
         }
         Ok(explanation)
@@ -156,19 +163,40 @@ impl<B: Batch> JobEnds<B> {
         })
     }
 
-    /// Keeps what a run needed for the next batch with the dataset in it. A run without a readable
-    /// provenance record is one to learn nothing from.
+    /// Keeps what a run needed for the next batch with the dataset in it.
     async fn keep_measurements(
         &self,
-        root: &OutputRoot,
         dataset: &Dataset,
+        earlier: Option<EarlierRun>,
     ) -> Result<(), TriggerError> {
-        let record = self.documents.provenance(root, dataset).await?;
-        let Some(found) = record.and_then(|record| EarlierRun::of_record(&record).ok()) else {
+        let Some(earlier) = earlier else {
             return Ok(());
         };
         let uri = self.documents.measured_file(dataset)?;
-        self.documents.put(&uri, &found).await
+        self.documents.put(&uri, &earlier).await
+    }
+}
+
+/// Whether a record is of the job's run: one that was killed leaves that of a run before it.
+fn is_of(run: &Provenance, event: &JobEvent) -> bool {
+    match &run.worker.job_id {
+        Some(id) => id == event.job_id.as_str(),
+        None => event.status == Status::Succeeded,
+    }
+}
+
+/// A change of the record with what the job measured in it.
+fn with_measured(
+    transition: Transition,
+    event: &JobEvent,
+    measured: Option<&Measured>,
+) -> Transition {
+    match (transition, measured) {
+        (Transition::Change(mut record, why), Some(measured)) => {
+            record.add_measured(&event.job_id, measured);
+            Transition::Change(record, why)
+        }
+        (transition, _) => transition,
     }
 }
 

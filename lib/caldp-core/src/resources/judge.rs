@@ -12,8 +12,16 @@ use super::model::Model;
 use super::quantiles::quantile;
 use super::run::Run;
 
-/// US dollars for a job-hour in each bin, as `infra/variables.tf` has them by default.
-pub const PRICES: [f64; BINS] = [0.0385, 0.086, 0.113, 0.452];
+/// The default prices, as numbers and as a variable has them.
+macro_rules! prices {
+    ($first:literal $(, $other:literal)*) => {
+        /// US dollars for a job-hour in each bin, as `infra/variables.tf` has them by default.
+        pub const PRICES: [f64; BINS] = [$first $(, $other)*];
+        /// [`PRICES`] as the variable `CALDP_HOURLY_PRICES` has them.
+        pub const PRICES_TEXT: &str = concat!($first $(, ",", $other)*);
+    };
+}
+prices!(0.0385, 0.086, 0.113, 0.452);
 
 /// What the model is told of each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,6 +11,7 @@ mod codes;
 mod delete;
 mod download;
 mod list;
+mod media_type;
 mod parts;
 mod range;
 mod range_writer;

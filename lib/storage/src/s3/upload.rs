@@ -15,6 +15,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::S3;
 use super::classify::classify;
+use super::media_type;
 use super::parts::{MAX_PARTS, Part};
 use crate::error::{AttemptError, ErrorKind, StoreError};
 use crate::hint::explain;
@@ -73,6 +74,7 @@ impl S3 {
             .put_object()
             .bucket(uri.bucket())
             .key(uri.key())
+            .set_content_type(media_type::of(uri.key()).map(str::to_owned))
             .body(ByteStream::from(body));
         let request = match precondition {
             Precondition::None => request,
@@ -173,6 +175,7 @@ impl Upload {
                     .create_multipart_upload()
                     .bucket(uri.bucket())
                     .key(uri.key())
+                    .set_content_type(media_type::of(uri.key()).map(str::to_owned))
                     .checksum_algorithm(CHECKSUM)
                     .send()
                     .await
