@@ -64,6 +64,17 @@ pub enum Rule<'c> {
     Table(&'c MappingName),
 }
 
+/// Datasets that a difference may concern.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Concerned {
+    /// None: nothing is different for them.
+    None,
+    /// Those that were taken at this date, `YYYY-MM-DD HH:MM:SS`, or later.
+    Since(String),
+    /// Any.
+    All,
+}
+
 /// A row and the file, or special value, that it chooses.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowChoice<'c> {
@@ -140,6 +151,36 @@ impl<'c> RulesChanges<'c> {
                     .or_insert_with(|| TypeChanges::between(key, old, new));
             }
         }
+    }
+
+    /// Which datasets of an instrument (in lower case) may be concerned, as far as their dates tell.
+    pub fn concerned(&self, instrument: &str) -> Concerned {
+        let mut earliest: Option<String> = None;
+        let types = self.types.iter();
+        for (_, changes) in types.filter(|((name, _), _)| *name == instrument) {
+            if !changes.header.is_empty() {
+                return Concerned::All;
+            }
+            let moved = changes
+                .rows_moved
+                .iter()
+                .flat_map(|row| [&row.old, &row.new]);
+            let replaced = changes.rows_replaced.iter().map(|row| &row.row);
+            let others = changes.rows_added.iter().chain(&changes.rows_removed);
+            for row in moved.chain(replaced).chain(others.map(|row| &row.row)) {
+                let first = row.parameters.len().saturating_sub(row.since);
+                let date = row.parameters.get(first..).unwrap_or_default();
+                let date: Vec<&str> = date.iter().map(|(_, value)| value.as_str()).collect();
+                if date.is_empty() {
+                    return Concerned::All;
+                }
+                let date = date.join(" ");
+                if earliest.as_ref().is_none_or(|earliest| date < *earliest) {
+                    earliest = Some(date);
+                }
+            }
+        }
+        earliest.map_or(Concerned::None, Concerned::Since)
     }
 
     /// Whether there is no difference.

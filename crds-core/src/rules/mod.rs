@@ -18,7 +18,7 @@ mod pickle;
 mod source;
 mod uses;
 
-pub use changes::{RowChoice, RowMoved, RowReplaced, Rule, RulesChanges, TypeChanges};
+pub use changes::{Concerned, RowChoice, RowMoved, RowReplaced, Rule, RulesChanges, TypeChanges};
 pub use context::{Context, Scope, mappings_named_in};
 pub use header::RuleHeader;
 pub use inspect::RuleRow;

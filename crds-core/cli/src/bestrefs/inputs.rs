@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::Args;
+use super::{AUTO, Args};
 use crate::catalogue::{self, same_id};
 use crate::failure::Failure;
 use crds_core::bestrefs::Outcome;
 use crds_core::header::Header;
+use crds_core::rules::{Concerned, RulesChanges};
 use crds_core::{
     Assignments, Client, DatasetHeader, FileAssignment, UnreadableDataset, header_of_json,
 };
@@ -111,7 +112,11 @@ pub(super) async fn gather(
     }
     let mut headers = if !args.load_pickles.is_empty() {
         load(&args.load_pickles)?
-    } else if !args.datasets.is_empty() || !args.instruments.is_empty() || args.all_instruments {
+    } else if !args.datasets.is_empty()
+        || !args.instruments.is_empty()
+        || args.all_instruments
+        || args.diffs_only
+    {
         from_server(args, client).await?
     } else {
         return Err(Failure::said(
@@ -120,7 +125,8 @@ pub(super) async fn gather(
             "give --files, --headers, --load-pickles, --datasets, --instruments or --all-instruments",
         ));
     };
-    if headers.is_empty() {
+    // Where nothing is different nothing is asked about.
+    if headers.is_empty() && !args.diffs_only {
         return Err(Failure::said(1, "there is not a single header", None));
     }
     headers.retain(|id, _| wanted(id));
@@ -195,14 +201,68 @@ async fn from_server(args: &Args, client: &Client) -> Result<BTreeMap<String, He
         let rules = client.rules(&context, None).await?;
         instruments = rules.instruments().map(str::to_owned).collect();
     }
+    let auto = args.datasets_since.as_deref() == Some(AUTO);
+    let since = args.datasets_since.as_deref().filter(|_| !auto);
+    let mut asked: Vec<(String, Option<String>)> = instruments
+        .iter()
+        .map(|name| (name.to_lowercase(), since.map(str::to_owned)))
+        .collect();
+    if auto || args.diffs_only {
+        asked = concerned(args, client, &context, asked).await?;
+    }
     let mut ids: Vec<String> = args.datasets.iter().map(|id| id.to_uppercase()).collect();
-    for instrument in &instruments {
-        let since = args.datasets_since.as_deref();
-        ids.extend(client.dataset_ids(&context, instrument, since).await?);
+    for (instrument, since) in &asked {
+        ids.extend(
+            client
+                .dataset_ids(&context, instrument, since.as_deref())
+                .await?,
+        );
     }
     tracing::info!(
         "Computing bestrefs for {} datasets of the server's catalogue",
         ids.len()
     );
     catalogue::headers(client, &context, &ids).await
+}
+
+/// The instruments that differ between the contexts, and since when: of those given, or all.
+async fn concerned(
+    args: &Args,
+    client: &Client,
+    context: &str,
+    given: Vec<(String, Option<String>)>,
+) -> Result<Vec<(String, Option<String>)>, Failure> {
+    let Some(old) = &args.old_context else {
+        return Err(Failure::misuse(
+            "--datasets-since=auto takes the date from what two contexts have differently",
+            "give --old-context",
+        ));
+    };
+    let new = client.rules(context, None).await?;
+    let old = client.context_file(Some(old)).await?;
+    let old = client.rules(&old, None).await?;
+    let changes = RulesChanges::between(&old, &new);
+    let candidates = if args.diffs_only {
+        let all = new.instruments();
+        let since = args.datasets_since.clone().filter(|since| since != AUTO);
+        all.map(|name| (name.to_owned(), since.clone())).collect()
+    } else {
+        given
+    };
+    let auto = args.datasets_since.as_deref() == Some(AUTO);
+    let mut found = Vec::new();
+    for (name, since) in candidates {
+        let since = match changes.concerned(&name) {
+            Concerned::None => continue,
+            Concerned::Since(date) if auto => Some(date),
+            Concerned::Since(_) | Concerned::All => since,
+        };
+        let date = since.as_deref().unwrap_or("any date");
+        tracing::info!("Datasets of {name} may be affected since {date}");
+        found.push((name, since));
+    }
+    if found.is_empty() {
+        tracing::info!("No instruments were affected.");
+    }
+    Ok(found)
 }

@@ -43,10 +43,13 @@ const NOT_WITH_HEADERS: [&str; 16] = [
     "na_differences_matter",
 ];
 
+/// The date of `--datasets-since` that the rules tell.
+const AUTO: &str = "auto";
+
 /// Chooses the best references of datasets; updates their headers if asked to
 ///
 /// Exit status: 0 without errors, 1 with some, 2 for wrong arguments, 255 if nothing could be done.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 #[command(arg_required_else_help = true)]
 #[allow(
     clippy::struct_excessive_bools,
@@ -72,7 +75,16 @@ pub(crate) struct Args {
     /// All datasets in the server's catalogue
     #[arg(long, group = "source")]
     all_instruments: bool,
-    /// Of instruments, only datasets taken since this date
+    /// All datasets in the server's catalogue of the instruments whose rules --old-context and the new
+    /// context have differently
+    #[arg(long, group = "source", requires = "old_context")]
+    diffs_only: bool,
+    /// --diffs-only, --datasets-since=auto, --print-affected, --print-update-counts, and differences
+    /// from and to nothing and N/A matter
+    #[arg(long, group = "source", requires = "old_context")]
+    affected_datasets: bool,
+    /// Of instruments, only datasets taken since this date; auto: since the first date of a row that
+    /// is different from --old-context
     #[arg(long, value_name = "DATE", conflicts_with_all = ["files", "headers", "load_pickles", "datasets"])]
     datasets_since: Option<String>,
     /// Write the headers that were used to this file, as JSON
@@ -163,6 +175,7 @@ pub(crate) async fn run(
     reuse: Reuse,
     as_json: bool,
 ) -> Result<u8, Failure> {
+    let args = &args.spelled_out();
     for (given, name, value, option) in [
         (
             args.allow_bad_rules,
@@ -236,6 +249,20 @@ pub(crate) async fn run(
 }
 
 impl Args {
+    /// With what `--affected-datasets` stands for.
+    fn spelled_out(&self) -> Self {
+        let mut args = self.clone();
+        if args.affected_datasets {
+            args.diffs_only = true;
+            args.datasets_since.get_or_insert_with(|| AUTO.to_owned());
+            args.print_affected = true;
+            args.print_update_counts = true;
+            args.undefined_differences_matter = true;
+            args.na_differences_matter = true;
+        }
+        args
+    }
+
     fn options(&self, context: Option<&ContextName>) -> AssignOptions {
         let lower = |names: &[String]| names.iter().map(|name| name.to_lowercase()).collect();
         AssignOptions {

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use caldp_tests::{fixtures, publish_other_table};
+use caldp_tests::{CrdsServer, fixtures, publish_other_table};
 
 use serde_json::{Value, json};
 
@@ -220,4 +220,65 @@ fn the_rule_files_that_name_a_file_are_found_up_to_the_contexts() {
         known["zz900006j_drk.fits"]["contexts"],
         json!(["hst_9001.pmap", "hst_9002.pmap"])
     );
+}
+
+#[test]
+fn affected_datasets_of_a_catalogue_are_asked_for_since_the_first_date_that_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = cache_copy(folder.path());
+    let server = CrdsServer::start(&fixtures().join("crds"), "hst_9001.pmap", "hst_9002.pmap");
+    let header = |instrument: &str, date: &str| {
+        json!({"INSTRUME": instrument, "DETECTOR": "WFC", "CCDAMP": "C", "CCDGAIN": "2.0", "DATE-OBS": date,
+            "TIME-OBS": "00:00:00", "DARKCORR": "PERFORM"})
+    };
+    let catalogue = [
+        ("J8CB01U2Q:J8CB01U2Q", header("ACS", "2016-01-15")),
+        ("J8CB010B0:J8CB01U3Q", header("ACS", "2017-01-15")),
+        ("J8CB010B0:J8CB01U4Q", header("ACS", "2017-02-15")),
+        ("LBGU17QNQ:LBGU17QNQ", header("COS", "2017-02-15")),
+    ];
+    server.set_datasets(catalogue.map(|(id, header)| (id.to_owned(), header)).into());
+    let url = server.url();
+    let variables = [
+        ("CRDS_PATH", path.to_str().unwrap()),
+        ("CRDS_SERVER_URL", url.as_str()),
+    ];
+    let ask = |words: &[&str]| {
+        let contexts = [
+            "bestrefs",
+            "-o",
+            "hst_9000.pmap",
+            "-n",
+            "hst_9001.pmap",
+            "-t",
+            "darkfile",
+        ];
+        run(&variables, &[&contexts, words].concat())
+    };
+    let affected = ask(&["--affected-datasets"]);
+    assert_eq!(affected.stdout, "j8cb010b0\n", "{}", affected.stderr);
+    let said = "Datasets of acs may be affected since 2017-01-01 00:00:00";
+    assert!(affected.stderr.contains(said), "{}", affected.stderr);
+    assert!(
+        affected.stderr.contains("for 2 datasets"),
+        "{}",
+        affected.stderr
+    );
+    let all = ask(&["--diffs-only", "--print-affected"]);
+    assert!(all.stderr.contains("for 3 datasets"), "{}", all.stderr);
+    let one = ask(&[
+        "--instruments",
+        "cos",
+        "--datasets-since=auto",
+        "--print-affected",
+    ]);
+    assert!(
+        one.stderr.contains("No instruments were affected"),
+        "{}",
+        one.stderr
+    );
+    let same = ask(&["--affected-datasets", "-n", "hst_9000.pmap"]);
+    assert_ne!(same.code, 0, "a context is given once");
+    let alone = run(&variables, &["bestrefs", "--affected-datasets"]);
+    assert_eq!(alone.code, 2, "{}", alone.stderr);
 }
