@@ -1,16 +1,16 @@
 //! One header: its instrument, its values in the slots of the instrument's rules, and then every
 //! type in turn.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::instrument::instrument_name;
 use super::memo::{ABSENT, CachedAnswer, Combination, TableMemo, ValueId, ValueInterner};
 use super::plan::{Plan, PlanEntry, Plans};
 use super::question::{LookupError, LookupPath, Types};
 use super::slotted_header::{DatesOf, SlottedHeader};
 use super::table::{Evaluation, unknown_type};
 use super::{BestReferences, Outcome};
-use crate::header::{Fields, Header, INSTRUMENT_KEYS, condition};
+use crate::header::{Fields, Header};
 use crate::names::MappingName;
 use crate::names::ReferenceType;
 use crate::observatory::hst_rules::Hook;
@@ -292,59 +292,6 @@ fn refuse_other_types(
         has: has.as_str().into(),
         asked: asked.join(", ").into(),
     })
-}
-
-/// The header's instrument, lower-case.
-fn instrument_name(
-    header: &(impl Fields + ?Sized),
-    key: &str,
-    path: LookupPath,
-) -> Result<Box<str>, LookupError> {
-    let missing = || LookupError::NoInstrument { key: key.into() };
-    let name = match path {
-        // The reduced header keeps the rules' own key only.
-        LookupPath::Conditioned => {
-            let mut entries = header.pairs().filter(|(k, _)| is_upper_of(key, k));
-            let (_, value) = entries.next_back().ok_or_else(missing)?;
-            condition(value)
-        }
-        LookupPath::AsGiven => {
-            let lower = key.to_lowercase();
-            let keys = [key, &lower].into_iter().chain(INSTRUMENT_KEYS);
-            let values = keys.filter_map(|key| last(header, key));
-            let mut usable = values.filter(|value| value.to_uppercase() != "UNDEFINED");
-            Cow::Borrowed(usable.next().ok_or_else(missing)?)
-        }
-    };
-    if name == "UNDEFINED" {
-        return Err(missing());
-    }
-    let name = if name.is_ascii() {
-        name.to_ascii_lowercase()
-    } else {
-        name.to_uppercase().to_lowercase()
-    };
-    Ok(if name == "wfii" {
-        "wfpc2".into()
-    } else {
-        name.into()
-    })
-}
-
-/// The value of the last entry with exactly this key.
-fn last<'h>(header: &'h (impl Fields + ?Sized), key: &str) -> Option<&'h str> {
-    let mut entries = header.pairs().filter(|(k, _)| *k == key);
-    entries.next_back().map(|(_, value)| value)
-}
-
-/// Whether `upper` is the upper-case form of `key`.
-fn is_upper_of(upper: &str, key: &str) -> bool {
-    match (upper.as_bytes().first(), key.as_bytes().first()) {
-        // An ASCII letter alone decides about the first letter of the upper-case form.
-        (Some(a), Some(b)) if b.is_ascii() && *a != b.to_ascii_uppercase() => false,
-        _ if key.is_ascii() => key.eq_ignore_ascii_case(upper),
-        _ => key.to_uppercase() == upper,
-    }
 }
 
 /// What a table says about the values, from memory if it was asked before.

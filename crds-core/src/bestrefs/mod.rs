@@ -6,6 +6,7 @@
 
 mod answer;
 mod difference;
+mod instrument;
 mod lookup;
 mod memo;
 mod plan;

@@ -166,7 +166,7 @@ impl Client {
             .partition(|wanted| wanted.known.is_some());
         let mut results: Vec<_> = unknown
             .into_iter()
-            .map(|wanted| Err(wanted.unknown()))
+            .map(|wanted| Err(wanted.unknown(self.asks_anew())))
             .collect();
         if missing.is_empty() {
             return ClientError::of_all(results);
@@ -273,11 +273,15 @@ impl Client {
 }
 
 impl Wanted {
-    /// The failure of one that CRDS does not know.
-    fn unknown(self) -> ClientError {
+    /// The failure of one that CRDS does not know, as the server said now or earlier.
+    fn unknown(self, is_new: bool) -> ClientError {
         ClientError::Unknown {
             name: self.name.to_string(),
-            hint: "the configuration may be older than the context; `crds sync` renews it",
+            hint: if is_new {
+                "is the name right? The server was asked now"
+            } else {
+                "the configuration may be older than the context; `crds sync` renews it"
+            },
         }
     }
 

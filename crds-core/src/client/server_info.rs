@@ -22,6 +22,13 @@ impl Client {
             .await
     }
 
+    /// Whether what the server says is asked of it in this run, as far as it can be reached.
+    pub(super) fn asks_anew(&self) -> bool {
+        let has_one = self.layout.server_config().exists();
+        let is_settled = self.config.readonly_cache && has_one && !self.asks_server;
+        self.config.config_uri.is_none() && self.server.is_some() && !is_settled
+    }
+
     async fn load_server_config(&self) -> Result<ServerConfig, ClientError> {
         if self.config.config_uri.is_some()
             && let Some(source) = self.source(FileKind::Config)
@@ -33,8 +40,7 @@ impl Client {
         }
         let cached = || ServerConfig::load(&self.layout);
         let has_one = self.layout.server_config().exists();
-        let is_settled = self.config.readonly_cache && has_one && !self.asks_server;
-        if self.server.is_none() || is_settled {
+        if !self.asks_anew() {
             return Ok(cached()?);
         }
         match self.ask_server_config().await {

@@ -245,6 +245,14 @@ fn without_a_word_the_context_in_use_is_meant() {
     );
     let nothing = site.sync(&["--readonly-cache"]);
     assert_eq!((nothing.code, nothing.stdout.as_str()), (0, ""));
+    // A hint is not given that is followed already.
+    let unknown = site.sync(&["--files", "zz9j_drk.fits"]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown.stderr.contains("is the name right?") && !unknown.stderr.contains("`crds sync`"),
+        "{}",
+        unknown.stderr
+    );
     // What is done to a cache alone brings nothing.
     let since = site.server.requests().len();
     assert_eq!(site.sync(&["--clear-locks"]).code, 0);
