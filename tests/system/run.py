@@ -97,17 +97,17 @@ class System:
                     show_end(moto.log, 60, without='" 200 ')
                     raise Failed("the scenario")
                 shared.check(moto.log)
-            applied.check_calls()
-            # The test is worth something only if it fails with a worker that is broken.
-            self.progress.step("a broken worker")
-            image.break_worker()
-            done = moto.script("scenario.py", "broken", stderr=subprocess.PIPE)
-            if done.returncode == 0:
-                raise Failed("a broken worker went unnoticed")
-            if "is not in the bucket" not in done.stderr:
-                raise Failed(f"the broken worker was noticed for another reason: {done.stderr}")
-            self.progress.say(f"a broken worker is noticed: {done.stderr.splitlines()[-1]}")
-            image.mend_worker()
+                applied.check_calls()
+                # The test is worth something only if it fails with a worker that is broken.
+                self.progress.step("a broken worker")
+                image.break_worker()
+                done = moto.script("scenario.py", "broken", stderr=subprocess.PIPE)
+                if done.returncode == 0:
+                    raise Failed("a broken worker went unnoticed")
+                if "is not in the bucket" not in done.stderr:
+                    raise Failed(f"the broken worker was noticed for another reason: {done.stderr}")
+                self.progress.say(f"a broken worker is noticed: {done.stderr.splitlines()[-1]}")
+                image.mend_worker()
             applied.destroy()
 
     def test_localstack(self) -> None:
