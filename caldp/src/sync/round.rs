@@ -10,6 +10,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::layout::BatchState;
 use caldp_core::messages::{MessageError, Messages, SeenStates};
 use caldp_core::state::State;
+use storage::blocking;
 use storage::store::{self, Store, bytes_if_there};
 use storage::uri::Location;
 
@@ -187,6 +188,13 @@ impl<'a> Run<'a> {
         if self.arguments.dry_run {
             work::estimate(&source, &candidates, &mut report).await;
         } else {
+            for site in found.all_sites(&self.directory) {
+                let tidied = blocking::run(move || (site.tidy(), site)).await;
+                tidied.0.map_err(|source| SyncError::Directory {
+                    directory: tidied.1.root().to_owned(),
+                    source,
+                })?;
+            }
             let moves = source.parts.is_empty();
             if moves {
                 self.begin_batches(&batches, &found, &name).await?;

@@ -207,6 +207,29 @@ impl Site {
         (changed, missing)
     }
 
+    /// Removes what killed processes left beside the data: locks that nobody holds, messages and lists half
+    /// written.
+    pub(super) fn tidy(&self) -> io::Result<()> {
+        let own = self.root.join(OWN);
+        unfinished::remove_abandoned(&own)?;
+        unfinished::remove_abandoned(&self.root.join(LAYOUT.state_prefix(State::Synced)))?;
+        let entries = match fs::read_dir(&own) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "lock")
+                && let Some(lock) = FileLock::try_acquire(&path)?
+            {
+                drop(Held { path, _lock: lock });
+            }
+        }
+        Ok(())
+    }
+
     /// Removes what killed processes left of files of a dataset and of messages.
     pub(super) fn clear(&self, dataset: &Dataset) -> io::Result<()> {
         let data = self.data(dataset);
