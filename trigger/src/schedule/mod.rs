@@ -1,5 +1,5 @@
 //! What the schedule does: takes up submissions that nobody works on any more, sweeps, counts the states of
-//! every output into `blackboard/overview.json`, and closes the outputs in which nothing happens any more.
+//! every output into `blackboard/overview.json`, writes their pages, and closes the outputs in which nothing happens any more.
 //!
 //! It looks at open outputs only ([`crate::record::batches`]); when there is none, a tick is one read and one
 //! listing. [`outputs`] finds outputs that nobody noted, [`resume`] is about submissions.
@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::error::TriggerError;
 use crate::invocation::Invocation;
 use crate::output_root::OutputRoot;
+use crate::overview::board::{Board, Output};
 use crate::record::batches::{Batches, Entry, Index};
 use crate::record::documents::Documents;
 use crate::submit::submitter::Submitter;
@@ -102,6 +103,7 @@ impl<B: Batch> Schedule<B> {
         let swept = Box::pin(self.sweeper.on_schedule(&roots, invocation)).await?;
         let (sweep, outputs, mut errors) = swept;
         answer.sweep = sweep;
+        errors.extend(self.write_pages(&roots).await);
         let closed = self.close(&open, &outputs, &submissions.over, begun).await;
         match closed {
             Ok(closed) => {
@@ -115,6 +117,24 @@ impl<B: Batch> Schedule<B> {
             Some(error) => Err(error),
             None => Ok(answer),
         }
+    }
+
+    /// Writes the pages of outputs; what fails for one is told after the others.
+    async fn write_pages(&self, roots: &[OutputRoot]) -> Vec<TriggerError> {
+        let board = match Board::of_deployment(&self.documents, &self.config) {
+            Ok(board) => board,
+            Err(error) => return vec![error],
+        };
+        let (mut written, mut errors) = (vec![], vec![]);
+        for root in roots {
+            match board.write(&Output::in_bucket(&self.documents, root)).await {
+                Ok(done) if done.line.datasets > 0 => written.push(done),
+                Ok(_) => {}
+                Err(error) => errors.push(error.into()),
+            }
+        }
+        errors.extend(board.publish(&written).await.err().map(TriggerError::from));
+        errors
     }
 
     /// The outputs that are not closed, those found that nobody noted included.

@@ -61,6 +61,9 @@ async fn three_hundred_settled_batches_cost_two_requests_a_tick() {
     assert_eq!(first["closed"], BATCHES + 1, "{first}");
     let overview = world.json("blackboard/overview.json");
     assert_eq!(overview["batches"].as_object().unwrap().len(), BATCHES);
+    // each has a page, and a line on that of all
+    let lines = world.json("blackboard/batches.json");
+    assert_eq!(lines["batches"].as_array().unwrap().len(), BATCHES);
     world.s3.reset_counts();
     world.batch.requests();
     let idle = tick(&service).await;
