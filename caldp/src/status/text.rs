@@ -31,7 +31,12 @@ pub(super) fn of(statuses: &[OutputStatus], failed: bool) -> String {
 
 fn screen(status: &OutputStatus) -> String {
     let summary = &status.summary;
-    let mut text = format!("{}: {} datasets\n\n", status.output, summary.datasets);
+    let noun = if summary.datasets == 1 {
+        "dataset"
+    } else {
+        "datasets"
+    };
+    let mut text = format!("{}: {} {noun}\n\n", status.output, summary.datasets);
     text += &states(summary);
     if !summary.failures.is_empty() {
         let mut table = table(&["datasets", "reason", "for example", "what to do"]);

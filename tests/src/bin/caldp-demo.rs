@@ -67,7 +67,7 @@ fn demonstrate(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
 
     let path = std::env::var("PATH").unwrap_or_default();
     let started = Instant::now();
-    let status = Command::new(worker)
+    let status = Command::new(&worker)
         .args([
             "process-aws",
             &format!("s3://{BUCKET}/{BATCH}"),
@@ -92,11 +92,23 @@ fn demonstrate(arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
     bring(&server, &results)?;
     drop(server);
     summarise(&results, &arguments.dataset, elapsed)?;
+    look(&worker, &results)?;
     if !status.success() {
         println!("\nThe run failed with {status}.");
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What an operator sees of the batch: on the terminal, then the path of its page.
+fn look(caldp: &Path, results: &Path) -> Result<(), Box<dyn Error>> {
+    let output = format!("file:{}", results.display());
+    for command in ["status", "page"] {
+        println!("\n$ caldp {command} {output}");
+        // what it says of a failed dataset by its status, this program says by its own
+        Command::new(caldp).args([command, &output]).status()?;
+    }
+    Ok(())
 }
 
 /// What the real buckets hold: no `mappings/`.
