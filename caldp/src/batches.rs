@@ -3,12 +3,14 @@
 //! The commands are the trigger's own; here they get a console and an exit status.
 
 use caldp_core::exit_code::ExitCode as Code;
-use caldp_trigger::cli::TriggerCommand;
+use caldp_trigger::cli::{CommandOutput, TriggerCommand};
 use caldp_worker::cli::logging;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 use storage::hint::explain;
+
+use crate::answers::words;
 
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,caldp_trigger=info";
@@ -27,11 +29,20 @@ pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
     match result {
         Ok(output) => {
             // A closed pipe is the reader's choice.
-            let _ = writeln!(std::io::stdout(), "{output}");
+            let _ = std::io::stdout().write_all(text(&output).as_bytes());
             ExitCode::from(output.status)
         }
         Err(error) if error.is_of_the_command_line() => refuse(Code::CommandLine, explain(&error)),
         Err(error) => refuse(Code::Generic, explain(&error)),
+    }
+}
+
+fn text(output: &CommandOutput) -> String {
+    if output.json {
+        // texts, numbers and times always serialise
+        serde_json::to_string_pretty(&output.answer).unwrap_or_default() + "\n"
+    } else {
+        words(&output.answer)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Called as `caldp-process` it is `caldp process`; so the names that job definitions and people
 //! know keep working from one file. What the commands do is left to the worker and the trigger.
 
+mod answers;
 mod batches;
 mod command;
 mod duration;
@@ -14,6 +15,7 @@ mod records;
 mod resources;
 mod status;
 mod sync;
+mod tables;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_worker::cli::{config, doctor, process};

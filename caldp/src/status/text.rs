@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
-use comfy_table::{ContentArrangement, Table, presets};
 
 use super::OutputStatus;
 use crate::duration::duration;
+use crate::tables::{counted, lines, table};
 use caldp_trigger::overview::summary::Summary;
 
 /// Characters of the bar of a state that all datasets are in.
@@ -31,12 +31,8 @@ pub(super) fn of(statuses: &[OutputStatus], failed: bool) -> String {
 
 fn screen(status: &OutputStatus) -> String {
     let summary = &status.summary;
-    let noun = if summary.datasets == 1 {
-        "dataset"
-    } else {
-        "datasets"
-    };
-    let mut text = format!("{}: {} {noun}\n\n", status.output, summary.datasets);
+    let datasets = counted(summary.datasets, "dataset");
+    let mut text = format!("{}: {datasets}\n\n", status.output);
     text += &states(summary);
     if !summary.failures.is_empty() {
         let mut table = table(&["datasets", "reason", "for example", "what to do"]);
@@ -171,20 +167,4 @@ fn failures(status: &OutputStatus) -> String {
         ]);
     }
     lines(&table) + "\n"
-}
-
-/// A table without lines, as wide as its content: to be read, cut and pasted.
-fn table(columns: &[&str]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(columns);
-    table
-}
-
-/// A table's lines, without the blanks that fill its last column.
-fn lines(table: &Table) -> String {
-    let lines: Vec<String> = table.lines().map(|l| l.trim_end().to_owned()).collect();
-    lines.join("\n")
 }
