@@ -7,6 +7,7 @@ pub(crate) mod explain;
 pub(crate) mod outputs;
 mod text;
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -144,9 +145,19 @@ pub(crate) fn ended(result: Result<u8, StatusError>) -> ExitCode {
 impl StatusArguments {
     async fn run(&self) -> Result<u8, StatusError> {
         let (model, prices) = (Model::shipped()?, hourly_prices()?);
+        let mut said = Said::default();
         loop {
-            let statuses = self.look(&model, prices).await?;
-            self.say(&statuses);
+            let statuses = match (self.look(&model, prices).await, self.watch) {
+                (Ok(statuses), _) => statuses,
+                // what could be read once can be read again
+                (Err(StatusError::Store(error)), Some(seconds)) if said.looked => {
+                    eprintln!("caldp: {}", in_words(&error));
+                    tokio::time::sleep(Duration::from_secs(seconds)).await;
+                    continue;
+                }
+                (Err(error), _) => return Err(error),
+            };
+            self.say(&statuses, &mut said);
             let (under_way, failed) = statuses.iter().fold((false, false), |(under, failed), s| {
                 (
                     under | s.summary.under_way,
@@ -200,7 +211,8 @@ impl StatusArguments {
         Ok(statuses)
     }
 
-    fn say(&self, statuses: &[OutputStatus]) {
+    fn say(&self, statuses: &[OutputStatus], said: &mut Said) {
+        said.looked = true;
         let mut text = String::new();
         if self.json {
             for status in statuses {
@@ -218,9 +230,18 @@ impl StatusArguments {
         // A closed pipe is the reader's choice.
         let _ = anstream::stdout().write_all(text.as_bytes());
         for note in statuses.iter().flat_map(|s| &s.notes) {
-            eprintln!("caldp: {note}");
+            if said.notes.insert(note.clone()) {
+                eprintln!("caldp: {note}");
+            }
         }
     }
+}
+
+/// What was said by earlier looks, and is not said again.
+#[derive(Debug, Default)]
+struct Said {
+    looked: bool,
+    notes: HashSet<String>,
 }
 
 /// The command that submits a dataset again that failed; what ran here was not submitted.

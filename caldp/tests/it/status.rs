@@ -1,12 +1,13 @@
 //! `caldp status` and `caldp explain`: the built binary against outputs on disk and on S3.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use caldp_core::layout::Layout;
 use caldp_core::state::State;
-use caldp_tests::S3Server;
+use caldp_tests::{Fault, Faults, S3Server};
 use serde_json::{Value, json};
 
 const BUCKET: &str = "hst-out";
@@ -209,4 +210,33 @@ fn a_dataset_is_explained() {
     let unknown = explain("j8cb01990");
     assert_eq!(unknown.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("nothing is known of j8cb01990"));
+}
+
+#[test]
+fn a_watch_outlives_a_server_that_fails_for_a_while() {
+    let s3 = S3Server::start(&[BUCKET]);
+    let dataset = "j8cb010b0".parse().unwrap();
+    let message = |state| format!("o/{}", Layout::Tree.message(state, &dataset));
+    s3.put(BUCKET, &message(State::Submitted), "");
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_caldp"))
+        .args(["status", "s3://hst-out/o", "--watch", "1", "--json"])
+        .env_clear()
+        .envs(s3.environment())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut looks = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let mut said = BufReader::new(watch.stderr.take().unwrap()).lines();
+    let under_way: Value = serde_json::from_str(&looks.next().unwrap().unwrap()).unwrap();
+    assert_eq!(under_way["under_way"], true, "{under_way}");
+    s3.set_faults(Faults::always(Fault::AccessDenied));
+    let trouble = said.next().unwrap().unwrap();
+    assert!(trouble.starts_with("caldp: "), "{trouble}");
+    s3.put(BUCKET, &message(State::Processed), "");
+    s3.remove(BUCKET, &message(State::Submitted));
+    s3.set_faults(None);
+    assert!(watch.wait().unwrap().success());
+    let last: Value = serde_json::from_str(&looks.last().unwrap().unwrap()).unwrap();
+    assert_eq!(last["states"]["processed"], 1, "{last}");
 }
