@@ -255,5 +255,5 @@ fn the_examples_of_the_readme_are_true() {
             examples += 1;
         }
     }
-    assert_eq!(examples, 5);
+    assert_eq!(examples, 7);
 }
