@@ -14,8 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(Event::Job(event)) => {
             if let Ok(event) = JobEvent::from_event(&event) {
                 let _ = event.task();
-                let (_, words) = event.evidence.cause();
-                assert!(!words.is_empty());
+                assert!(!event.evidence.finding().seen.is_empty());
             }
         }
         Ok(Event::Direct(value)) => drop(Order::from_value(&value)),
