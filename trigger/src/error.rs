@@ -12,10 +12,13 @@ use storage::uri::{S3Uri, UriError};
 use crate::batch::client::BatchRequestError;
 use crate::event::EventError;
 use crate::order::document::OrderError;
-use crate::record::attempts::CORRECT;
 
 /// How often a conditional write is tried against others.
 pub(crate) const CONDITIONAL_TRIES: u32 = 12;
+
+/// What helps where AWS Batch refuses a job.
+pub(crate) const CORRECT: &str =
+    "correct the job queue, the job definition or the policy of whoever submits, then rescue it";
 
 /// An event that was not handled to its end. Delivered again, it is taken up where it stopped.
 #[derive(Debug, thiserror::Error)]

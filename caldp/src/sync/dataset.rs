@@ -198,13 +198,7 @@ impl Source {
         self.announce(site, dataset, &arrived.files).await?;
         let body = json!({"site": self.claim.site, "host": self.claim.host,
             "directory": site.root().display().to_string(), "files": arrived.files.files.len()});
-        self.messages
-            .enter_seen(
-                &SeenStates::only(State::Syncing),
-                dataset,
-                State::Synced,
-                body.to_string().as_bytes(),
-            )
+        self.leave(dataset, State::Synced, body.to_string().as_bytes())
             .await?;
         Ok(arrived)
     }
@@ -270,30 +264,23 @@ impl Source {
             Consequence::Failed => {
                 let body = json!({"by": BY, "explanation": with_causes(error).to_string(),
                     "remedy": error.hint()});
-                self.messages
-                    .enter_seen(
-                        &SeenStates::only(State::Syncing),
-                        dataset,
-                        State::Error,
-                        body.to_string().as_bytes(),
-                    )
+                self.leave(dataset, State::Error, body.to_string().as_bytes())
                     .await?;
             }
         }
         retracted.map_err(|e| local(&site.message(State::Synced, dataset), e))
     }
 
+    /// Moves a dataset on that this process brings.
+    async fn leave(&self, dataset: &Dataset, to: State, body: &[u8]) -> Result<(), MessageError> {
+        let seen = SeenStates::only(State::Syncing);
+        self.messages.enter_seen(&seen, dataset, to, body).await
+    }
+
     /// Back to `processed`, with what its message said.
     async fn put_back(&self, dataset: &Dataset, processed: String) -> Result<(), MessageError> {
         let body = Bytes::from(processed);
-        self.messages
-            .enter_seen(
-                &SeenStates::only(State::Syncing),
-                dataset,
-                State::Processed,
-                &body,
-            )
-            .await
+        self.leave(dataset, State::Processed, &body).await
     }
 }
 

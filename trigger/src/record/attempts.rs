@@ -194,10 +194,6 @@ pub enum Ended {
     Failed(Cause),
 }
 
-/// What helps where AWS Batch refuses a job.
-pub(crate) const CORRECT: &str =
-    "correct the job queue, the job definition or the policy of whoever submits, then rescue it";
-
 /// What older records have between an explanation and its remedy.
 const REMEDY: &str = "; hint: ";
 

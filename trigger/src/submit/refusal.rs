@@ -4,12 +4,13 @@ use jiff::Timestamp;
 
 use super::reconcile::Reconciler;
 use crate::batch::Batch;
+use crate::error::CORRECT;
 use crate::error::TriggerError;
 use crate::event::evidence::Cause;
 use crate::metric;
 use crate::order::details::one_line;
 use crate::output_root::OutputRoot;
-use crate::record::attempts::{CORRECT, Ended, Outcome};
+use crate::record::attempts::{Ended, Outcome};
 use crate::record::documents::VersionedRecord;
 
 /// So much of a refusal is kept, in characters.

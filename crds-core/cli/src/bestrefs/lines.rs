@@ -2,21 +2,10 @@
 //! `instrument='ACS' type='BIASFILE' data='...' ::  New best reference: 'old' --> 'new' :: Would update.`
 
 use super::compare::{Comparison, Update};
-use super::tracked::Tracked;
+use super::tracked::{Tracked, prefix};
 use crds_core::literal::Literal;
 use crds_core::{FileAssignment, Problem};
 use storage::hint::explain;
-
-/// What lines about one type begin with.
-pub(super) fn prefix(instrument: &str, reference_type: &str, id: &str) -> String {
-    let quoted = |text: String| Literal::Str(text.into()).to_string();
-    format!(
-        "instrument={} type={} data={} :: ",
-        quoted(instrument.to_uppercase()),
-        quoted(reference_type.to_uppercase()),
-        quoted(id.to_owned())
-    )
-}
 
 /// Errors call `X:X` only `X`.
 fn short(file: &FileAssignment) -> String {

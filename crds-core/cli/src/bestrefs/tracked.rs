@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::lines;
 use crate::failure::Failure;
 use crate::log::errors;
+use crds_core::literal::Literal;
 
 /// What is done with the errors of datasets besides logging them.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -52,7 +52,7 @@ impl Tracked {
         reference_type: &str,
         text: impl Display,
     ) {
-        let line = format!("{} {text}", lines::prefix(instrument, reference_type, id));
+        let line = format!("{} {text}", prefix(instrument, reference_type, id));
         tracing::error!("{line}");
         let upper = reference_type.to_uppercase();
         let key = format!("{} {upper} {text}", instrument.to_uppercase());
@@ -100,4 +100,15 @@ fn write(path: &Path, ids: &BTreeSet<String>) -> Result<(), Failure> {
     let text: String = ids.iter().flat_map(|id| [id, "\n"]).collect();
     std::fs::write(path, text)
         .map_err(|error| Failure::fatal(format!("{}: {error}", path.display())))
+}
+
+/// What lines about one type begin with.
+pub(super) fn prefix(instrument: &str, reference_type: &str, id: &str) -> String {
+    let quoted = |text: String| Literal::Str(text.into()).to_string();
+    format!(
+        "instrument={} type={} data={} :: ",
+        quoted(instrument.to_uppercase()),
+        quoted(reference_type.to_uppercase()),
+        quoted(id.to_owned())
+    )
 }

@@ -2,6 +2,7 @@
 
 mod current;
 mod output;
+mod remove;
 mod report;
 mod upkeep;
 mod which;

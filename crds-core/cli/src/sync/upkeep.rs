@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::remove::remove;
 use super::report::{Found, Organized, Report};
 use super::which::Wanted;
 use super::{Args, withdrawn};
@@ -59,15 +60,6 @@ pub(super) fn purge(
         report.removed.push(file.path);
     }
     Ok(())
-}
-
-pub(super) fn remove(path: &Path) {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            tracing::error!("{} cannot be removed: {error}", path.display());
-        }
-        _ => {}
-    }
 }
 
 pub(super) async fn check(

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Args;
+use super::remove::remove;
 use super::report::Report;
-use super::upkeep::remove;
 use crate::failure::Failure;
 use crds_core::Client;
 use crds_core::cache::inventory::CachedFile;
