@@ -96,9 +96,9 @@ mod text_map;
 
 pub use client::{
     AssignError, AssignOptions, Assigned, Assignments, BadFiles, CatalogueEntry, Client,
-    ClientError, DatasetHeader, FetchedReference, FileAssignment, Judgement, Problem, Progress,
-    Reading, ReferenceLocation, ReferenceOrigin, Reuse, RuleFiles, Storing, TypeChoice,
-    UnreadableDataset, VERSION_TEXT, Written, WrongRules, header_of_json,
+    ClientError, Compared, DatasetHeader, FetchedReference, FileAssignment, Judgement, Problem,
+    Progress, Reading, ReferenceLocation, ReferenceOrigin, Reuse, RuleFiles, Storing, TableRows,
+    Tables, TypeChoice, UnreadableDataset, VERSION_TEXT, Written, WrongRules, header_of_json,
 };
 pub use config::Config;
 pub use observatory::Observatory;

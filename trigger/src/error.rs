@@ -12,6 +12,7 @@ use storage::uri::{S3Uri, UriError};
 use crate::batch::client::BatchRequestError;
 use crate::event::EventError;
 use crate::order::document::OrderError;
+use crate::order::offers::NotOffered;
 
 /// How often a conditional write is tried against others.
 pub(crate) const CONDITIONAL_TRIES: u32 = 12;
@@ -44,17 +45,8 @@ pub enum TriggerError {
         ours: String,
     },
     /// The order asks for something that this deployment does not have.
-    #[error("refused: this deployment has no {what} {name:?}")]
-    NotOffered {
-        /// What was asked for.
-        what: &'static str,
-        /// Its name.
-        name: String,
-        /// What there is.
-        allowed: String,
-        /// The variable that allows more.
-        variable: &'static str,
-    },
+    #[error(transparent)]
+    NotOffered(#[from] NotOffered),
     /// A dataset is to be processed whose inputs are not there.
     #[error("{dataset} cannot be submitted: there are no inputs at {uri}")]
     NoInputs {
@@ -137,7 +129,7 @@ impl TriggerError {
             | Self::Key(_)
             | Self::Uri(_)
             | Self::Foreign { .. }
-            | Self::NotOffered { .. }
+            | Self::NotOffered(_)
             | Self::NoInputs { .. }
             | Self::Refused { .. } => true,
             Self::S3(error) => error.kind() == ErrorKind::TooLarge,
@@ -174,7 +166,7 @@ impl TriggerError {
             Self::Key(_) => "Key",
             Self::Uri(_) => "Uri",
             Self::Foreign { .. } => "ForeignEvent",
-            Self::NotOffered { .. } => "NotOffered",
+            Self::NotOffered(_) => "NotOffered",
             Self::NoInputs { .. } => "NoInputs",
             Self::Refused { .. } => "Refused",
             Self::S3(_) => "S3",
@@ -195,9 +187,7 @@ impl Hint for TriggerError {
             Self::Order(error) => error.hint(),
             Self::Uri(error) => error.hint(),
             Self::S3(error) => error.hint(),
-            Self::NotOffered {
-                allowed, variable, ..
-            } => Some(format!("there are {allowed}; {variable} allows others").into()),
+            Self::NotOffered(error) => error.hint(),
             Self::NoInputs { .. } => {
                 Some("put the inputs there, then the request once more".into())
             }

@@ -25,8 +25,8 @@ use std::thread::available_parallelism;
 use caldp_core::exit_code::ExitCode as Code;
 use clap::Args;
 use crds_core::names::ContextName;
-use crds_core::table_rows::{TableRows, Tables};
 use crds_core::{Client, Config, Observatory};
+use crds_core::{TableRows, Tables};
 use storage::hint::explain;
 use tokio::runtime::Runtime;
 

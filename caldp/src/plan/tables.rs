@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crds_core::header::Fields;
 use crds_core::names::{ReferenceName, ReferenceType};
-use crds_core::table_rows::{Compared, TableRows};
+use crds_core::{Compared, TableRows};
 use tokio::runtime::Handle;
 
 use super::finding::Note;

@@ -2,9 +2,9 @@
 //!
 //! Whether a difference is worth reprocessing is for the caller: here are the facts.
 
-use super::question::{LookupError, LookupPath, Types};
+use super::question::{LookupError, Types};
 use super::{Lookups, Outcome};
-use crate::header::Fields;
+use crate::header::{Fields, LookupPath};
 use crate::names::{ReferenceName, ReferenceType};
 
 /// Which of two sets of rules.

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::question::{LookupError, LookupPath};
-use crate::header::{Fields, INSTRUMENT_KEYS, condition};
+use super::question::LookupError;
+use crate::header::{Fields, INSTRUMENT_KEYS, LookupPath, condition};
 
 /// The header's instrument, lower-case.
 pub(super) fn instrument_name(

@@ -14,12 +14,13 @@ mod question;
 mod slotted_header;
 mod table;
 
+pub use crate::header::LookupPath;
 pub use crate::rules::Outcome;
 pub use crate::selector::{ListedValues, LookupFailure};
 pub use answer::BestReferences;
 pub use difference::{Comparison, Difference, OldAnswer, Side};
 pub use lookup::Lookups;
-pub use question::{LookupError, LookupPath, Types};
+pub use question::{LookupError, Types};
 
 use crate::header::Header;
 use crate::rules::Context;

@@ -1,22 +1,12 @@
-//! What is asked: a header in one of two forms, for some types, and why that may make no sense.
+//! For which types references are asked, and why asking for them may make no sense.
 
 use std::borrow::Cow;
 use std::sync::Arc;
+
 use storage::hint::Hint;
 
-use crate::rules::LoadError;
-
 use crate::names::MappingName;
-
-/// In what form the header is put to the rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LookupPath {
-    /// Every value conditioned, and only the keys the instrument's rules need, as datasets are
-    /// looked up.
-    Conditioned,
-    /// Exactly as given; a missing key is missing.
-    AsGiven,
-}
+use crate::rules::LoadError;
 
 /// Which reference types to look up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

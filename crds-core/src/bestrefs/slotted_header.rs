@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use super::question::LookupPath;
-use crate::header::{Fields, condition, trim};
+use crate::header::{Fields, LookupPath, condition, trim};
 use crate::rules::Instrument;
 use crate::selector::date::{self, Moment};
 use crate::selector::slots::{Slot, Values};

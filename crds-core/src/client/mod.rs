@@ -37,6 +37,7 @@ mod rule_files;
 mod rules;
 mod server_info;
 mod sharing;
+mod tables;
 mod version;
 
 use std::collections::HashMap;
@@ -55,6 +56,7 @@ pub use fetched::{FetchedReference, Progress, ReferenceLocation, ReferenceOrigin
 pub use problem::{AssignError, Problem};
 pub use rule_file::{Judgement, Reading, Storing};
 pub use rule_files::{RuleFiles, WrongRules};
+pub use tables::{Compared, TableRows, Tables};
 pub use version::VERSION_TEXT;
 
 use crate::cache::layout::Layout;

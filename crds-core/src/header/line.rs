@@ -10,8 +10,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{Field, float_text};
-use crate::bestrefs::LookupPath;
+use super::{Field, LookupPath, float_text};
 
 /// One line of headers, but for its header.
 #[derive(Debug, Default)]

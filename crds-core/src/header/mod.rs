@@ -25,6 +25,16 @@ pub(crate) const INSTRUMENT_KEYS: [&str; 7] = [
     "META_INSTRUMENT_TYPE",
 ];
 
+/// In what form the header is put to the rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupPath {
+    /// Every value conditioned, and only the keys the instrument's rules need, as datasets are
+    /// looked up.
+    Conditioned,
+    /// Exactly as given; a missing key is missing.
+    AsGiven,
+}
+
 /// Keyword and value pairs in the order in which they were read.
 ///
 /// Keys keep their case and may repeat: which one wins is decided by the lookup, not here.

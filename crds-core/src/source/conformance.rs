@@ -137,7 +137,6 @@ async fn object_storage_conforms() {
         endpoint: Some(server.endpoint()),
         ..S3Options::default()
     });
-    let mut connections = connections();
-    connections.s3 = stored::Clients::with(client.await);
+    let connections = connections().with_s3(client.await);
     conforms("s3://hst-crds/references/hst", connections).await;
 }

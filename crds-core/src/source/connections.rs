@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use storage::retry::{Failure, GaveUp, RetryPolicy};
+use storage::s3::{Access, S3, S3Options};
+use tokio::sync::OnceCell;
 
 use super::SourceError;
 use crate::config::Config;
@@ -15,6 +17,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// The user agent, for the logs of servers.
 const AGENT: &str = concat!("crds-core/", env!("CARGO_PKG_VERSION"));
 
+/// Everyone may read it, and requests with someone's signature may be refused.
+const PUBLIC_BUCKET: &str = "stpubdata";
+
 /// The connections of one client.
 #[derive(Debug)]
 pub(crate) struct Connections {
@@ -22,7 +27,8 @@ pub(crate) struct Connections {
     delay: Duration,
     timeout: Duration,
     http: OnceLock<reqwest::Client>,
-    pub(super) s3: super::stored::Clients,
+    signed: OnceCell<S3>,
+    public: OnceCell<S3>,
 }
 
 impl Connections {
@@ -38,8 +44,34 @@ impl Connections {
             delay: config.retry_delay,
             timeout: config.timeout,
             http: OnceLock::new(),
-            s3: super::stored::Clients::default(),
+            signed: OnceCell::new(),
+            public: OnceCell::new(),
         }
+    }
+
+    /// With a client that is there already, for every bucket that is read with a signature.
+    #[cfg(test)]
+    pub(super) fn with_s3(self, client: S3) -> Self {
+        Self {
+            signed: OnceCell::new_with(Some(client)),
+            ..self
+        }
+    }
+
+    /// The client for a bucket of object storage.
+    pub(super) async fn s3(&self, bucket: &str) -> &S3 {
+        let (cell, access) = if bucket == PUBLIC_BUCKET {
+            (&self.public, Access::Anonymous)
+        } else {
+            (&self.signed, Access::Environment)
+        };
+        cell.get_or_init(|| {
+            S3::new(S3Options {
+                access,
+                ..S3Options::default()
+            })
+        })
+        .await
     }
 
     /// The client for web servers.

@@ -6,50 +6,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use storage::s3::{Access, S3, S3Options};
 use storage::store::{Dir, ErrorKind, S3Prefix, Store, StoreError};
 use storage::uri::S3Uri;
-use tokio::sync::OnceCell;
 
 use super::{Connections, MAX_IN_MEMORY, OnBytes, Source, SourceError};
 use crate::cache::verified_file::{Expected, VerifyError};
 use crate::names::FileName;
-
-/// Everyone may read it, and requests with someone's signature may be refused.
-const PUBLIC_BUCKET: &str = "stpubdata";
-
-/// The clients of object storage, made when first needed.
-#[derive(Debug, Default)]
-pub(super) struct Clients {
-    signed: OnceCell<S3>,
-    public: OnceCell<S3>,
-}
-
-impl Clients {
-    /// One that is there already, for everything that is signed.
-    #[cfg(test)]
-    pub(super) fn with(client: S3) -> Self {
-        Self {
-            signed: OnceCell::new_with(Some(client)),
-            public: OnceCell::new(),
-        }
-    }
-
-    async fn of(&self, bucket: &str) -> &S3 {
-        let (cell, access) = if bucket == PUBLIC_BUCKET {
-            (&self.public, Access::Anonymous)
-        } else {
-            (&self.signed, Access::Environment)
-        };
-        cell.get_or_init(|| {
-            S3::new(S3Options {
-                access,
-                ..S3Options::default()
-            })
-        })
-        .await
-    }
-}
 
 /// The files directly below the root of a store.
 #[derive(Debug)]
@@ -73,7 +35,7 @@ impl Stored {
         match self {
             Self::Dir(_, dir) => Arc::new(dir.clone()),
             Self::S3(folder, connections) => {
-                let client = connections.s3.of(folder.bucket()).await;
+                let client = connections.s3(folder.bucket()).await;
                 Arc::new(S3Prefix::new(client.clone(), folder.clone()))
             }
         }

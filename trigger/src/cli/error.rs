@@ -57,7 +57,7 @@ impl CliError {
                 | Self::Features { .. }
                 | Self::Target { .. }
                 | Self::Trigger(
-                    TriggerError::Order(_) | TriggerError::Uri(_) | TriggerError::NotOffered { .. }
+                    TriggerError::Order(_) | TriggerError::Uri(_) | TriggerError::NotOffered(_)
                 )
         )
     }

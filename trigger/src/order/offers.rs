@@ -3,10 +3,12 @@
 //! An order for others would be taken, and then each of its jobs denied what it needs, or never heard of
 //! again: it is refused before anything is done.
 
+use std::borrow::Cow;
+
+use storage::hint::Hint;
 use storage::uri::S3Uri;
 
 use super::Order;
-use crate::error::TriggerError;
 use crate::memory_bins::MemoryBins;
 
 /// The folder in which batches have their results, each in a folder of its own.
@@ -18,6 +20,27 @@ pub struct Offers {
     queues: Names,
     definitions: Names,
     outputs: Names,
+}
+
+/// An order asks for something that this deployment does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("refused: this deployment has no {what} {name:?}")]
+pub struct NotOffered {
+    what: &'static str,
+    name: String,
+    /// What there is.
+    allowed: String,
+    /// The variable that allows more.
+    variable: &'static str,
+}
+
+impl Hint for NotOffered {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let Self {
+            allowed, variable, ..
+        } = self;
+        Some(format!("there are {allowed}; {variable} allows others").into())
+    }
 }
 
 /// Names that are accepted.
@@ -52,14 +75,14 @@ impl Names {
         variable: &'static str,
         name: &str,
         own: &[&str],
-    ) -> Result<(), TriggerError> {
+    ) -> Result<(), NotOffered> {
         let bare = bare(name);
         let accepted = self.list().iter().map(|n| self::bare(n));
         if *self == Self::Any || own.contains(&bare) || accepted.into_iter().any(|n| n == bare) {
             return Ok(());
         }
         let others = self.list().iter().map(String::as_str);
-        Err(TriggerError::NotOffered {
+        Err(NotOffered {
             what,
             name: name.to_owned(),
             allowed: own
@@ -93,8 +116,8 @@ impl Offers {
     /// Refuses an order that this deployment cannot carry out.
     ///
     /// # Errors
-    /// [`TriggerError::NotOffered`], with what there is.
-    pub fn check(&self, order: &Order, bins: &MemoryBins) -> Result<(), TriggerError> {
+    /// With what there is.
+    pub fn check(&self, order: &Order, bins: &MemoryBins) -> Result<(), NotOffered> {
         if let Some(queue) = &order.job_queue {
             let own = bins.queues();
             self.queues.check("job queue", Self::QUEUES, queue, &own)?;
@@ -109,7 +132,7 @@ impl Offers {
         }
     }
 
-    fn check_output(&self, output: &S3Uri) -> Result<(), TriggerError> {
+    fn check_output(&self, output: &S3Uri) -> Result<(), NotOffered> {
         let root = output.key().trim_end_matches('/');
         let below = |folder: &str| {
             let rest = root.strip_prefix(folder.trim_matches('/'));
@@ -130,7 +153,7 @@ impl Offers {
             format!("paths below s3://{bucket}/{folder}/")
         });
         let root = format!("s3://{bucket} itself");
-        Err(TriggerError::NotOffered {
+        Err(NotOffered {
             what: "output path",
             name: output.to_string(),
             allowed: there.chain([root]).collect::<Vec<_>>().join(", "),

@@ -9,8 +9,8 @@ use super::compare::Old;
 use crds_core::bestrefs::Outcome;
 use crds_core::header::Header;
 use crds_core::names::ReferenceName;
-use crds_core::table_rows::{Compared, TableRows, Tables};
 use crds_core::{Assigned, Assignments, Client, FileAssignment};
+use crds_core::{Compared, TableRows, Tables};
 
 /// Datasets and types of which a new table changes nothing.
 pub(super) type Unchanged<'a> = HashSet<(&'a Path, &'a str)>;

@@ -9,9 +9,9 @@ use storage::blocking;
 use storage::hint::with_causes;
 use tokio::sync::OnceCell;
 
-use super::{ChangedRows, is_table, selecting_columns};
-use crate::client::Client;
+use super::Client;
 use crate::names::{FileName, ReferenceName, ReferenceType};
+use crate::table_rows::{ChangedRows, is_table, selecting_columns};
 
 /// What is done for tables that are not in the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
