@@ -1,7 +1,7 @@
 //! The commands of `caldp`: those of the worker, those of the trigger, and those about the program.
 
 use caldp_trigger::cli::TriggerCommand;
-use caldp_worker::cli::{Config, Doctor, Process, ProcessAws};
+use caldp_worker::cli::{ConfigArguments, Doctor, Process, ProcessAws};
 use clap::{Parser, Subcommand};
 
 use crate::page::PageArguments;
@@ -39,7 +39,7 @@ pub(crate) enum Command {
     #[command(after_help = Doctor::HELP)]
     Doctor(Doctor),
     /// Print what a configuration sets, for a shell: `source caldp-config-offsite` does it
-    Config(Config),
+    Config(ConfigArguments),
     /// Say what datasets will need: memory bin, time limit, expected time and peak memory
     #[command(after_help = EstimateArguments::HELP)]
     Estimate(EstimateArguments),

@@ -20,11 +20,11 @@ pub(crate) struct RangedFile {
     piece: u64,
     size: u64,
     version: Option<Version>,
-    held: RefCell<Held>,
+    held: RefCell<HeldPart>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldPart {
     offset: u64,
     part: Part,
 }
@@ -44,7 +44,7 @@ impl RangedFile {
         Ok(Self {
             size: part.size,
             version: part.version.clone(),
-            held: RefCell::new(Held { offset: 0, part }),
+            held: RefCell::new(HeldPart { offset: 0, part }),
             store,
             key,
             handle,
@@ -80,7 +80,7 @@ impl ReadAt for RangedFile {
                 break;
             }
             let mut held = self.held.borrow_mut();
-            let within = |held: &Held| {
+            let within = |held: &HeldPart| {
                 let skip = usize::try_from(at.checked_sub(held.offset)?).ok()?;
                 held.part
                     .bytes
@@ -89,7 +89,7 @@ impl ReadAt for RangedFile {
                 Some(skip)
             };
             if within(&held).is_none() {
-                *held = Held {
+                *held = HeldPart {
                     offset: at,
                     part: self.fetch(at)?,
                 };

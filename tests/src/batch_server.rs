@@ -194,7 +194,7 @@ async fn answer(shared: &Mutex<State>, path: &str, body: &[u8]) -> Answer {
     let done = if operation == "submitjob" && body.len() > MAX_PAYLOAD {
         Err((StatusCode::BAD_REQUEST, "the payload is too large"))
     } else {
-        carry_out(&mut lock(shared), operation, &request)
+        perform(&mut lock(shared), operation, &request)
     };
     match fault {
         Some(BatchFault::LateError) => return broken(),
@@ -215,7 +215,7 @@ async fn answer(shared: &Mutex<State>, path: &str, body: &[u8]) -> Answer {
 
 type Refusal = (StatusCode, &'static str);
 
-fn carry_out(state: &mut State, operation: &str, request: &Value) -> Result<Value, Refusal> {
+fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value, Refusal> {
     let text = |name: &str| request.get(name).and_then(Value::as_str);
     match operation {
         "submitjob" => submit(state, request),

@@ -12,7 +12,7 @@ use crate::operators;
 use crate::process::program::Environment;
 use crate::sharing::{self, NotGib};
 use caldp_core::dataset::{Dataset, Instrument};
-use caldp_core::provenance::{DatasetHeader, Parkey, ReferenceRecord};
+use caldp_core::provenance::{HeaderRecord, Parkey, ReferenceRecord};
 use crds_core::config::ConfigError;
 use crds_core::header::condition;
 use crds_core::{
@@ -46,7 +46,7 @@ pub struct References {
     /// The context whose rules chose; none for a dataset without raw files.
     pub context: Option<String>,
     /// For each raw file, what was written into it.
-    pub headers: Vec<DatasetHeader>,
+    pub headers: Vec<HeaderRecord>,
     /// Every reference file, all in the cache.
     pub files: Vec<ReferenceRecord>,
     /// The variables that point calibration programs to them, each with a trailing slash.
@@ -283,12 +283,12 @@ fn updates(file: &FileAssignment, recipe: &Recipe, settings: &Settings) -> Vec<C
         .collect()
 }
 
-fn header(file: &FileAssignment) -> DatasetHeader {
+fn header(file: &FileAssignment) -> HeaderRecord {
     let text = |value: &CardValue| match value {
         CardValue::Text(text) => text.clone(),
         CardValue::Integer(number) => number.to_string(),
     };
-    DatasetHeader {
+    HeaderRecord {
         file: name_of(&file.path),
         keywords: file
             .updates

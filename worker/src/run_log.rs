@@ -13,10 +13,10 @@ pub const FAILURE: &str = "caldp_worker::failure";
 
 /// A handle on the log; clones write to the same file, whole blocks at a time.
 #[derive(Debug, Clone)]
-pub struct RunLog(Arc<Mutex<Targets>>);
+pub struct RunLog(Arc<Mutex<LogTargets>>);
 
 #[derive(Debug)]
-struct Targets {
+struct LogTargets {
     file: Option<File>,
     console: Console,
     /// What is to be added to the file once it may change again.
@@ -26,9 +26,9 @@ struct Targets {
 /// While this lives, the log's file does not change.
 #[derive(Debug)]
 #[must_use = "the file changes again when this is dropped"]
-pub struct Held(RunLog);
+pub struct HeldLog(RunLog);
 
-impl Drop for Held {
+impl Drop for HeldLog {
     fn drop(&mut self) {
         let mut targets = self.0.targets();
         if let (Some(held), Some(file)) = (targets.held.take(), &mut targets.file) {
@@ -67,21 +67,21 @@ impl RunLog {
 
     /// Leaves the file as it is until the answer is dropped, so that it can be stored; what is
     /// written meanwhile is added then.
-    pub fn hold(&self) -> Held {
+    pub fn hold(&self) -> HeldLog {
         self.targets().held.get_or_insert_default();
-        Held(self.clone())
+        HeldLog(self.clone())
     }
 
     fn new(file: Option<File>, console: Console) -> Self {
         let held = None;
-        Self(Arc::new(Mutex::new(Targets {
+        Self(Arc::new(Mutex::new(LogTargets {
             file,
             console,
             held,
         })))
     }
 
-    fn targets(&self) -> MutexGuard<'_, Targets> {
+    fn targets(&self) -> MutexGuard<'_, LogTargets> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -102,7 +102,7 @@ impl RunLog {
     }
 }
 
-impl Targets {
+impl LogTargets {
     fn record(&mut self, block: &[u8]) -> io::Result<()> {
         let Self { file, held, .. } = self;
         match (file, held) {

@@ -18,7 +18,7 @@ pub(super) struct Finding {
     /// In lower case; empty where it is not known.
     pub(super) instrument: Box<str>,
     pub(super) changes: Vec<Change>,
-    pub(super) failures: Vec<Failure>,
+    pub(super) failures: Vec<FailedDataset>,
     /// Why the question cannot be answered, or not fully.
     pub(super) unknown: Option<String>,
     /// What a run of it will need; none where nothing counts.
@@ -75,7 +75,7 @@ impl Note {
 
 /// A lookup without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(super) struct FailedDataset {
     pub(super) reference_type: ReferenceType,
     pub(super) side: Side,
     pub(super) reason: String,

@@ -9,9 +9,9 @@ use crds_core::bestrefs::{Comparison, Difference, LookupPath, Lookups, OldAnswer
 use crds_core::header::{Field, Fields, HeaderLine};
 use crds_core::names::{ReferenceName, ReferenceType};
 
-use super::finding::{Change, Failure, Finding, Needs, Note};
+use super::finding::{Change, FailedDataset, Finding, Needs, Note};
 use super::rules::Rules;
-use super::source::{Batch, Subject, dataset_of};
+use super::source::{Questions, Subject, dataset_of};
 use super::sums::Sums;
 use super::tables::Tables;
 use crate::resources::features::of_fields;
@@ -80,10 +80,10 @@ impl<'r> Judge<'r> {
         }
     }
 
-    pub(super) fn answer(&mut self, batch: Batch) -> Answered {
+    pub(super) fn answer(&mut self, batch: Questions) -> Answered {
         let mut answered = Answered::default();
         match batch {
-            Batch::Lines(first, bytes) => {
+            Questions::Lines(first, bytes) => {
                 let lines = bytes.split(|byte| *byte == b'\n');
                 for (number, line) in (first..).zip(lines) {
                     if !line.iter().all(u8::is_ascii_whitespace) {
@@ -91,7 +91,7 @@ impl<'r> Judge<'r> {
                     }
                 }
             }
-            Batch::Subjects(subjects) => {
+            Questions::Subjects(subjects) => {
                 for subject in subjects {
                     self.subject(subject, &mut answered);
                 }
@@ -272,7 +272,7 @@ impl<'r> Judge<'r> {
                 }
                 Difference::Failures { old, new } => {
                     for (side, reason) in [(Side::Old, old), (Side::New, new)] {
-                        failures.extend(reason.map(|reason| Failure {
+                        failures.extend(reason.map(|reason| FailedDataset {
                             reference_type: name.clone(),
                             side,
                             reason,

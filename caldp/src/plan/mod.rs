@@ -36,7 +36,7 @@ use self::judge::{Judge, Question};
 use self::list::BatchList;
 use self::report::{About, Told};
 use self::rules::Rules;
-use self::source::{Batch, files, lines, records, server};
+use self::source::{Questions, files, lines, records, server};
 use self::sums::Sums;
 use self::totals::{Listing, Totals};
 
@@ -178,7 +178,7 @@ fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanErro
     });
     let mut answer = Answer::new(arguments, &about)?;
     let (from, judges) = (arguments.from.as_str(), judges.collect());
-    let source = |give: &mut dyn FnMut(Batch) -> bool| read(from, &rules, &question, give);
+    let source = |give: &mut dyn FnMut(Questions) -> bool| read(from, &rules, &question, give);
     let read = pipeline::run(source, judges, |answered| {
         answer.totals.add_asked(&answered);
         for finding in &answered.findings {
@@ -258,7 +258,7 @@ fn read(
     from: &str,
     rules: &Rules,
     question: &Question,
-    give: &mut dyn FnMut(Batch) -> bool,
+    give: &mut dyn FnMut(Questions) -> bool,
 ) -> Result<(), PlanError> {
     let unreadable = |source| PlanError::Read {
         from: from.to_owned(),

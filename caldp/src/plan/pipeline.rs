@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::judge::{Answered, Judge};
-use super::source::Batch;
+use super::source::Questions;
 
 /// How many batches may wait for each judge.
 const WAITING: usize = 2;
@@ -15,12 +15,12 @@ const WAITING: usize = 2;
 /// Has every batch that `source` gives answered by one of the judges, and `take` take the answers in
 /// the order of the batches. What `source` returns is returned.
 pub(super) fn run<T: Send>(
-    source: impl FnOnce(&mut dyn FnMut(Batch) -> bool) -> T + Send,
+    source: impl FnOnce(&mut dyn FnMut(Questions) -> bool) -> T + Send,
     judges: Vec<Judge<'_>>,
     mut take: impl FnMut(Answered),
 ) -> T {
     let length = WAITING * judges.len();
-    let (send_batch, batches) = sync_channel::<(u64, Batch)>(length);
+    let (send_batch, batches) = sync_channel::<(u64, Questions)>(length);
     let (send_answer, answers) = sync_channel::<(u64, Answered)>(length);
     let batches = Mutex::new(batches);
     thread::scope(|scope| {
@@ -50,7 +50,7 @@ pub(super) fn run<T: Send>(
     })
 }
 
-fn next(batches: &Mutex<Receiver<(u64, Batch)>>) -> Option<(u64, Batch)> {
+fn next(batches: &Mutex<Receiver<(u64, Questions)>>) -> Option<(u64, Questions)> {
     let batches = batches.lock().unwrap_or_else(PoisonError::into_inner);
     batches.recv().ok()
 }

@@ -97,7 +97,7 @@ impl Delivery {
         layout: Layout,
         dataset: &Dataset,
         objects: Vec<Object>,
-        mut sums: Sums,
+        mut sums: WrittenSums,
     ) -> Result<(), DatasetError> {
         let directory = layout.data_dir(dataset);
         let archive = layout.archive(dataset, Area::Products);
@@ -204,15 +204,15 @@ fn on_site(layout: Layout, relative: &str, is_archive: bool) -> String {
 
 /// What a record says of files.
 #[derive(Debug, Default)]
-struct Sums {
+struct WrittenSums {
     /// Stored by themselves, by their names.
     stored: BTreeMap<String, Expected>,
     /// In the archive.
     members: BTreeMap<String, Expected>,
 }
 
-fn sums(record: &Provenance) -> Result<Sums, DatasetError> {
-    let mut sums = Sums::default();
+fn sums(record: &Provenance) -> Result<WrittenSums, DatasetError> {
+    let mut sums = WrittenSums::default();
     for file in &record.outputs {
         let sha1: Option<Sha1Sum> = file.sha1.parse().ok();
         let expected = Expected {

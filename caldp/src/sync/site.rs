@@ -74,12 +74,12 @@ pub(super) enum Checked {
 
 /// A dataset that is this process's own on this site.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct DatasetLock {
     path: PathBuf,
     _lock: FileLock,
 }
 
-impl Drop for Held {
+impl Drop for DatasetLock {
     fn drop(&mut self) {
         // Whoever waits for it finds that it is gone and makes another.
         let _ = fs::remove_file(&self.path);
@@ -155,11 +155,11 @@ impl Site {
     }
 
     /// Makes a dataset this process's own, unless it is another's.
-    pub(super) fn hold(&self, dataset: &Dataset) -> io::Result<Option<Held>> {
+    pub(super) fn hold(&self, dataset: &Dataset) -> io::Result<Option<DatasetLock>> {
         let path = self.own(dataset, "lock");
         fs::create_dir_all(self.root.join(OWN))?;
         let lock = FileLock::try_acquire(&path)?;
-        Ok(lock.map(|lock| Held { path, _lock: lock }))
+        Ok(lock.map(|lock| DatasetLock { path, _lock: lock }))
     }
 
     /// What was brought of a dataset before; nothing where that is not known.
@@ -224,7 +224,7 @@ impl Site {
                 .is_some_and(|extension| extension == "lock")
                 && let Some(lock) = FileLock::try_acquire(&path)?
             {
-                drop(Held { path, _lock: lock });
+                drop(DatasetLock { path, _lock: lock });
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ pub(super) struct Encoded(Option<Box<str>>);
 
 /// One file of the catalogue.
 #[derive(Deserialize)]
-struct CatalogueEntry {
+struct PackedEntry {
     size: Size,
     #[serde(default)]
     sha1sum: String,
@@ -51,7 +51,7 @@ impl Encoded {
         let Some(packed) = &self.0 else {
             return Ok(Catalogue::default());
         };
-        let entries: HashMap<Box<str>, CatalogueEntry> = payload::unpack(packed)?;
+        let entries: HashMap<Box<str>, PackedEntry> = payload::unpack(packed)?;
         entries
             .into_iter()
             .map(|(name, entry)| {

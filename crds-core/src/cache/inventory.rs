@@ -10,7 +10,7 @@ use std::thread;
 use storage::unfinished;
 
 use super::catalogue::Catalogue;
-use super::layout::Layout;
+use super::layout::CacheLayout;
 use super::verified_file::{self, Expected, VerifyError};
 use crate::observatory::hst;
 
@@ -24,7 +24,7 @@ pub struct CachedFile {
 }
 
 /// The rules in a cache, in the order of their names.
-pub fn mappings(layout: &Layout) -> io::Result<Vec<CachedFile>> {
+pub fn mappings(layout: &CacheLayout) -> io::Result<Vec<CachedFile>> {
     let mut found = Vec::new();
     collect(&layout.mappings, &mut found)?;
     found.retain(|file| {
@@ -39,7 +39,7 @@ pub fn mappings(layout: &Layout) -> io::Result<Vec<CachedFile>> {
 
 /// The references in a cache, whether sorted by instrument or not, in the order of their names.
 /// In a cache that is being sorted anew, one may be there twice.
-pub fn references(layout: &Layout) -> io::Result<Vec<CachedFile>> {
+pub fn references(layout: &CacheLayout) -> io::Result<Vec<CachedFile>> {
     let mut found = Vec::new();
     collect(&layout.references, &mut found)?;
     for folder in folders(&layout.references)? {
@@ -173,7 +173,7 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 /// Removes what killed processes left unfinished; how many files and folders.
-pub fn remove_abandoned(layout: &Layout) -> io::Result<usize> {
+pub fn remove_abandoned(layout: &CacheLayout) -> io::Result<usize> {
     let mut places = vec![
         layout.mappings.clone(),
         layout.config.clone(),

@@ -7,9 +7,9 @@ use crate::cache::server_config::ServerConfig;
 use crate::config::Config;
 use crate::observatory::Observatory;
 
-pub(in crate::cache) fn layout_at(path: &Path) -> Layout {
+pub(in crate::cache) fn layout_at(path: &Path) -> CacheLayout {
     let config = Config::from_vars([("CRDS_PATH", path)]).unwrap();
-    Layout::new(&config.locations, Observatory::Hst)
+    CacheLayout::new(&config.locations, Observatory::Hst)
 }
 
 #[test]

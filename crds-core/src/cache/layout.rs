@@ -28,7 +28,7 @@ const MAX_MODE: usize = 1 << 12;
 
 /// The folders of one observatory's cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub struct CacheLayout {
     /// Whose files these are.
     pub observatory: Observatory,
     /// Rules.
@@ -41,7 +41,7 @@ pub struct Layout {
     pub pickles: PathBuf,
 }
 
-impl Layout {
+impl CacheLayout {
     /// The folders that the settings say.
     pub fn new(locations: &Locations, observatory: Observatory) -> Self {
         let folder = |part: &Part, name: &str| {
@@ -183,7 +183,7 @@ impl References {
     ///
     /// `variables` are asked for `jref` and so on where the cache leaves it to them.
     pub fn open(
-        layout: &Layout,
+        layout: &CacheLayout,
         config: &Config,
         variables: impl Fn(&str) -> Option<PathBuf>,
     ) -> Result<Self, ReferenceError> {
@@ -211,7 +211,7 @@ impl References {
     }
 
     /// The references of a cache as they would be if sorted this way.
-    pub(super) fn sorted(layout: &Layout, mode: SubdirMode) -> Self {
+    pub(super) fn sorted(layout: &CacheLayout, mode: SubdirMode) -> Self {
         Self {
             observatory: layout.observatory,
             folder: layout.references.clone(),
@@ -220,7 +220,7 @@ impl References {
         }
     }
 
-    fn written_mode(layout: &Layout) -> Result<Option<SubdirMode>, ReferenceError> {
+    fn written_mode(layout: &CacheLayout) -> Result<Option<SubdirMode>, ReferenceError> {
         let path = layout.subdir_mode();
         match bounded::read_text(&path, MAX_MODE) {
             Ok(text) => match text.trim().parse() {
@@ -317,7 +317,7 @@ fn evident_mode(references: &Path) -> Option<SubdirMode> {
 }
 
 /// Writes down how the references are sorted.
-pub(super) fn write_mode(layout: &Layout, mode: SubdirMode) -> io::Result<()> {
+pub(super) fn write_mode(layout: &CacheLayout, mode: SubdirMode) -> io::Result<()> {
     atomic::replace(&layout.subdir_mode(), mode.name().as_bytes())
 }
 

@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn layout(variables: &[(&str, &str)]) -> Layout {
+fn layout(variables: &[(&str, &str)]) -> CacheLayout {
     let config = Config::from_vars(variables.iter().copied()).unwrap();
-    Layout::new(&config.locations, Observatory::Hst)
+    CacheLayout::new(&config.locations, Observatory::Hst)
 }
 
 fn name(text: &str) -> FileName {
@@ -36,13 +36,13 @@ fn each_part_is_where_the_closest_variable_says() {
 }
 
 /// An empty cache, and its layout.
-fn empty() -> (tempfile::TempDir, Layout) {
+fn empty() -> (tempfile::TempDir, CacheLayout) {
     let folder = tempfile::tempdir().unwrap();
     let layout = layout(&[("CRDS_PATH", folder.path().to_str().unwrap())]);
     (folder, layout)
 }
 
-fn open(layout: &Layout, variables: &[(&str, &str)]) -> Result<References, ReferenceError> {
+fn open(layout: &CacheLayout, variables: &[(&str, &str)]) -> Result<References, ReferenceError> {
     let config = Config::from_vars(variables.iter().copied()).unwrap();
     References::open(layout, &config, |name| {
         (name == "jref").then(|| "/old/acs/".into())

@@ -14,7 +14,7 @@ use storage::hint::Hint;
 
 use storage::lock::FileLock;
 
-use super::layout::Layout;
+use super::layout::CacheLayout;
 use crate::config::Config;
 use crate::names::FileName;
 
@@ -56,7 +56,7 @@ impl Hint for LockTimeout {
 
 impl Locks {
     /// The locks of a cache: none if `CRDS_USE_LOCKING` is off or the cache may not be written.
-    pub fn new(layout: &Layout, config: &Config) -> Self {
+    pub fn new(layout: &CacheLayout, config: &Config) -> Self {
         let wanted = config.use_locking && !config.readonly_cache;
         Self {
             folder: wanted.then(|| config.lock_path.clone().unwrap_or_else(|| layout.locks())),
@@ -149,7 +149,10 @@ mod tests {
     fn locks(folder: &Path, variables: &[(&str, &str)]) -> Locks {
         let path = [("CRDS_PATH", folder.to_str().unwrap())];
         let config = Config::from_vars(path.iter().chain(variables).copied()).unwrap();
-        Locks::new(&Layout::new(&config.locations, Observatory::Hst), &config)
+        Locks::new(
+            &CacheLayout::new(&config.locations, Observatory::Hst),
+            &config,
+        )
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use storage::hint::{Hint, with_causes};
 
 use super::inventory::{self, CachedFile};
-use super::layout::{self, Layout, References};
+use super::layout::{self, CacheLayout, References};
 use crate::config::{Config, SubdirMode};
 use crate::names::FileName;
 
@@ -66,7 +66,7 @@ impl Hint for OrganizeError {
 
 /// Sorts the references of a cache. `each` is called for every file, for showing progress.
 pub fn organize(
-    layout: &Layout,
+    layout: &CacheLayout,
     config: &Config,
     mode: SubdirMode,
     in_the_way: InTheWay,

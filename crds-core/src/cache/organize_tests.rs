@@ -4,7 +4,7 @@ use super::*;
 use crate::cache::inventory::tests::layout_at;
 
 /// A flat cache with references of two instruments and one of none.
-fn flat() -> (tempfile::TempDir, Layout) {
+fn flat() -> (tempfile::TempDir, CacheLayout) {
     let folder = tempfile::tempdir().unwrap();
     let layout = layout_at(folder.path());
     fs::create_dir_all(&layout.references).unwrap();
@@ -15,7 +15,7 @@ fn flat() -> (tempfile::TempDir, Layout) {
     (folder, layout)
 }
 
-fn names(layout: &Layout) -> Vec<String> {
+fn names(layout: &CacheLayout) -> Vec<String> {
     let files = inventory::references(layout).unwrap();
     let relative = |file: CachedFile| {
         let path = file.path.strip_prefix(&layout.references).unwrap();
@@ -24,7 +24,7 @@ fn names(layout: &Layout) -> Vec<String> {
     files.into_iter().map(relative).collect()
 }
 
-fn run(layout: &Layout, mode: SubdirMode) -> Organized {
+fn run(layout: &CacheLayout, mode: SubdirMode) -> Organized {
     organize(layout, &Config::default(), mode, InTheWay::Kept, |_| {}).unwrap()
 }
 

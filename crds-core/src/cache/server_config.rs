@@ -14,7 +14,7 @@ use storage::hint::Hint;
 use storage::{atomic, bounded};
 
 use super::catalogue::{Catalogue, Encoded};
-use super::layout::Layout;
+use super::layout::CacheLayout;
 use crate::literal::{self, Literal};
 use crate::names::{ContextName, ContextTag, RulesPart};
 use crate::observatory::Observatory;
@@ -119,7 +119,7 @@ impl Hint for ServerConfigError {
 
 impl ServerConfig {
     /// Reads the one in the cache.
-    pub fn load(layout: &Layout) -> Result<Self, ServerConfigError> {
+    pub fn load(layout: &CacheLayout) -> Result<Self, ServerConfigError> {
         let path = layout.server_config();
         match bounded::read(&path, literal::MAX_BYTES) {
             Ok(bytes) => Self::parse(&bytes, layout.observatory, &path.display().to_string()),
@@ -289,7 +289,7 @@ impl ServerConfig {
 
     /// Writes a configuration that came from a server into the cache, with the list of bad files
     /// beside it. `text` is what was parsed.
-    pub fn store(&self, text: &[u8], layout: &Layout) -> io::Result<()> {
+    pub fn store(&self, text: &[u8], layout: &CacheLayout) -> io::Result<()> {
         let bad = self.bad_files().join("\n");
         atomic::replace(&layout.bad_files(), bad.as_bytes())?;
         atomic::replace(&layout.server_config(), text)

@@ -8,10 +8,10 @@ use storage::hint::explain;
 use super::*;
 use crate::config::Config;
 
-fn fixture() -> Layout {
+fn fixture() -> CacheLayout {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/crds");
     let config = Config::from_vars([("CRDS_PATH", path.as_os_str())]).unwrap();
-    Layout::new(&config.locations, Observatory::Hst)
+    CacheLayout::new(&config.locations, Observatory::Hst)
 }
 
 fn resolved(config: &ServerConfig, name: &str) -> String {
@@ -76,7 +76,7 @@ fn the_real_configurations_are_read() {
         (Observatory::Jwst, "jwst_0541.pmap", 1000),
         (Observatory::Roman, "roman_0004.pmap", 5),
     ] {
-        let layout = Layout::new(&config.locations, observatory);
+        let layout = CacheLayout::new(&config.locations, observatory);
         let config = ServerConfig::load(&layout).unwrap();
         assert_eq!(config.resolve(None).unwrap().file, context);
         assert!(
@@ -133,7 +133,7 @@ fn other_texts_are_refused_with_the_reason() {
 fn a_configuration_from_a_server_is_kept_in_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::from_vars([("CRDS_PATH", folder.path())]).unwrap();
-    let layout = Layout::new(&config.locations, Observatory::Hst);
+    let layout = CacheLayout::new(&config.locations, Observatory::Hst);
     let missing = explain(&ServerConfig::load(&layout).unwrap_err()).to_string();
     assert!(missing.contains("hint: set CRDS_PATH"), "{missing}");
     let text = b"{'observatory': 'hst', 'bad_files_list': ['b.fits', 'a.rmap']}";

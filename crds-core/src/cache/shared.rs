@@ -58,12 +58,12 @@ pub(crate) enum Taken {
     /// The reference, in so many bytes.
     Copied(u64),
     /// Nothing. With a place, nobody else is fetching it, and it is to be [offered](SharedReferences::offer).
-    Nothing(Option<Place>),
+    Nothing(Option<FetchClaim>),
 }
 
 /// The right to bring one reference, which others wait for until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct FetchClaim {
     _lock: Lock,
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct Place {
 type Identity = (u64, u64);
 
 /// A reference in the folder.
-struct Entry {
+struct SharedFile {
     name: FileName,
     size: u64,
     used: SystemTime,
@@ -139,7 +139,7 @@ impl SharedReferences {
         &self,
         name: &FileName,
         wrong: Option<Identity>,
-    ) -> Result<(File, Identity), Option<Place>> {
+    ) -> Result<(File, Identity), Option<FetchClaim>> {
         let right = |(_, found): &(File, Identity)| wrong != Some(*found);
         if let Some(file) = self.open(name).filter(right) {
             return Ok(file);
@@ -156,7 +156,7 @@ impl SharedReferences {
             Some(_) => drop(fs::remove_file(self.path(name))),
             None => {}
         }
-        Err(Some(Place { _lock: lock }))
+        Err(Some(FetchClaim { _lock: lock }))
     }
 
     /// What has this name in the folder, without following a link or waiting for a pipe.
@@ -180,7 +180,13 @@ impl SharedReferences {
 
     /// Puts a copy of a reference that was fetched into the folder, if there is room, for those who
     /// wait for its place.
-    pub(crate) fn offer(&self, place: Place, name: &FileName, expected: Expected, fetched: &Path) {
+    pub(crate) fn offer(
+        &self,
+        place: FetchClaim,
+        name: &FileName,
+        expected: Expected,
+        fetched: &Path,
+    ) {
         let Some(size) = expected.size.filter(|_| !self.ended()) else {
             return;
         };
@@ -248,7 +254,7 @@ impl SharedReferences {
     }
 
     /// Removes a reference that nobody is copying or fetching; whether it is gone.
-    fn evict(&self, entry: &Entry) -> bool {
+    fn evict(&self, entry: &SharedFile) -> bool {
         let Some(_lock) = self.locks.try_acquire(&entry.name) else {
             return false;
         };
@@ -257,7 +263,7 @@ impl SharedReferences {
         file.as_ref().is_some_and(unused) && fs::remove_file(self.path(&entry.name)).is_ok()
     }
 
-    fn entries(&self) -> io::Result<Vec<Entry>> {
+    fn entries(&self) -> io::Result<Vec<SharedFile>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -272,7 +278,7 @@ impl SharedReferences {
                 && !is_lock
             {
                 let (size, used) = (metadata.len(), metadata.modified()?);
-                entries.push(Entry { name, size, used });
+                entries.push(SharedFile { name, size, used });
             }
         }
         Ok(entries)

@@ -59,7 +59,7 @@ pub use rule_files::{RuleFiles, WrongRules};
 pub use tables::{Compared, TableRows, Tables};
 pub use version::VERSION_TEXT;
 
-use crate::cache::layout::Layout;
+use crate::cache::layout::CacheLayout;
 use crate::cache::server_config::ServerConfig;
 use crate::cache::shared::SharedReferences;
 use crate::cache::verified_file::Expected;
@@ -79,7 +79,7 @@ use crate::source::{self, Connections, Source, SourceError};
 #[derive(Debug)]
 pub struct Client {
     config: Config,
-    layout: Layout,
+    layout: CacheLayout,
     connections: Arc<Connections>,
     server: Option<Server>,
     server_config: OnceCell<ServerConfig>,
@@ -128,7 +128,7 @@ impl Client {
             .filter(|_| !config.is_serverless());
         let server = url.map(|url| Server::new(url, Arc::clone(&connections)));
         Self {
-            layout: Layout::new(&config.locations, observatory),
+            layout: CacheLayout::new(&config.locations, observatory),
             connections,
             server,
             server_config: OnceCell::new(),
@@ -162,7 +162,7 @@ impl Client {
     }
 
     /// The folders of the cache.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &CacheLayout {
         &self.layout
     }
 

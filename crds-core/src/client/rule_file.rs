@@ -73,7 +73,7 @@ pub(super) struct Held {
 }
 
 /// One rule file, and what was wrong with the cache's.
-pub(super) struct Read {
+pub(super) struct ReadFile {
     pub(super) bytes: Bytes,
     pub(super) problem: Option<VerifyError>,
 }
@@ -90,7 +90,7 @@ impl Client {
         &self,
         name: &MappingName,
         reading: Reading,
-    ) -> Result<Read, ClientError> {
+    ) -> Result<ReadFile, ClientError> {
         let keep = self.keeping(reading.storing);
         self.had(name, reading.reuse, keep, reading.judgement).await
     }
@@ -110,7 +110,7 @@ impl Client {
         reuse: Reuse,
         keep: Keep,
         judgement: Option<Judgement>,
-    ) -> Result<Read, ClientError> {
+    ) -> Result<ReadFile, ClientError> {
         let path = self.layout.mapping(name.as_str());
         let mut problem = None;
         let mut cached = || -> Result<Option<Bytes>, ClientError> {
@@ -125,7 +125,7 @@ impl Client {
             Ok(is_right.then(|| bytes.into()))
         };
         if let Some(bytes) = cached()? {
-            return Ok(Read { bytes, problem });
+            return Ok(ReadFile { bytes, problem });
         }
         let source = self.mapping_source(name)?;
         let file = name.as_file();
@@ -134,16 +134,16 @@ impl Client {
                 Some(bytes) => bytes,
                 None => self.hold(name, source.read(file).await?),
             };
-            return Ok(Read { bytes, problem });
+            return Ok(ReadFile { bytes, problem });
         }
         let _lock = self.lock(file).await?;
         // Whoever had the lock before may have brought it.
         if let Some(bytes) = cached()? {
-            return Ok(Read { bytes, problem });
+            return Ok(ReadFile { bytes, problem });
         }
         let bytes = source.read(file).await?;
         self.keep(&path, &bytes, keep)?;
-        Ok(Read { bytes, problem })
+        Ok(ReadFile { bytes, problem })
     }
 
     /// What is wrong with a rule file of the cache.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::rule_file::{Keep, Read, Reading, Storing};
+use super::rule_file::{Keep, ReadFile, Reading, Storing};
 use super::{Client, ClientError, Reuse};
 use crate::cache::verified_file::VerifyError;
 use crate::names::{MappingKind, MappingName};
@@ -110,12 +110,12 @@ impl Client {
     fn named(
         &self,
         name: &MappingName,
-        read: Result<Read, ClientError>,
+        read: Result<ReadFile, ClientError>,
         reading: Reading,
         found: &mut RuleFiles,
     ) -> Option<Contents> {
         let (named, is_known) = match read {
-            Ok(Read { bytes, problem }) => {
+            Ok(ReadFile { bytes, problem }) => {
                 let is_known = problem.is_some();
                 found.wrong.extend(problem.map(|problem| WrongRules {
                     name: name.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use storage::blocking;
 
 use super::Client;
-use crate::cache::shared::{Place, SharedReferences, Taken};
+use crate::cache::shared::{FetchClaim, SharedReferences, Taken};
 use crate::cache::verified_file::Expected;
 use crate::names::FileName;
 
@@ -32,7 +32,7 @@ impl Client {
     /// Lets other processes have a reference that this one has fetched.
     pub(super) async fn offer(
         &self,
-        place: Option<Place>,
+        place: Option<FetchClaim>,
         name: &FileName,
         known: Option<Expected>,
         fetched: &Path,

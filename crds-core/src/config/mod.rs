@@ -20,7 +20,7 @@ pub use file_uri::{FileUri, FileUriError};
 use storage::hint::Hint;
 pub use storage::uri::S3Uri;
 pub use types::{CacheMode, Config, DownloadMode, Locations, Part, SubdirMode, SubdirModeError};
-use variables::{Kind, VARIABLES, Variable};
+use variables::{VARIABLES, ValueKind, Variable};
 
 /// Where the value of a setting comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,8 +138,8 @@ impl Config {
     ) -> Result<(), ConfigError> {
         let given = text.trim();
         let expanded = match variable.kind {
-            Kind::Text => Ok(given.to_owned()),
-            Kind::Path => self.without_tilde(given),
+            ValueKind::Text => Ok(given.to_owned()),
+            ValueKind::Path => self.without_tilde(given),
         };
         let applied = expanded.and_then(|text| (variable.apply)(self, &text));
         applied.map_err(|reason| variable.error(text, reason))?;

@@ -145,7 +145,7 @@ fn a_leading_tilde_is_the_home_directory_in_every_path() {
     let home = ("HOME", "/home/user");
     let paths = VARIABLES
         .iter()
-        .filter(|variable| variable.kind == Kind::Path);
+        .filter(|variable| variable.kind == ValueKind::Path);
     let names: Vec<&str> = paths.map(|variable| variable.name).collect();
     for variable in VARIABLES {
         let is_path = variable.name.contains("PATH") || variable.allowed == variables::URI;

@@ -10,7 +10,7 @@ use crate::names::{ContextName, ContextNameError};
 
 /// How the text of a variable is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     /// As it is.
     Text,
     /// As a path, or a URI that can be one: a leading `~` is the home directory.
@@ -24,7 +24,7 @@ pub(super) struct Variable {
     pub(super) default: &'static str,
     pub(super) allowed: &'static str,
     pub(super) meaning: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: ValueKind,
     pub(super) apply: fn(&mut Config, &str) -> Result<(), String>,
 }
 
@@ -78,7 +78,7 @@ macro_rules! switch {
             default: $default,
             allowed: FLAG,
             meaning: $meaning,
-            kind: Kind::Text,
+            kind: ValueKind::Text,
             apply: |config, text| {
                 config.$field = flag(text)?;
                 Ok(())
@@ -95,7 +95,7 @@ macro_rules! folder {
             default: $default,
             allowed: "a folder",
             meaning: $meaning,
-            kind: Kind::Path,
+            kind: ValueKind::Path,
             apply: |config, text| {
                 config.locations.$part.$field = Some(path(text));
                 Ok(())
@@ -112,7 +112,7 @@ macro_rules! optional {
             default: "",
             allowed: $allowed,
             meaning: $meaning,
-            kind: Kind::$kind,
+            kind: ValueKind::$kind,
             apply: |config, text| {
                 config.$field = Some(text.parse().map_err(|error| format!("{error}"))?);
                 Ok(())
@@ -129,7 +129,7 @@ macro_rules! accepted {
             default: $default,
             allowed: $allowed,
             meaning: $meaning,
-            kind: Kind::Text,
+            kind: ValueKind::Text,
             apply: |_, text| {
                 let check: fn(&str) -> Result<(), String> = $check;
                 check(text)
@@ -228,7 +228,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "`hst_1008.pmap`, `latest`, `hst-operational`, `hst-edit`, `hst-2018-01-21T12:46:05`; not one instrument's rules",
         meaning: "The rules to use when a command or call does not say. Without it, what the cache's `server_config` names.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             let context: ContextName = text
                 .parse()
@@ -245,7 +245,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "auto",
         allowed: "`local`, `auto`, `s3`, `remote`",
         meaning: "Where best references are computed: here (`local`, `auto`), or here with rules from object storage (`s3`). `remote`, by the server, is refused: the answers are the same and no header leaves this machine.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             config.mode = match text {
                 "local" => CacheMode::Local,
@@ -262,7 +262,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "https://crds-serverless-mode.stsci.edu",
         allowed: "`https://...` or `http://...`",
         meaning: "The CRDS server. One with `serverless` or `server-less` in its name is never asked: everything comes from the cache and the URIs below.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             let url = reqwest::Url::parse(text).map_err(|error| error.to_string())?;
             if !matches!(url.scheme(), "http" | "https") {
@@ -331,7 +331,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "`http`, `plugin`",
         meaning: "How a missing reference is fetched: from the server or URI directly, or by `CRDS_DOWNLOAD_PLUGIN`. Without it, by the plugin if there is one.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             config.download_mode = match text.to_ascii_lowercase().as_str() {
                 "http" => Some(DownloadMode::Http),
@@ -346,7 +346,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "a shell command",
         meaning: "The command of `plugin` mode. `${SOURCE_URL}`, `${FILENAME}`, `${OUTPUT_PATH}`, `${FILE_SIZE}` and `${FILE_SHA1SUM}` are replaced. `crds_s3_get` is known and done without a command.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             config.download_plugin = Some(text.to_owned());
             Ok(())
@@ -369,7 +369,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "1",
         allowed: "a whole number from 1 to 1000",
         meaning: "How often a request is made at most; 1 means no retries.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             config.retry_count = number(text, 1, 1000)?;
             Ok(())
@@ -380,7 +380,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "0",
         allowed: "a whole number from 0 to 3600",
         meaning: "How long to wait before a request is made again.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             config.retry_delay = Duration::from_secs(number(text, 0, 3600)?.into());
             Ok(())
@@ -391,7 +391,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "3600",
         allowed: "a whole number from 1 to 86400",
         meaning: "How long one request may take.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             config.timeout = Duration::from_secs(number(text, 1, 86_400)?.into());
             Ok(())
@@ -455,7 +455,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "",
         allowed: "a folder",
         meaning: "Where lock files are. Without it, in the folder `locks` beside the cache's `server_config`.",
-        kind: Kind::Path,
+        kind: ValueKind::Path,
         apply: |config, text| {
             config.lock_path = Some(path(text));
             Ok(())
@@ -466,7 +466,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         default: "0",
         allowed: "a whole number, 0 to 100",
         meaning: "How much is logged: 0 the usual, 50 much, 100 everything.",
-        kind: Kind::Text,
+        kind: ValueKind::Text,
         apply: |config, text| {
             config.verbosity = number(text, 0, 1000)?.min(100);
             Ok(())

@@ -33,7 +33,7 @@ impl<'l> HeaderLine<'l> {
             format!("column {column}: this is not UTF-8")
         })?;
         let mut json = serde_json::Deserializer::from_str(text);
-        let read = Entry(fields).deserialize(&mut json);
+        let read = LineSeed(fields).deserialize(&mut json);
         read.and_then(|line| json.end().map(|()| line))
             .map_err(|error| reason(&error))
     }
@@ -57,9 +57,9 @@ impl<'l> HeaderLine<'l> {
     }
 }
 
-struct Entry<'f, 'l>(&'f mut Vec<Field<'l>>);
+struct LineSeed<'f, 'l>(&'f mut Vec<Field<'l>>);
 
-impl<'l> DeserializeSeed<'l> for Entry<'_, 'l> {
+impl<'l> DeserializeSeed<'l> for LineSeed<'_, 'l> {
     type Value = HeaderLine<'l>;
 
     fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<HeaderLine<'l>, D::Error> {
@@ -67,7 +67,7 @@ impl<'l> DeserializeSeed<'l> for Entry<'_, 'l> {
     }
 }
 
-impl<'l> Visitor<'l> for Entry<'_, 'l> {
+impl<'l> Visitor<'l> for LineSeed<'_, 'l> {
     type Value = HeaderLine<'l>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,20 +77,20 @@ impl<'l> Visitor<'l> for Entry<'_, 'l> {
     fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<HeaderLine<'l>, A::Error> {
         let mut line = HeaderLine::default();
         let mut has_header = false;
-        while let Some(key) = map.next_key::<Key>()? {
+        while let Some(key) = map.next_key::<LineKey>()? {
             match key {
-                Key::Id => line.id = Some(map.next_value()?),
-                Key::Context => {
+                LineKey::Id => line.id = Some(map.next_value()?),
+                LineKey::Context => {
                     line.context = map.next_value::<Option<Text<'l>>>()?.map(|text| text.0);
                 }
-                Key::Path => line.path = map.next_value()?,
-                Key::Header => {
+                LineKey::Path => line.path = map.next_value()?,
+                LineKey::Header => {
                     // Of two headers the last one counts.
                     self.0.clear();
-                    map.next_value_seed(Fields(&mut *self.0))?;
+                    map.next_value_seed(FieldsSeed(&mut *self.0))?;
                     has_header = true;
                 }
-                Key::Other => {
+                LineKey::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -107,7 +107,7 @@ impl<'l> Visitor<'l> for Entry<'_, 'l> {
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "lowercase")]
-enum Key {
+enum LineKey {
     Id,
     Context,
     Path,
@@ -130,9 +130,9 @@ enum Path {
 }
 
 /// Reads a header, its values as Python's `str()` would write them.
-struct Fields<'f, 'l>(&'f mut Vec<Field<'l>>);
+struct FieldsSeed<'f, 'l>(&'f mut Vec<Field<'l>>);
 
-impl<'l> DeserializeSeed<'l> for Fields<'_, 'l> {
+impl<'l> DeserializeSeed<'l> for FieldsSeed<'_, 'l> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -140,7 +140,7 @@ impl<'l> DeserializeSeed<'l> for Fields<'_, 'l> {
     }
 }
 
-impl<'l> Visitor<'l> for Fields<'_, 'l> {
+impl<'l> Visitor<'l> for FieldsSeed<'_, 'l> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -148,8 +148,8 @@ impl<'l> Visitor<'l> for Fields<'_, 'l> {
     }
 
     fn visit_map<A: MapAccess<'l>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key_seed(Scalar)? {
-            let value = map.next_value_seed(Scalar)?;
+        while let Some(key) = map.next_key_seed(ScalarSeed)? {
+            let value = map.next_value_seed(ScalarSeed)?;
             self.0.push((key, value));
         }
         Ok(())
@@ -157,9 +157,9 @@ impl<'l> Visitor<'l> for Fields<'_, 'l> {
 }
 
 /// Reads a scalar as text.
-struct Scalar;
+struct ScalarSeed;
 
-impl<'l> DeserializeSeed<'l> for Scalar {
+impl<'l> DeserializeSeed<'l> for ScalarSeed {
     type Value = Cow<'l, str>;
 
     fn deserialize<D: Deserializer<'l>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -167,7 +167,7 @@ impl<'l> DeserializeSeed<'l> for Scalar {
     }
 }
 
-impl<'l> Visitor<'l> for Scalar {
+impl<'l> Visitor<'l> for ScalarSeed {
     type Value = Cow<'l, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,12 +23,12 @@ const fn moment(date: (u32, u32, u32)) -> Moment {
 /// A special rule, bound to the keys of one instrument's rules.
 #[derive(Debug, Clone)]
 pub(crate) struct Hook {
-    kind: Kind,
+    kind: HookKind,
     keys: Vec<(&'static str, Slot)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum HookKind {
     AcsBias(AcsBiasVersion),
     AcsBiasFallback(AcsBiasVersion),
     Wfc3Bias,
@@ -98,28 +98,34 @@ impl Hook {
         slots: &mut Slots,
     ) -> Result<Option<Self>, String> {
         let kind = match (instrument, name) {
-            ("acs", "precondition_header_acs_biasfile_v1") => Kind::AcsBias(AcsBiasVersion::One),
-            ("acs", "precondition_header_acs_biasfile_v2") => Kind::AcsBias(AcsBiasVersion::Two),
-            ("acs", "precondition_header_acs_biasfile_v3") => Kind::AcsBias(AcsBiasVersion::Three),
+            ("acs", "precondition_header_acs_biasfile_v1") => {
+                HookKind::AcsBias(AcsBiasVersion::One)
+            }
+            ("acs", "precondition_header_acs_biasfile_v2") => {
+                HookKind::AcsBias(AcsBiasVersion::Two)
+            }
+            ("acs", "precondition_header_acs_biasfile_v3") => {
+                HookKind::AcsBias(AcsBiasVersion::Three)
+            }
             ("acs", "fallback_header_acs_biasfile_v2") => {
-                Kind::AcsBiasFallback(AcsBiasVersion::Two)
+                HookKind::AcsBiasFallback(AcsBiasVersion::Two)
             }
             ("acs", "fallback_header_acs_biasfile_v3") => {
-                Kind::AcsBiasFallback(AcsBiasVersion::Three)
+                HookKind::AcsBiasFallback(AcsBiasVersion::Three)
             }
-            ("wfc3", "precondition_header_wfc3_biasfile_v1") => Kind::Wfc3Bias,
-            ("wfpc2", "fallback_header_wfpc2_flatfile_v1") => Kind::Wfpc2FlatFallback,
+            ("wfc3", "precondition_header_wfc3_biasfile_v1") => HookKind::Wfc3Bias,
+            ("wfpc2", "fallback_header_wfpc2_flatfile_v1") => HookKind::Wfpc2FlatFallback,
             _ => return Ok(None),
         };
         let mut names = match kind {
-            Kind::AcsBias(_) | Kind::AcsBiasFallback(_) => vec![
+            HookKind::AcsBias(_) | HookKind::AcsBiasFallback(_) => vec![
                 "DATE-OBS", "TIME-OBS", "DETECTOR", "APERTURE", "CCDGAIN", "CCDAMP", "XCORNER",
                 "YCORNER",
             ],
-            Kind::Wfc3Bias => vec!["SUBARRAY", "APERTURE"],
-            Kind::Wfpc2FlatFallback => vec!["FILTER1", "FILTER2"],
+            HookKind::Wfc3Bias => vec!["SUBARRAY", "APERTURE"],
+            HookKind::Wfpc2FlatFallback => vec!["FILTER1", "FILTER2"],
         };
-        if let Kind::AcsBias(version) | Kind::AcsBiasFallback(version) = kind {
+        if let HookKind::AcsBias(version) | HookKind::AcsBiasFallback(version) = kind {
             names.extend(version.size_keys());
             names.extend(version.offset_keys());
         }
@@ -150,23 +156,23 @@ impl Hook {
 
     pub(crate) fn name(&self) -> &'static str {
         match self.kind {
-            Kind::AcsBias(AcsBiasVersion::One) => "precondition_header_acs_biasfile_v1",
-            Kind::AcsBias(AcsBiasVersion::Two) => "precondition_header_acs_biasfile_v2",
-            Kind::AcsBias(AcsBiasVersion::Three) => "precondition_header_acs_biasfile_v3",
-            Kind::AcsBiasFallback(AcsBiasVersion::Three) => "fallback_header_acs_biasfile_v3",
-            Kind::AcsBiasFallback(_) => "fallback_header_acs_biasfile_v2",
-            Kind::Wfc3Bias => "precondition_header_wfc3_biasfile_v1",
-            Kind::Wfpc2FlatFallback => "fallback_header_wfpc2_flatfile_v1",
+            HookKind::AcsBias(AcsBiasVersion::One) => "precondition_header_acs_biasfile_v1",
+            HookKind::AcsBias(AcsBiasVersion::Two) => "precondition_header_acs_biasfile_v2",
+            HookKind::AcsBias(AcsBiasVersion::Three) => "precondition_header_acs_biasfile_v3",
+            HookKind::AcsBiasFallback(AcsBiasVersion::Three) => "fallback_header_acs_biasfile_v3",
+            HookKind::AcsBiasFallback(_) => "fallback_header_acs_biasfile_v2",
+            HookKind::Wfc3Bias => "precondition_header_wfc3_biasfile_v1",
+            HookKind::Wfpc2FlatFallback => "fallback_header_wfpc2_flatfile_v1",
         }
     }
 
     /// Changes the header as the rule says.
     pub(crate) fn apply(&self, values: &mut Values<'_>) -> Result<(), RuleFailure> {
         match self.kind {
-            Kind::AcsBias(version) => self.acs_bias(version, values),
-            Kind::AcsBiasFallback(version) => self.acs_bias_fallback(version, values),
-            Kind::Wfc3Bias => self.wfc3_bias(values),
-            Kind::Wfpc2FlatFallback => self.wfpc2_flat_fallback(values),
+            HookKind::AcsBias(version) => self.acs_bias(version, values),
+            HookKind::AcsBiasFallback(version) => self.acs_bias_fallback(version, values),
+            HookKind::Wfc3Bias => self.wfc3_bias(values),
+            HookKind::Wfpc2FlatFallback => self.wfpc2_flat_fallback(values),
         }
     }
 

@@ -107,7 +107,7 @@ pub struct RowMoved<'c> {
 }
 
 /// What a type's rules are.
-type Types<'c> = BTreeMap<&'c ReferenceType, &'c TypeRule>;
+type TypeRules<'c> = BTreeMap<&'c ReferenceType, &'c TypeRule>;
 
 impl<'c> RulesChanges<'c> {
     /// From the old rules to the new ones, as far as both are loaded.
@@ -127,7 +127,7 @@ impl<'c> RulesChanges<'c> {
                 (None, Some(_)) => drop(changes.instruments_added.insert(*name)),
                 _ => {}
             }
-            let types = |instrument: Option<&&'c Instrument>| -> Types<'c> {
+            let types = |instrument: Option<&&'c Instrument>| -> TypeRules<'c> {
                 let types = instrument.into_iter().flat_map(|i| &i.types);
                 types.map(|(name, rule)| (name, rule)).collect()
             };
@@ -140,7 +140,7 @@ impl<'c> RulesChanges<'c> {
         changes
     }
 
-    fn add_types(&mut self, instrument: &'c str, olds: &Types<'c>, news: &Types<'c>) {
+    fn add_types(&mut self, instrument: &'c str, olds: &TypeRules<'c>, news: &TypeRules<'c>) {
         for name in olds.keys().chain(news.keys()) {
             let (old, new) = (olds.get(name).copied(), news.get(name).copied());
             let (was, is) = (Rule::of(old), Rule::of(new));
@@ -203,7 +203,7 @@ impl<'c> Rule<'c> {
 }
 
 /// The rows of a table by what they ask for, without and with the date.
-type Rows<'c> = BTreeMap<RuleRow<'c>, &'c str>;
+type RuleRows<'c> = BTreeMap<RuleRow<'c>, &'c str>;
 
 impl<'c> TypeChanges<'c> {
     fn between(
@@ -229,12 +229,12 @@ impl<'c> TypeChanges<'c> {
                 .filter(|name| old.get(name) != new.get(name))
                 .collect();
         }
-        let rows = |table: Option<&'c super::Table>| -> Rows<'c> {
+        let rows = |table: Option<&'c super::Table>| -> RuleRows<'c> {
             let rows = table.into_iter().flat_map(|table| table.rows(key.0, key.1));
             rows.collect()
         };
         let (old, new) = (rows(old), rows(new));
-        let files = |rows: &Rows<'c>| -> BTreeSet<&'c str> {
+        let files = |rows: &RuleRows<'c>| -> BTreeSet<&'c str> {
             let all = rows.values().copied();
             all.filter(|name| special(name).is_none()).collect()
         };
@@ -245,7 +245,7 @@ impl<'c> TypeChanges<'c> {
         changes
     }
 
-    fn add_rows(&mut self, old: Rows<'c>, mut new: Rows<'c>) {
+    fn add_rows(&mut self, old: RuleRows<'c>, mut new: RuleRows<'c>) {
         let mut removed = Vec::new();
         for (row, file) in old {
             match new.remove(&row) {

@@ -17,14 +17,14 @@ use crate::literal::Literal;
 /// Rows of cells, column by column, in the text order of their conditioned keys.
 #[derive(Debug)]
 pub(crate) struct MatchTable {
-    columns: Vec<Column>,
+    columns: Vec<MatchColumn>,
     choices: Vec<Choice>,
     pub(super) merges: bool,
 }
 
 /// One parameter of a table.
 #[derive(Debug)]
-struct Column {
+struct MatchColumn {
     parameter: Arc<str>,
     slot: Slot,
     /// The different cells of the column.
@@ -80,7 +80,7 @@ impl MatchTable {
         let mut columns = Vec::with_capacity(names.len());
         for (index, (&slot, substitutions)) in slots.iter().zip(substitutions).enumerate() {
             let texts = conditioned.iter().map(|(key, _)| key[index].as_str());
-            columns.push(Column::new(compiler, slot, texts, substitutions)?);
+            columns.push(MatchColumn::new(compiler, slot, texts, substitutions)?);
         }
         Ok(Self {
             columns,
@@ -150,7 +150,7 @@ impl MatchTable {
     }
 }
 
-impl Column {
+impl MatchColumn {
     fn new<'t>(
         compiler: &Compiler<'_>,
         slot: Slot,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use ::fits::{FitsError, Table, hdus};
 use storage::checksum::Sha1Sum;
 
-use super::columns::{Column, Rule, SUBARRAY};
+use super::columns::{Column, SUBARRAY, SelectBy};
 use crate::header::Fields;
 
 /// Larger tables are not compared, in bytes of rows.
@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 1 << 30;
 pub struct ChangedRows {
     columns: Vec<Column>,
     /// The modes of these rows, each once, with a value for each column.
-    modes: Vec<Vec<Cell>>,
+    modes: Vec<Vec<CellValue>>,
 }
 
 /// Two tables cannot be compared row by row.
@@ -48,7 +48,7 @@ pub enum RowsError {
 
 /// The value of a column in a row.
 #[derive(Debug, Clone, PartialEq)]
-enum Cell {
+enum CellValue {
     /// A row of every mode.
     Any,
     Text(String),
@@ -56,7 +56,7 @@ enum Cell {
 }
 
 /// How often a row is in the old table less how often it is in the new one, and its mode.
-type Rows = HashMap<Sha1Sum, (i64, Vec<Cell>)>;
+type RowCounts = HashMap<Sha1Sum, (i64, Vec<CellValue>)>;
 
 impl ChangedRows {
     /// Compares all binary tables of two files; their headers do not matter.
@@ -68,12 +68,12 @@ impl ChangedRows {
         if olds.len() != news.len() {
             return Err(RowsError::Columns);
         }
-        let mut modes: Vec<Vec<Cell>> = Vec::new();
+        let mut modes: Vec<Vec<CellValue>> = Vec::new();
         for (old, new) in olds.iter_mut().zip(&mut news) {
             if !old.columns().eq(new.columns()) {
                 return Err(RowsError::Columns);
             }
-            let mut rows = Rows::new();
+            let mut rows = RowCounts::new();
             add(&mut rows, old, columns, 1)?;
             add(&mut rows, new, columns, -1)?;
             for (_, mode) in rows.into_values().filter(|(count, _)| *count != 0) {
@@ -94,15 +94,15 @@ impl ChangedRows {
         let value = |name: &str| {
             let mut pairs = header.pairs().rev();
             let found = pairs.find(|(key, _)| key.eq_ignore_ascii_case(name));
-            found.map_or(Cell::Any, |(_, value)| Cell::of(value))
+            found.map_or(CellValue::Any, |(_, value)| CellValue::of(value))
         };
         let is_subarray =
-            matches!(value(SUBARRAY), Cell::Text(value) if value == "T" || value == "TRUE");
-        let wanted: Vec<Cell> = self
+            matches!(value(SUBARRAY), CellValue::Text(value) if value == "T" || value == "TRUE");
+        let wanted: Vec<CellValue> = self
             .columns
             .iter()
             .map(|column| match column.rule {
-                Rule::EqualInSubarrays if !is_subarray => Cell::Any,
+                SelectBy::EqualInSubarrays if !is_subarray => CellValue::Any,
                 _ => value(column.name),
             })
             .collect();
@@ -110,8 +110,10 @@ impl ChangedRows {
             let cells = self.columns.iter().zip(mode).zip(&wanted);
             cells.into_iter().all(|((column, cell), wanted)| {
                 let always = match column.rule {
-                    Rule::EqualOr(value) => matches!(cell, Cell::Text(text) if text == value),
-                    Rule::Equal | Rule::EqualInSubarrays => false,
+                    SelectBy::EqualOr(value) => {
+                        matches!(cell, CellValue::Text(text) if text == value)
+                    }
+                    SelectBy::Equal | SelectBy::EqualInSubarrays => false,
                 };
                 always || cell.fits(wanted)
             })
@@ -119,7 +121,7 @@ impl ChangedRows {
     }
 }
 
-impl Cell {
+impl CellValue {
     /// What stands for every value: of headers and of tables, as calibration programs read them.
     fn of(text: &str) -> Self {
         let text = text.trim().to_uppercase();
@@ -165,7 +167,12 @@ fn tables(path: &Path) -> Result<Vec<Table>, RowsError> {
     Ok(tables)
 }
 
-fn add(rows: &mut Rows, table: &Table, columns: &[Column], count: i64) -> Result<(), RowsError> {
+fn add(
+    rows: &mut RowCounts,
+    table: &Table,
+    columns: &[Column],
+    count: i64,
+) -> Result<(), RowsError> {
     if table.columns().any(|column| column.is_variable()) {
         return Err(RowsError::VariableLength);
     }
@@ -179,8 +186,8 @@ fn add(rows: &mut Rows, table: &Table, columns: &[Column], count: i64) -> Result
     table.each_row(|row| {
         // A column that a table lacks does not select.
         let mode = modes.iter_mut();
-        let mode: Vec<Cell> = mode
-            .map(|cells| cells.next().unwrap_or(Cell::Any))
+        let mode: Vec<CellValue> = mode
+            .map(|cells| cells.next().unwrap_or(CellValue::Any))
             .collect();
         rows.entry(Sha1Sum::of(row)).or_insert((0, mode)).0 += count;
     })?;
@@ -188,14 +195,16 @@ fn add(rows: &mut Rows, table: &Table, columns: &[Column], count: i64) -> Result
 }
 
 /// The values of a column, row after row; none where it does not have those that select.
-fn cells(table: &Table, name: &str) -> Vec<Cell> {
+fn cells(table: &Table, name: &str) -> Vec<CellValue> {
     if let Ok(texts) = table.texts(name) {
-        return texts.iter().map(|text| Cell::of(text)).collect();
+        return texts.iter().map(|text| CellValue::of(text)).collect();
     }
     match table.numbers(name) {
-        Ok(column) if column.per_row == 1 => {
-            column.values.into_iter().map(Cell::of_number).collect()
-        }
+        Ok(column) if column.per_row == 1 => column
+            .values
+            .into_iter()
+            .map(CellValue::of_number)
+            .collect(),
         _ => Vec::new(),
     }
 }

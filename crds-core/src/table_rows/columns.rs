@@ -9,12 +9,12 @@
 pub struct Column {
     /// The column and the keyword.
     pub name: &'static str,
-    pub(super) rule: Rule,
+    pub(super) rule: SelectBy,
 }
 
 /// When a row is of another mode than a dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(super) enum SelectBy {
     /// When its value is another.
     Equal,
     /// When its value is another, and not this.
@@ -25,12 +25,12 @@ pub(super) enum Rule {
 }
 
 const fn equal(name: &'static str) -> Column {
-    let rule = Rule::Equal;
+    let rule = SelectBy::Equal;
     Column { name, rule }
 }
 
 /// One column may be missing in the types that share a list.
-type Types = [(&'static str, &'static [Column])];
+type TypeColumns = [(&'static str, &'static [Column])];
 
 const OPT_ELEM: Column = equal("OPT_ELEM");
 const CENWAVE: Column = equal("CENWAVE");
@@ -40,11 +40,11 @@ const APERTURE: Column = equal("APERTURE");
 /// The lamp is taken through its own aperture during exposures of all others.
 const COS_APERTURE: Column = Column {
     name: "APERTURE",
-    rule: Rule::EqualOr("WCA"),
+    rule: SelectBy::EqualOr("WCA"),
 };
 const CCDCHIP: Column = Column {
     name: "CCDCHIP",
-    rule: Rule::EqualInSubarrays,
+    rule: SelectBy::EqualInSubarrays,
 };
 
 /// Amplifiers and gain of CCDs; bins for those that have them.
@@ -68,20 +68,20 @@ const COS_MODE: [Column; 3] = [OPT_ELEM, CENWAVE, COS_APERTURE];
 const COS_SEGMENT_OF_MODE: [Column; 4] = [OPT_ELEM, CENWAVE, COS_APERTURE, SEGMENT];
 const STIS_MODE: [Column; 3] = [OPT_ELEM, CENWAVE, APERTURE];
 
-const ACS: &Types = &[
+const ACS: &TypeColumns = &[
     ("atodtab", &CCD),
     ("bpixtab", &CCD),
     ("ccdtab", &BINNED_CCD),
     ("mlintab", &[DETECTOR]),
 ];
 
-const WFC3: &Types = &[
+const WFC3: &TypeColumns = &[
     ("atodtab", &CCD),
     ("bpixtab", &[CCDCHIP]),
     ("ccdtab", &BINNED_CCD),
 ];
 
-const COS: &Types = &[
+const COS: &TypeColumns = &[
     ("bpixtab", &[SEGMENT]),
     ("brsttab", &[SEGMENT]),
     ("deadtab", &[SEGMENT]),
@@ -100,7 +100,7 @@ const COS: &Types = &[
     ("xtractab", &COS_MODE),
 ];
 
-const STIS: &Types = &[
+const STIS: &TypeColumns = &[
     ("apdestab", &[APERTURE]),
     ("apertab", &[APERTURE]),
     ("bpixtab", &[OPT_ELEM]),
@@ -123,7 +123,7 @@ const STIS: &Types = &[
     ("xtractab", &STIS_MODE),
 ];
 
-fn of_instrument(instrument: &str) -> &'static Types {
+fn of_instrument(instrument: &str) -> &'static TypeColumns {
     match instrument {
         "acs" => ACS,
         "cos" => COS,

@@ -53,7 +53,7 @@ pub struct Provenance {
     pub context: Option<String>,
     /// For each raw file, the reference keywords written into it.
     #[serde(default)]
-    pub headers: Vec<DatasetHeader>,
+    pub headers: Vec<HeaderRecord>,
     /// Every reference file used.
     #[serde(default)]
     pub references: Vec<ReferenceRecord>,
@@ -143,7 +143,7 @@ pub struct StepTime {
 /// The references one raw file was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct DatasetHeader {
+pub struct HeaderRecord {
     /// The raw file.
     pub file: String,
     /// Keyword and value, as written into its primary header.

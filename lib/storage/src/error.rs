@@ -80,10 +80,10 @@ impl ErrorKind {
 
 /// A failed operation: a sentence with what failed, on what, how often it was tried and why.
 #[derive(Debug)]
-pub struct StoreError(Box<Operation>);
+pub struct StoreError(Box<Failed>);
 
 #[derive(Debug)]
-struct Operation {
+struct Failed {
     action: &'static str,
     /// The URI, path or key.
     place: String,
@@ -113,7 +113,7 @@ impl StoreError {
         place: impl fmt::Display,
         attempt: AttemptError,
     ) -> Self {
-        Self(Box::new(Operation {
+        Self(Box::new(Failed {
             action,
             place: place.to_string(),
             hint: attempt.hint(),

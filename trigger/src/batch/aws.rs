@@ -17,7 +17,7 @@ use crate::config::Sharing;
 
 use super::aws_detail::detail;
 use super::{Batch, BatchFailure, EndStatus, FailureKind, NewJob};
-use crate::event::detail::Detail;
+use crate::event::detail::JobDescription;
 
 /// The tag that says of which batch a job is: costs are told apart by it.
 const BATCH_TAG: &str = "caldp-batch";
@@ -140,7 +140,7 @@ impl Batch for AwsBatch {
         }
     }
 
-    async fn describe(&self, ids: &[JobId]) -> Result<Vec<Detail>, BatchFailure> {
+    async fn describe(&self, ids: &[JobId]) -> Result<Vec<JobDescription>, BatchFailure> {
         let ids = ids.iter().map(ToString::to_string).collect();
         let request = self.client.describe_jobs().set_jobs(Some(ids));
         let answer = request.send().await.map_err(classify)?;

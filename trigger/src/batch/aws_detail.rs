@@ -2,10 +2,10 @@
 
 use aws_sdk_batch::types::{AttemptDetail, ContainerDetail, JobDetail, KeyValuePair};
 
-use crate::event::detail::{Array, Attempt, Container, Detail, Pair, Timeout};
+use crate::event::detail::{Array, Container, JobAttempt, JobDescription, Pair, Timeout};
 
 /// What `DescribeJobs` says of a job.
-pub(super) fn detail(job: JobDetail) -> Detail {
+pub(super) fn detail(job: JobDetail) -> JobDescription {
     let array = job.array_properties.map(|array| Array {
         index: array.index.and_then(|n| u16::try_from(n).ok()),
         size: array.size.and_then(|n| u32::try_from(n).ok()),
@@ -16,7 +16,7 @@ pub(super) fn detail(job: JobDetail) -> Detail {
             .filter_map(|(status, count)| Some((status, u32::try_from(count).ok()?)))
             .collect(),
     });
-    Detail {
+    JobDescription {
         job_id: job.job_id.unwrap_or_default(),
         job_name: job.job_name.unwrap_or_default(),
         job_queue: job.job_queue.unwrap_or_default(),
@@ -41,8 +41,8 @@ pub(super) fn detail(job: JobDetail) -> Detail {
     }
 }
 
-fn attempt(attempt: AttemptDetail) -> Attempt {
-    Attempt {
+fn attempt(attempt: AttemptDetail) -> JobAttempt {
+    JobAttempt {
         container: attempt.container.map(|container| Container {
             exit_code: container.exit_code.map(i64::from),
             reason: container.reason,

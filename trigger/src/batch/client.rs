@@ -14,7 +14,7 @@ use storage::retry::{Failure, RetryPolicy, RetryStats};
 
 use super::rate::RateLimiter;
 use super::{Batch, BatchFailure, DESCRIBED, EndStatus, FailureKind, NewJob};
-use crate::event::detail::Detail;
+use crate::event::detail::JobDescription;
 
 /// What is asked of AWS Batch when a job is submitted.
 const SUBMIT: &str = "submit";
@@ -139,7 +139,7 @@ impl<B: Batch> BatchClient<B> {
     ///
     /// # Errors
     /// [`BatchRequestError`] when AWS Batch refuses or keeps failing.
-    pub async fn describe(&self, ids: &[JobId]) -> Result<Vec<Detail>, BatchRequestError> {
+    pub async fn describe(&self, ids: &[JobId]) -> Result<Vec<JobDescription>, BatchRequestError> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(DESCRIBED) {
             let what = ids.first().map_or("", JobId::as_str);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use caldp_core::batch::{BatchName, JobId};
 
-use crate::event::detail::Detail;
+use crate::event::detail::JobDescription;
 use crate::resources::Priority;
 
 /// The most children an array job may have, and the fewest.
@@ -75,7 +75,7 @@ pub trait Batch: Send + Sync {
     fn describe(
         &self,
         ids: &[JobId],
-    ) -> impl Future<Output = Result<Vec<Detail>, BatchFailure>> + Send;
+    ) -> impl Future<Output = Result<Vec<JobDescription>, BatchFailure>> + Send;
 
     /// The children of an array that ended so.
     fn children(

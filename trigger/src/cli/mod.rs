@@ -88,7 +88,7 @@ impl TriggerCommand {
             AwsBatch::from_env(answer, sharing)
         }))
         .await;
-        let answer = Box::pin(self.carry_out(&trigger)).await?;
+        let answer = Box::pin(self.perform(&trigger)).await?;
         Ok(CommandOutput {
             status: self.status(&answer),
             answer,
@@ -97,7 +97,7 @@ impl TriggerCommand {
     }
 
     /// Does what the command says.
-    async fn carry_out<B: Batch>(&self, trigger: &Trigger<B>) -> Result<CommandAnswer, CliError> {
+    async fn perform<B: Batch>(&self, trigger: &Trigger<B>) -> Result<CommandAnswer, CliError> {
         let now = Timestamp::now();
         let invocation = Invocation {
             id: format!("cli-{}-{}", std::process::id(), now.as_millisecond()),

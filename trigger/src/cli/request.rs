@@ -60,7 +60,7 @@ impl RequestArgs {
         let targets = targets.collect::<Result<Vec<_>, _>>()?;
         let mut answers = vec![];
         for target in &targets {
-            let result = trigger.requests.carry_out(&request, target, invocation);
+            let result = trigger.requests.perform(&request, target, invocation);
             answers.push(RequestedTarget {
                 target: target.to_string(),
                 result: result.await?,

@@ -1,4 +1,4 @@
-//! What AWS Batch says of a job, as it is written: `JobDetail` of the API reference, which is what
+//! What AWS Batch says of a job, as it is written: `JobDescription` of the API reference, which is what
 //! `DescribeJobs` answers and what the events of a job carry. Fields without use are left out; times are
 //! in milliseconds of the epoch.
 
@@ -9,13 +9,13 @@ use serde::Deserialize;
 /// An event with a detail.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Document {
-    pub(super) detail: Detail,
+    pub(super) detail: JobDescription,
 }
 
 /// What is known of a job.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Detail {
+pub struct JobDescription {
     /// Its id.
     pub job_id: String,
     /// Its name.
@@ -28,7 +28,7 @@ pub struct Detail {
     pub status_reason: Option<String>,
     /// What was tried with it, oldest first.
     #[serde(default)]
-    pub attempts: Vec<Attempt>,
+    pub attempts: Vec<JobAttempt>,
     /// What it runs and how that ended.
     pub container: Option<Container>,
     /// What it is in an array.
@@ -48,7 +48,7 @@ pub struct Detail {
 /// One try.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Attempt {
+pub struct JobAttempt {
     /// How its container ended.
     pub container: Option<Container>,
     /// Why it ended.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use caldp_core::exit_code::ExitCode;
 use serde::{Deserialize, Serialize};
 
-use super::reasons::{LOST, Meaning, is_of_waiting, meaning};
+use super::reasons::{LOST, ReasonKind, is_of_waiting, meaning};
 
 /// What an event says about the end of a job; every part of it may be missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Evidence {
         if let Some(reason) = self.stopped_by_somebody() {
             return self.found(Cause::Terminated, reason);
         }
-        if let Some(reason) = self.reason(Meaning::Memory) {
+        if let Some(reason) = self.reason(ReasonKind::Memory) {
             return self.found(Cause::Memory, reason);
         }
         if let Some(code) = code.filter(|c| c.is_memory()) {
@@ -133,26 +133,26 @@ impl Evidence {
                 seen: format!("exit code {code}"),
             };
         }
-        if let Some(reason) = self.reason(Meaning::TimeLimit) {
+        if let Some(reason) = self.reason(ReasonKind::TimeLimit) {
             return self.found(Cause::Timeout, reason);
         }
-        if let Some(reason) = self.reason(Meaning::HostLost) {
+        if let Some(reason) = self.reason(ReasonKind::HostLost) {
             return Finding {
                 host: Host::Lost,
                 ..self.found(Cause::Infrastructure, reason)
             };
         }
         let rest = [
-            (Meaning::Capacity, Cause::Capacity),
-            (Meaning::Misconfiguration, Cause::Misconfiguration),
-            (Meaning::Infrastructure, Cause::Infrastructure),
+            (ReasonKind::Capacity, Cause::Capacity),
+            (ReasonKind::Misconfiguration, Cause::Misconfiguration),
+            (ReasonKind::Infrastructure, Cause::Infrastructure),
         ];
         for (meaning, cause) in rest {
             if let Some(reason) = self.reason(meaning) {
                 return self.found(cause, reason);
             }
         }
-        let unless_it_ended = self.reason(Meaning::UnlessItEnded);
+        let unless_it_ended = self.reason(ReasonKind::UnlessItEnded);
         if let (Some(reason), None) = (unless_it_ended, self.exit_code) {
             return self.found(Cause::Infrastructure, reason);
         }
@@ -168,12 +168,12 @@ impl Evidence {
     fn stopped_by_somebody(&self) -> Option<&str> {
         let reason = self.status_reasons.first().map_or("", String::as_str);
         let of_aws = (is_of_waiting(reason) && self.ran.is_none())
-            || (meaning(reason) == Some(Meaning::TimeLimit) && !self.ended_early());
+            || (meaning(reason) == Some(ReasonKind::TimeLimit) && !self.ended_early());
         match self.stopped {
             Stopped::Yes if !of_aws && reason.is_empty() => Some("somebody stopped the job"),
             Stopped::Yes if !of_aws => Some(reason),
             Stopped::Yes | Stopped::No => None,
-            Stopped::Untold => self.reason(Meaning::Stopped).or_else(|| {
+            Stopped::Untold => self.reason(ReasonKind::Stopped).or_else(|| {
                 // the worker was told to stop, in words that are not AWS's
                 let told = self.exit_code == Some(i64::from(ExitCode::Terminated.number()));
                 let mut reasons = self.status_reasons.iter();
@@ -190,7 +190,7 @@ impl Evidence {
     }
 
     /// The first reason that means this, of the container or of the job.
-    fn reason(&self, wanted: Meaning) -> Option<&str> {
+    fn reason(&self, wanted: ReasonKind) -> Option<&str> {
         let mut reasons = self.container_reasons.iter().chain(&self.status_reasons);
         let found = reasons.find(|r| meaning(r) == Some(wanted));
         found.map(String::as_str)

@@ -16,7 +16,7 @@ use serde_json::Value;
 use storage::uri::S3Uri;
 
 use super::EventError;
-use super::detail::{Array, Attempt, Detail, Document};
+use super::detail::{Array, Document, JobAttempt, JobDescription};
 use super::evidence::{Evidence, Stopped};
 
 /// The longest reason kept, in characters.
@@ -108,11 +108,11 @@ impl JobEvent {
     ///
     /// # Errors
     /// As [`JobEvent::from_event`].
-    pub fn from_detail(detail: Detail) -> Result<Self, EventError> {
+    pub fn from_detail(detail: JobDescription) -> Result<Self, EventError> {
         let (stopped, ran) = (stopped(&detail), ran(&detail));
         let time_limit = detail.timeout.and_then(|t| t.attempt_duration_seconds);
         let last = detail.attempts.into_iter().next_back();
-        let Attempt {
+        let JobAttempt {
             container: attempt_container,
             status_reason: attempt_reason,
             ..
@@ -185,7 +185,7 @@ impl JobEvent {
 }
 
 /// Whether somebody stopped it, as far as is told.
-fn stopped(detail: &Detail) -> Stopped {
+fn stopped(detail: &JobDescription) -> Stopped {
     match (detail.is_terminated, detail.is_cancelled) {
         (None, None) => Stopped::Untold,
         (Some(true), _) | (_, Some(true)) => Stopped::Yes,
@@ -194,7 +194,7 @@ fn stopped(detail: &Detail) -> Stopped {
 }
 
 /// How long the last attempt ran, or the job where its attempts say nothing.
-fn ran(detail: &Detail) -> Option<Duration> {
+fn ran(detail: &JobDescription) -> Option<Duration> {
     let of_attempt = detail.attempts.last().map(|a| (a.started_at, a.stopped_at));
     let of_job = (detail.started_at, detail.stopped_at);
     [of_attempt, Some(of_job)]

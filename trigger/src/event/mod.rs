@@ -151,12 +151,12 @@ fn classify_records(records: &Value) -> Result<Event, EventError> {
 }
 
 /// A record of which parts are read, by their JSON pointers.
-struct Record<'a> {
+struct RecordFields<'a> {
     kind: &'static str,
     record: &'a Value,
 }
 
-impl<'a> Record<'a> {
+impl<'a> RecordFields<'a> {
     /// A text; an empty one is as good as none.
     fn text(&self, pointer: &str) -> Option<&'a str> {
         let text = self.record.pointer(pointer).and_then(Value::as_str);
@@ -172,7 +172,7 @@ impl<'a> Record<'a> {
 }
 
 fn queued(record: &Value) -> Result<Queued, EventError> {
-    let fields = Record {
+    let fields = RecordFields {
         kind: "SQS",
         record,
     };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{EventError, Record, quoted};
+use super::{EventError, RecordFields, quoted};
 
 /// An object that was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Created {
 /// tests of a notification, leave out fields that AWS documents.
 pub(super) fn notified_object(record: &Value) -> Result<Created, EventError> {
     let malformed = |reason: String| EventError::Malformed { kind: "S3", reason };
-    let fields = Record { kind: "S3", record };
+    let fields = RecordFields { kind: "S3", record };
     let name = fields.text("/eventName").unwrap_or_default();
     if !name.starts_with("ObjectCreated:") && !name.starts_with("s3:ObjectCreated:") {
         return Err(malformed(format!(
@@ -51,7 +51,7 @@ pub(super) fn notified_object(record: &Value) -> Result<Created, EventError> {
 
 /// The S3 event `EventBridge` delivers: keys are not encoded there.
 pub(super) fn bridged_object(event: &Value) -> Result<Created, EventError> {
-    let fields = Record {
+    let fields = RecordFields {
         kind: "S3 Object Created",
         record: event,
     };

@@ -7,7 +7,7 @@
 
 /// What a reason means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum ReasonKind {
     /// The container had too little memory.
     Memory,
     /// The machine was taken away: spot, or the host ended.
@@ -18,7 +18,7 @@ pub(super) enum Meaning {
     Misconfiguration,
     /// The machine, the container runtime or the registry failed.
     Infrastructure,
-    /// As [`Meaning::Infrastructure`], where the container told no exit code; one that did had ended by
+    /// As [`ReasonKind::Infrastructure`], where the container told no exit code; one that did had ended by
     /// itself before.
     UnlessItEnded,
     /// The time limit was exceeded.
@@ -36,74 +36,80 @@ const WAITED_TOO_LONG: &str = "Canceled by JobStateTimeLimit action due to reaso
 pub(super) const LOST: &str = "AWS Batch knows nothing of the job any more, and it left no result";
 
 /// How reasons begin, and what those mean. The first that fits decides.
-const REASONS: [(&str, Meaning); 55] = [
-    (LOST, Meaning::Infrastructure),
+const REASONS: [(&str, ReasonKind); 55] = [
+    (LOST, ReasonKind::Infrastructure),
     // AWS Batch, of jobs
-    ("Job attempt duration exceeded timeout", Meaning::TimeLimit),
-    ("Operator cancelled", Meaning::Stopped),
-    ("Terminated via console", Meaning::Stopped),
-    ("CAPACITY:", Meaning::Capacity),
-    ("MISCONFIGURATION:", Meaning::Misconfiguration),
-    ("JobDefinition", Meaning::Misconfiguration),
-    ("Dependent Job failed", Meaning::Nothing),
-    ("Array Child Job failed", Meaning::Nothing),
+    (
+        "Job attempt duration exceeded timeout",
+        ReasonKind::TimeLimit,
+    ),
+    ("Operator cancelled", ReasonKind::Stopped),
+    ("Terminated via console", ReasonKind::Stopped),
+    ("CAPACITY:", ReasonKind::Capacity),
+    ("MISCONFIGURATION:", ReasonKind::Misconfiguration),
+    ("JobDefinition", ReasonKind::Misconfiguration),
+    ("Dependent Job failed", ReasonKind::Nothing),
+    ("Array Child Job failed", ReasonKind::Nothing),
     // ECS, of tasks
-    ("Host EC2 (instance", Meaning::HostLost),
-    ("Your Spot Task was interrupted", Meaning::HostLost),
-    ("SpotInterruption", Meaning::HostLost),
-    ("TerminationNotice", Meaning::HostLost),
-    ("ECS is performing maintenance", Meaning::HostLost),
-    ("Capacity is unavailable", Meaning::Capacity),
-    ("RESOURCE:", Meaning::Capacity),
-    ("Task stopped by user", Meaning::Stopped),
-    ("UserInitiated", Meaning::Stopped),
-    ("Task failed to start", Meaning::UnlessItEnded),
-    ("TaskFailedToStart", Meaning::UnlessItEnded),
-    ("Essential container in task exited", Meaning::Nothing),
-    ("EssentialContainerExited", Meaning::Nothing),
+    ("Host EC2 (instance", ReasonKind::HostLost),
+    ("Your Spot Task was interrupted", ReasonKind::HostLost),
+    ("SpotInterruption", ReasonKind::HostLost),
+    ("TerminationNotice", ReasonKind::HostLost),
+    ("ECS is performing maintenance", ReasonKind::HostLost),
+    ("Capacity is unavailable", ReasonKind::Capacity),
+    ("RESOURCE:", ReasonKind::Capacity),
+    ("Task stopped by user", ReasonKind::Stopped),
+    ("UserInitiated", ReasonKind::Stopped),
+    ("Task failed to start", ReasonKind::UnlessItEnded),
+    ("TaskFailedToStart", ReasonKind::UnlessItEnded),
+    ("Essential container in task exited", ReasonKind::Nothing),
+    ("EssentialContainerExited", ReasonKind::Nothing),
     (
         "Timeout waiting for network interface",
-        Meaning::Infrastructure,
+        ReasonKind::Infrastructure,
     ),
-    ("InternalError", Meaning::Infrastructure),
+    ("InternalError", ReasonKind::Infrastructure),
     // the ECS agent, of containers
-    ("OutOfMemoryError", Meaning::Memory),
-    ("OutOfMemory", Meaning::Memory),
-    ("CannotCreateContainer", Meaning::Infrastructure),
-    ("CannotStartContainer", Meaning::Infrastructure),
-    ("CannotInspectContainer", Meaning::Infrastructure),
-    ("CannotPullContainer", Meaning::Infrastructure),
-    ("CannotPullECRContainer", Meaning::Infrastructure),
-    ("CannotPullImageManifest", Meaning::Infrastructure),
-    ("CannotCreateVolume", Meaning::Infrastructure),
-    ("CannotInspectVolume", Meaning::Infrastructure),
-    ("CannotGetDockerclient", Meaning::Infrastructure),
-    ("CannotGetDockerClientVersion", Meaning::Infrastructure),
-    ("DockerTimeoutError", Meaning::Infrastructure),
-    ("ContainerRuntime", Meaning::Infrastructure),
-    ("ContainerNetworkingError", Meaning::Infrastructure),
-    ("ContainerVanishedError", Meaning::Infrastructure),
-    ("NoSuchContainerError", Meaning::Infrastructure),
-    ("ResourceInitializationError", Meaning::Infrastructure),
-    ("ImpossibleStateTransitionError", Meaning::Infrastructure),
-    ("TaskStoppedBeforePullBeginError", Meaning::Infrastructure),
+    ("OutOfMemoryError", ReasonKind::Memory),
+    ("OutOfMemory", ReasonKind::Memory),
+    ("CannotCreateContainer", ReasonKind::Infrastructure),
+    ("CannotStartContainer", ReasonKind::Infrastructure),
+    ("CannotInspectContainer", ReasonKind::Infrastructure),
+    ("CannotPullContainer", ReasonKind::Infrastructure),
+    ("CannotPullECRContainer", ReasonKind::Infrastructure),
+    ("CannotPullImageManifest", ReasonKind::Infrastructure),
+    ("CannotCreateVolume", ReasonKind::Infrastructure),
+    ("CannotInspectVolume", ReasonKind::Infrastructure),
+    ("CannotGetDockerclient", ReasonKind::Infrastructure),
+    ("CannotGetDockerClientVersion", ReasonKind::Infrastructure),
+    ("DockerTimeoutError", ReasonKind::Infrastructure),
+    ("ContainerRuntime", ReasonKind::Infrastructure),
+    ("ContainerNetworkingError", ReasonKind::Infrastructure),
+    ("ContainerVanishedError", ReasonKind::Infrastructure),
+    ("NoSuchContainerError", ReasonKind::Infrastructure),
+    ("ResourceInitializationError", ReasonKind::Infrastructure),
+    ("ImpossibleStateTransitionError", ReasonKind::Infrastructure),
+    (
+        "TaskStoppedBeforePullBeginError",
+        ReasonKind::Infrastructure,
+    ),
     // the agent's failures at things that say nothing of a container that has ended
-    ("CannotStopContainer", Meaning::UnlessItEnded),
-    ("CannotRemove", Meaning::UnlessItEnded),
-    ("CannotDescribeContainer", Meaning::UnlessItEnded),
-    ("CannotList", Meaning::UnlessItEnded),
-    ("CannotGetContainerTop", Meaning::UnlessItEnded),
-    ("DockerStateError", Meaning::UnlessItEnded),
-    ("UnknownError", Meaning::UnlessItEnded),
+    ("CannotStopContainer", ReasonKind::UnlessItEnded),
+    ("CannotRemove", ReasonKind::UnlessItEnded),
+    ("CannotDescribeContainer", ReasonKind::UnlessItEnded),
+    ("CannotList", ReasonKind::UnlessItEnded),
+    ("CannotGetContainerTop", ReasonKind::UnlessItEnded),
+    ("DockerStateError", ReasonKind::UnlessItEnded),
+    ("UnknownError", ReasonKind::UnlessItEnded),
     // what the job definition asks for and the agent refuses
-    ("HostConfigError", Meaning::Misconfiguration),
-    ("DockerClientConfigError", Meaning::Misconfiguration),
-    ("InvalidVolumeError", Meaning::Misconfiguration),
-    ("TaskDependencyError", Meaning::Misconfiguration),
+    ("HostConfigError", ReasonKind::Misconfiguration),
+    ("DockerClientConfigError", ReasonKind::Misconfiguration),
+    ("InvalidVolumeError", ReasonKind::Misconfiguration),
+    ("TaskDependencyError", ReasonKind::Misconfiguration),
 ];
 
 /// What a reason means; none for words that are not AWS's.
-pub(super) fn meaning(reason: &str) -> Option<Meaning> {
+pub(super) fn meaning(reason: &str) -> Option<ReasonKind> {
     let reason = reason.strip_prefix(WAITED_TOO_LONG).unwrap_or(reason);
     let mut known = REASONS.into_iter();
     known
@@ -131,9 +137,9 @@ mod tests {
     fn the_reason_of_a_job_that_waited_too_long_is_the_one_it_waited_for() {
         let canceled = |reason: &str| meaning(&format!("{WAITED_TOO_LONG}{reason}"));
         let capacity = canceled("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY");
-        assert_eq!(capacity, Some(Meaning::Capacity));
+        assert_eq!(capacity, Some(ReasonKind::Capacity));
         let wrong = canceled("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT");
-        assert_eq!(wrong, Some(Meaning::Misconfiguration));
+        assert_eq!(wrong, Some(ReasonKind::Misconfiguration));
         assert_eq!(meaning("the wrong context, stop it"), None);
     }
 }

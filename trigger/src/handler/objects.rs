@@ -22,7 +22,7 @@ use crate::output_root::OutputRoot;
 
 /// The rest of a submission, as it was handed on.
 #[derive(Deserialize)]
-struct Continuation {
+struct RestOfBatch {
     r#continue: BatchName,
 }
 
@@ -165,7 +165,7 @@ fn continued(name: &str, bytes: &[u8]) -> Option<BatchName> {
     if !name.starts_with("continue-") {
         return None;
     }
-    let rest: Continuation = serde_json::from_slice(bytes).ok()?;
+    let rest: RestOfBatch = serde_json::from_slice(bytes).ok()?;
     Some(rest.r#continue)
 }
 

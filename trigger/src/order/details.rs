@@ -64,7 +64,7 @@ impl fmt::Display for Why {
 
 /// What is said of one dataset.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Detail {
+pub struct DatasetDetail {
     /// Why it is to be run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
@@ -75,7 +75,7 @@ pub struct Detail {
 
 /// What is said of the datasets of an order; those of which nothing is said are not in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Details(BTreeMap<Dataset, Detail>);
+pub struct Details(BTreeMap<Dataset, DatasetDetail>);
 
 impl Details {
     /// Whether nothing is said.

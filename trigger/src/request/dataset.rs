@@ -79,7 +79,7 @@ impl<B: Batch> DatasetRequests<B> {
     ///
     /// # Errors
     /// [`TriggerError`]; repeated it is taken up where it stopped.
-    pub async fn carry_out(
+    pub async fn perform(
         &self,
         request: &Request<'_>,
         dataset: &Dataset,

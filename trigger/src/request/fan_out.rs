@@ -147,7 +147,7 @@ impl<B: Batch> FanOut<B> {
     ///
     /// # Errors
     /// [`TriggerError`]; what was carried out stays so.
-    pub async fn carry_out(
+    pub async fn perform(
         &self,
         request: &Request<'_>,
         target: &Target,
@@ -194,7 +194,7 @@ impl<B: Batch> FanOut<B> {
             if self.killed(request.root, switch).await? {
                 return Ok(Turn::Killed);
             }
-            let work = self.datasets.carry_out(request, dataset, invocation);
+            let work = self.datasets.perform(request, dataset, invocation);
             work.await.map(Turn::Done)
         })
         .await?;
@@ -250,7 +250,7 @@ impl<B: Batch> FanOut<B> {
             origin: &rest.origin,
         };
         let result = self
-            .carry_out(&request, &Target::All, rest.datasets, invocation)
+            .perform(&request, &Target::All, rest.datasets, invocation)
             .await?;
         self.documents.delete(&uri).await?;
         Ok(BroadcastAnswer {

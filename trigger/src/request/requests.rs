@@ -83,7 +83,7 @@ impl<B: Batch> Requests<B> {
                     body: &body,
                     origin,
                 };
-                let result = self.carry_out(&request, target, invocation).await?;
+                let result = self.perform(&request, target, invocation).await?;
                 self.documents.delete_answered(uri).await?;
                 result
             }
@@ -98,7 +98,7 @@ impl<B: Batch> Requests<B> {
     ///
     /// # Errors
     /// [`TriggerError`]; repeated it is taken up where it stopped.
-    pub async fn carry_out(
+    pub async fn perform(
         &self,
         request: &Request<'_>,
         target: &Target,
@@ -106,7 +106,7 @@ impl<B: Batch> Requests<B> {
     ) -> Result<TargetAnswer, TriggerError> {
         Ok(match target {
             Target::Dataset(dataset) => {
-                let work = self.datasets.carry_out(request, dataset, invocation);
+                let work = self.datasets.perform(request, dataset, invocation);
                 TargetAnswer::One(work.await?)
             }
             Target::Job(id) => {
@@ -114,7 +114,7 @@ impl<B: Batch> Requests<B> {
                 TargetAnswer::One(work.await?)
             }
             Target::All | Target::Ingested => {
-                let work = self.fan_out.carry_out(request, target, None, invocation);
+                let work = self.fan_out.perform(request, target, None, invocation);
                 TargetAnswer::Many(Box::pin(work).await?)
             }
         })

@@ -18,11 +18,11 @@ use storage::s3::Precondition;
 use storage::uri::S3Uri;
 
 use super::dataset::DatasetSubmitter;
-use super::division::{Division, Share, divide, shares};
+use super::division::{Division, JobShape, divide, shares};
 use super::job::array_job;
 use super::lookup::{Estimator, input_sizes, packed};
 use super::planned::{Submission, SubmitOutcome, settled};
-use super::reconcile::{Known, Reconciler};
+use super::reconcile::{KnownDataset, Reconciler};
 use crate::batch::client::{BatchClient, MaybeSubmitted};
 use crate::batch::{Batch, NewJob};
 use crate::bounded::for_each_bounded;
@@ -55,7 +55,7 @@ struct PlannedArray {
 /// What came of an array, once it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Fate {
+enum ArrayOutcome {
     /// Its job.
     Job { job_id: JobId },
     /// AWS Batch refused it, in these words; it is not asked again.
@@ -63,7 +63,7 @@ enum Fate {
 }
 
 /// The records of claimed datasets, where this invocation has read or made them.
-type Claimed = HashMap<Dataset, Known>;
+type Claimed = HashMap<Dataset, KnownDataset>;
 
 /// Submits batches as arrays.
 #[derive(Debug)]
@@ -192,7 +192,7 @@ impl<B: Batch> ArraySubmitter<B> {
         before: MaybeSubmitted,
     ) -> Result<Vec<SubmitOutcome>, TriggerError> {
         let noted = self.file(submission, &format!("{}.json", array.job_name))?;
-        let fate = match self.documents.read::<Fate>(&noted).await? {
+        let fate = match self.documents.read::<ArrayOutcome>(&noted).await? {
             Some((fate, _)) => fate,
             None if submission.invocation.budget.is_spent() => {
                 return Ok(vec![SubmitOutcome::Postponed; array.datasets.len()]);
@@ -200,10 +200,10 @@ impl<B: Batch> ArraySubmitter<B> {
             None => {
                 let new = self.job(submission, array)?;
                 let fate = match self.batch_client.submit(&new, before).await {
-                    Ok(job_id) => Fate::Job { job_id },
+                    Ok(job_id) => ArrayOutcome::Job { job_id },
                     Err(error) => {
                         let refused = error.refusal().map(str::to_owned).ok_or(error)?;
-                        Fate::Refused { refused }
+                        ArrayOutcome::Refused { refused }
                     }
                 };
                 self.documents.put(&noted, &fate).await?;
@@ -231,8 +231,8 @@ impl<B: Batch> ArraySubmitter<B> {
         &self,
         submission: &Submission<'_>,
         dataset: &Dataset,
-        known: Option<&Known>,
-        fate: &Fate,
+        known: Option<&KnownDataset>,
+        fate: &ArrayOutcome,
         index: usize,
     ) -> Result<SubmitOutcome, TriggerError> {
         let (root, origin) = (&submission.root, &submission.planned.origin);
@@ -247,12 +247,14 @@ impl<B: Batch> ArraySubmitter<B> {
             return Ok(outcome);
         }
         let noted = match fate {
-            Fate::Job { job_id } => {
+            ArrayOutcome::Job { job_id } => {
                 let child = child_id(job_id, index);
                 let noted = self.reconciler.note_job(root, known, &child).await;
                 noted.map(|(known, _)| known)
             }
-            Fate::Refused { refused } => self.reconciler.note_refusal(root, known, refused).await,
+            ArrayOutcome::Refused { refused } => {
+                self.reconciler.note_refusal(root, known, refused).await
+            }
         };
         match noted {
             Ok(known) => Ok(settled(&known.record, origin).unwrap_or(SubmitOutcome::LeftAlone)),
@@ -272,7 +274,7 @@ impl<B: Batch> ArraySubmitter<B> {
                 Some(known.clone())
             } else {
                 let known = self.documents.record(&submission.root, dataset).await?;
-                known.map(|versioned| Known {
+                known.map(|versioned| KnownDataset {
                     versioned,
                     job: MaybeSubmitted::Perhaps,
                 })
@@ -368,8 +370,8 @@ fn job_names(submission: &Submission<'_>, resources: &[Resources]) -> Vec<String
     let bins: Vec<MemoryBin> = resources.iter().map(|r| r.memory_bin).collect();
     let id = digest(&[&root.to_string(), &planned.origin]);
     let name = |(dataset, share)| match share {
-        Share::Single => job_name(root, dataset, 1, &planned.origin),
-        Share::Array(bin, number) => {
+        JobShape::Single => job_name(root, dataset, 1, &planned.origin),
+        JobShape::Array(bin, number) => {
             format!("caldp-{}-r{}-{number}-{id}", planned.batch, bin.number())
         }
     };

@@ -7,7 +7,7 @@ use caldp_core::dataset::Dataset;
 use storage::s3::Precondition;
 
 use super::planned::{Submission, SubmitOutcome, settled};
-use super::reconcile::{Known, Reconciler};
+use super::reconcile::{KnownDataset, Reconciler};
 use crate::batch::Batch;
 use crate::batch::client::MaybeSubmitted;
 use crate::config::Config;
@@ -44,7 +44,7 @@ impl<B: Batch> DatasetSubmitter<B> {
         &self,
         submission: &Submission<'_>,
         dataset: &Dataset,
-    ) -> Result<Option<Option<Known>>, TriggerError> {
+    ) -> Result<Option<Option<KnownDataset>>, TriggerError> {
         if !submission.stale.contains(dataset) {
             return Ok(None);
         }
@@ -59,7 +59,7 @@ impl<B: Batch> DatasetSubmitter<B> {
         dataset: &Dataset,
         resources: Resources,
         name: String,
-    ) -> Result<Option<Known>, TriggerError> {
+    ) -> Result<Option<KnownDataset>, TriggerError> {
         let (root, planned) = (&submission.root, submission.planned);
         let rules = TransitionRules::now(&self.config, root, &submission.invocation);
         let mut settings = planned.settings.clone();
@@ -68,7 +68,7 @@ impl<B: Batch> DatasetSubmitter<B> {
         let uri = root.record(dataset)?;
         let condition = Precondition::IfAbsent;
         if let Some(version) = self.documents.write(&uri, &record, &condition).await? {
-            return Ok(Some(Known {
+            return Ok(Some(KnownDataset {
                 versioned: VersionedRecord { record, version },
                 job: MaybeSubmitted::None,
             }));
@@ -81,7 +81,7 @@ impl<B: Batch> DatasetSubmitter<B> {
     pub(crate) async fn submit(
         &self,
         submission: &Submission<'_>,
-        known: Known,
+        known: KnownDataset,
     ) -> Result<SubmitOutcome, TriggerError> {
         let (root, origin) = (&submission.root, &submission.planned.origin);
         if let Some(outcome) = settled(&known.versioned.record, origin) {
@@ -100,9 +100,9 @@ impl<B: Batch> DatasetSubmitter<B> {
 }
 
 /// A record that was there before, when it is of this submission.
-fn ours(submission: &Submission<'_>, versioned: VersionedRecord) -> Option<Known> {
+fn ours(submission: &Submission<'_>, versioned: VersionedRecord) -> Option<KnownDataset> {
     let ours = versioned.record.knows(&submission.planned.origin);
-    ours.then_some(Known {
+    ours.then_some(KnownDataset {
         versioned,
         job: MaybeSubmitted::Perhaps,
     })

@@ -9,7 +9,7 @@ use caldp_core::resources::MemoryBin;
 
 /// The job a dataset is planned into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Share {
+pub(super) enum JobShape {
     /// One of its own.
     Single,
     /// The array of a memory bin with this number, counted from 0.
@@ -25,7 +25,7 @@ pub(super) struct Division<K, T> {
 
 /// The job each dataset is planned into, given the memory bin of each. What is left for an array is a
 /// single job where it is one dataset.
-pub(super) fn shares(bins: &[MemoryBin]) -> Vec<Share> {
+pub(super) fn shares(bins: &[MemoryBin]) -> Vec<JobShape> {
     let most = *ARRAY_SIZES.end();
     let mut totals: HashMap<MemoryBin, usize> = HashMap::new();
     for bin in bins {
@@ -39,9 +39,9 @@ pub(super) fn shares(bins: &[MemoryBin]) -> Vec<Share> {
         let total = totals.get(bin).copied().unwrap_or_default();
         let size = total.saturating_sub(number * most).min(most);
         if ARRAY_SIZES.contains(&size) {
-            Share::Array(*bin, number)
+            JobShape::Array(*bin, number)
         } else {
-            Share::Single
+            JobShape::Single
         }
     };
     bins.iter().map(&mut share).collect()
@@ -85,7 +85,7 @@ mod tests {
             let mut bins = vec![small; count];
             bins.push(medium);
             let shares = shares(&bins);
-            let array = |share: &Share| (*share != Share::Single).then_some(*share);
+            let array = |share: &JobShape| (*share != JobShape::Single).then_some(*share);
             let division = divide(shares.iter().map(|share| (array(share), ())));
             (division.arrays.len(), division.singles.len())
         };

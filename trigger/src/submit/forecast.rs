@@ -9,7 +9,7 @@ use caldp_core::resources::MemoryBin;
 use serde::Serialize;
 use storage::uri::S3Uri;
 
-use super::division::{Division, Share, divide, shares};
+use super::division::{Division, JobShape, divide, shares};
 use super::lookup::{Estimator, input_sizes, packed};
 use super::planned::PlannedBatch;
 use crate::bounded::for_each_bounded;
@@ -109,16 +109,16 @@ fn division<'a>(
     config: &Config,
     planned: &PlannedBatch,
     found: &'a [Chosen],
-) -> Division<Share, &'a Resources> {
+) -> Division<JobShape, &'a Resources> {
     let bins: Vec<MemoryBin> = found.iter().map(|c| c.resources.memory_bin).collect();
     let shares = if planned.datasets.len() > config.array_threshold {
         shares(&bins)
     } else {
-        vec![Share::Single; bins.len()]
+        vec![JobShape::Single; bins.len()]
     };
     let new = found.iter().zip(shares).filter(|(chosen, _)| chosen.is_new);
     divide(new.map(|(chosen, share)| {
-        let array = Some(share).filter(|share| *share != Share::Single);
+        let array = Some(share).filter(|share| *share != JobShape::Single);
         (array, &chosen.resources)
     }))
 }

@@ -38,7 +38,7 @@ pub struct Reconciler<B> {
 #[derive(Debug)]
 pub(crate) struct Transitioned {
     /// The record, if there is one.
-    known: Option<Known>,
+    known: Option<KnownDataset>,
     /// The states that were seen before, where they mattered.
     seen: Option<SeenStates>,
     /// The reason of the change or of there being none.
@@ -47,7 +47,7 @@ pub(crate) struct Transitioned {
 
 /// A record, and whether its pending attempt may have a job that it does not name.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Known {
+pub(crate) struct KnownDataset {
     pub(crate) versioned: VersionedRecord,
     /// Certainly none only where this invocation made the attempt a moment ago.
     pub(crate) job: MaybeSubmitted,
@@ -142,7 +142,7 @@ impl<B: Batch> Reconciler<B> {
             }
         };
         Ok(Some(Transitioned {
-            known: versioned.map(|versioned| Known { versioned, job }),
+            known: versioned.map(|versioned| KnownDataset { versioned, job }),
             seen: None,
             why,
         }))
@@ -171,11 +171,11 @@ impl<B: Batch> Reconciler<B> {
     pub(crate) async fn reconcile_record(
         &self,
         root: &OutputRoot,
-        known: Known,
+        known: KnownDataset,
         mut seen: Option<SeenStates>,
         invocation: &Invocation,
     ) -> Result<VersionedRecord, TriggerError> {
-        let Known { versioned, mut job } = known;
+        let KnownDataset { versioned, mut job } = known;
         let mut known = versioned;
         let dataset = known.record.dataset.clone();
         for _ in 0..CONDITIONAL_TRIES {

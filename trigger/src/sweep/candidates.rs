@@ -7,7 +7,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::state::State;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::detail::Detail;
+use crate::event::detail::JobDescription;
 use crate::overview::dataset::DatasetProgress;
 
 /// A dataset without a record that does not move for so long was left by somebody who ran it by hand.
@@ -25,9 +25,9 @@ pub(super) struct Candidate {
 
 /// What is wrong with a dataset.
 #[derive(Debug, Clone)]
-pub(super) enum Trouble {
+pub(super) enum StuckBy {
     /// Its job ended and nobody heard of it.
-    Ended(Box<Detail>),
+    Ended(Box<JobDescription>),
     /// AWS Batch does not know its job any more.
     Gone(JobId),
     /// It was to get a job and has none.
@@ -36,7 +36,7 @@ pub(super) enum Trouble {
     Untold,
 }
 
-impl Trouble {
+impl StuckBy {
     /// In words.
     pub(super) const fn words(&self) -> &'static str {
         match self {

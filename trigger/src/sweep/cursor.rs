@@ -16,13 +16,13 @@ const FILE: &str = "sweep.json";
 /// Where to begin.
 #[derive(Debug, Default)]
 pub(super) struct Cursor {
-    place: Place,
+    place: Position,
     version: Option<Version>,
 }
 
 /// As it is written. Nowhere is the beginning.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Place {
+struct Position {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     output: Option<S3Uri>,
     #[serde(default)]
@@ -34,7 +34,7 @@ struct Place {
 
 impl Cursor {
     pub(super) async fn read(documents: &Documents) -> Result<Self, TriggerError> {
-        let found = documents.read::<Place>(&uri(documents)?).await?;
+        let found = documents.read::<Position>(&uri(documents)?).await?;
         Ok(found.map_or_else(Self::default, |(place, version)| Self {
             place,
             version: Some(version),
@@ -66,7 +66,7 @@ impl Cursor {
         documents: &Documents,
         stopped_at: Option<(OutputRoot, Option<Dataset>)>,
     ) -> Result<(), TriggerError> {
-        let place = stopped_at.map_or_else(Place::default, |(root, after)| Place {
+        let place = stopped_at.map_or_else(Position::default, |(root, after)| Position {
             output: Some(root.uri),
             layout: root.layout,
             after,

@@ -7,15 +7,15 @@ use caldp_core::batch::JobId;
 
 use crate::batch::client::{BatchClient, BatchRequestError};
 use crate::batch::{Batch, DESCRIBED};
-use crate::event::detail::Detail;
+use crate::event::detail::JobDescription;
 
 /// What became of a job.
 #[derive(Debug, Clone)]
-pub(super) enum Fate {
+pub(super) enum FoundJob {
     /// It has not ended.
     UnderWay,
     /// It has, like this.
-    Ended(Box<Detail>),
+    Ended(Box<JobDescription>),
     /// AWS Batch does not know it: it forgets jobs some time after their end.
     Gone,
 }
@@ -29,7 +29,7 @@ pub(super) async fn fates<B: Batch>(
     client: &BatchClient<B>,
     jobs: &[JobId],
     calls: &mut Calls,
-) -> Result<HashMap<JobId, Fate>, BatchRequestError> {
+) -> Result<HashMap<JobId, FoundJob>, BatchRequestError> {
     let (mut asked, mut arrays) = (vec![], BTreeMap::<String, Vec<&JobId>>::new());
     for id in jobs {
         if id.index().is_some() {
@@ -51,19 +51,23 @@ pub(super) async fn fates<B: Batch>(
         let Some(array) = described.get(&id) else {
             continue;
         };
-        match array.as_ref().and_then(Summary::of) {
+        match array.as_ref().and_then(ArrayCounts::of) {
             // those that have ended are those that are waited for no more
-            Some(Summary { size, ended }) if ended + wanted.len() <= size => {
-                fates.extend(wanted.into_iter().map(|id| (id.clone(), Fate::UnderWay)));
+            Some(ArrayCounts { size, ended }) if ended + wanted.len() <= size => {
+                fates.extend(
+                    wanted
+                        .into_iter()
+                        .map(|id| (id.clone(), FoundJob::UnderWay)),
+                );
             }
-            Some(Summary { ended, .. }) if ended < wanted.len() && calls.0 > 0 => {
+            Some(ArrayCounts { ended, .. }) if ended < wanted.len() && calls.0 > 0 => {
                 calls.0 = calls.0.saturating_sub(2 + ended / DESCRIBED);
                 let ended: HashSet<JobId> = client.ended_children(&id).await?.into_iter().collect();
                 for id in wanted {
                     if ended.contains(id) {
                         asked.push(id.clone());
                     } else {
-                        fates.insert(id.clone(), Fate::UnderWay);
+                        fates.insert(id.clone(), FoundJob::UnderWay);
                     }
                 }
             }
@@ -72,9 +76,9 @@ pub(super) async fn fates<B: Batch>(
     }
     for (id, detail) in describe(client, &asked, calls).await? {
         let fate = match detail {
-            None => Fate::Gone,
-            Some(detail) if is_over(&detail) => Fate::Ended(Box::new(detail)),
-            Some(_) => Fate::UnderWay,
+            None => FoundJob::Gone,
+            Some(detail) if is_over(&detail) => FoundJob::Ended(Box::new(detail)),
+            Some(_) => FoundJob::UnderWay,
         };
         fates.insert(id, fate);
     }
@@ -86,7 +90,7 @@ async fn describe<B: Batch>(
     client: &BatchClient<B>,
     ids: &[JobId],
     calls: &mut Calls,
-) -> Result<HashMap<JobId, Option<Detail>>, BatchRequestError> {
+) -> Result<HashMap<JobId, Option<JobDescription>>, BatchRequestError> {
     let mut described = HashMap::new();
     for ids in ids.chunks(DESCRIBED) {
         if calls.0 == 0 {
@@ -94,7 +98,8 @@ async fn describe<B: Batch>(
         }
         calls.0 -= 1;
         let details = client.describe(ids).await?.into_iter();
-        let mut details: HashMap<String, Detail> = details.map(|d| (d.job_id.clone(), d)).collect();
+        let mut details: HashMap<String, JobDescription> =
+            details.map(|d| (d.job_id.clone(), d)).collect();
         described.extend(
             ids.iter()
                 .map(|id| (id.clone(), details.remove(id.as_str()))),
@@ -103,20 +108,20 @@ async fn describe<B: Batch>(
     Ok(described)
 }
 
-fn is_over(job: &Detail) -> bool {
+fn is_over(job: &JobDescription) -> bool {
     matches!(job.status.as_str(), "SUCCEEDED" | "FAILED")
 }
 
 /// How many children an array has, and how many of them have ended.
 #[derive(Debug, Clone, Copy)]
-struct Summary {
+struct ArrayCounts {
     size: usize,
     ended: usize,
 }
 
-impl Summary {
+impl ArrayCounts {
     /// None where AWS Batch does not say.
-    fn of(array: &Detail) -> Option<Self> {
+    fn of(array: &JobDescription) -> Option<Self> {
         let properties = array.array_properties.as_ref()?;
         let of = |status| properties.status_summary.get(status).copied().unwrap_or(0);
         let ended = usize::try_from(of("SUCCEEDED").saturating_add(of("FAILED"))).ok()?;

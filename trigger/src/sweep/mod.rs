@@ -35,12 +35,12 @@ use crate::output_root::OutputRoot;
 use crate::overview::progress;
 use crate::record::documents::{Documents, unreadable};
 use crate::record::transition::job_name;
-use crate::submit::reconcile::{Known, Reconciler};
+use crate::submit::reconcile::{KnownDataset, Reconciler};
 use crate::verdict::job_ends::JobEnds;
 pub use answer::{Found, Mode, SweepAnswer, SweptOutput};
-use candidates::{Candidate, Trouble, sorted_out};
+use candidates::{Candidate, StuckBy, sorted_out};
 use cursor::Cursor;
-use lookup::{Calls, Fate, fates};
+use lookup::{Calls, FoundJob, fates};
 
 /// How long one sweep of the schedule takes at most.
 const TIME: Duration = Duration::from_mins(5);
@@ -60,7 +60,7 @@ struct Sweep<'a> {
 }
 
 /// What became of a candidate.
-enum Turn {
+enum Settling {
     Settled(String),
     Failed(TriggerError),
     Left,
@@ -185,10 +185,10 @@ impl<B: Batch> Sweeper<B> {
     async fn settle_all(
         &self,
         root: &OutputRoot,
-        stuck: &[(Candidate, Trouble)],
+        stuck: &[(Candidate, StuckBy)],
         sweep: &mut Sweep<'_>,
     ) -> Option<Dataset> {
-        let found = |(candidate, trouble): &(Candidate, Trouble), result: String| Found {
+        let found = |(candidate, trouble): &(Candidate, StuckBy), result: String| Found {
             dataset: candidate.dataset.clone(),
             output: root.uri.clone(),
             found: trouble.words(),
@@ -222,13 +222,13 @@ impl<B: Batch> Sweeper<B> {
                     stopped = true;
                     sweep.answer.left += 1;
                 }
-                Some(Turn::Left) => sweep.answer.left += 1,
-                Some(Turn::Settled(words)) => {
+                Some(Settling::Left) => sweep.answer.left += 1,
+                Some(Settling::Settled(words)) => {
                     tracing::warn!(dataset = %stuck.0.dataset, output = %root.uri, words, "swept");
                     sweep.answer.settled += 1;
                     sweep.answer.found.push(found(stuck, words));
                 }
-                Some(Turn::Failed(error)) => {
+                Some(Settling::Failed(error)) => {
                     let words = with_causes(&error).to_string();
                     tracing::error!(dataset = %stuck.0.dataset, output = %root.uri, words, "not swept");
                     sweep.answer.failed.push(found(stuck, words));
@@ -242,25 +242,25 @@ impl<B: Batch> Sweeper<B> {
         &self,
         root: &OutputRoot,
         candidate: &Candidate,
-        trouble: &Trouble,
+        trouble: &StuckBy,
         invocation: &Invocation,
-    ) -> Turn {
+    ) -> Settling {
         let dataset = &candidate.dataset;
         let done = match trouble {
-            Trouble::Ended(detail) => match JobEvent::from_detail((**detail).clone()) {
+            StuckBy::Ended(detail) => match JobEvent::from_detail((**detail).clone()) {
                 Ok(event) => self.ended(root, dataset, &event, invocation).await,
                 Err(error) => Err(error.into()),
             },
-            Trouble::Gone(job) => match gone::event(&self.documents, root, dataset, job).await {
+            StuckBy::Gone(job) => match gone::event(&self.documents, root, dataset, job).await {
                 Ok(event) => self.ended(root, dataset, &event, invocation).await,
                 Err(error) => Err(error),
             },
-            Trouble::NoJob | Trouble::Untold => self.reconciled(root, dataset, invocation).await,
+            StuckBy::NoJob | StuckBy::Untold => self.reconciled(root, dataset, invocation).await,
         };
         match done {
-            Ok(Some(words)) => Turn::Settled(words),
-            Ok(None) | Err(TriggerError::Busy { .. }) => Turn::Left,
-            Err(error) => Turn::Failed(error),
+            Ok(Some(words)) => Settling::Settled(words),
+            Ok(None) | Err(TriggerError::Busy { .. }) => Settling::Left,
+            Err(error) => Settling::Failed(error),
         }
     }
 
@@ -292,7 +292,7 @@ impl<B: Batch> Sweeper<B> {
             return Ok(None);
         }
         let job = MaybeSubmitted::Perhaps;
-        let known = Known { versioned, job };
+        let known = KnownDataset { versioned, job };
         let known = Box::pin(
             self.reconciler
                 .reconcile_record(root, known, None, invocation),
@@ -327,19 +327,19 @@ impl<'a> Sweep<'a> {
 /// What is wrong with candidates, and the last of those of which that is known.
 fn stuck(
     candidates: Vec<Candidate>,
-    fates: &HashMap<JobId, Fate>,
-) -> (Vec<(Candidate, Trouble)>, Option<Dataset>) {
+    fates: &HashMap<JobId, FoundJob>,
+) -> (Vec<(Candidate, StuckBy)>, Option<Dataset>) {
     let (mut stuck, mut last) = (vec![], None);
     for candidate in candidates {
         let trouble = match (&candidate.job, &candidate.untold) {
             (Some(id), _) => match fates.get(id) {
                 None => continue,
-                Some(Fate::UnderWay) => None,
-                Some(Fate::Ended(detail)) => Some(Trouble::Ended(detail.clone())),
-                Some(Fate::Gone) => Some(Trouble::Gone(id.clone())),
+                Some(FoundJob::UnderWay) => None,
+                Some(FoundJob::Ended(detail)) => Some(StuckBy::Ended(detail.clone())),
+                Some(FoundJob::Gone) => Some(StuckBy::Gone(id.clone())),
             },
-            (None, true) => Some(Trouble::Untold),
-            (None, false) => Some(Trouble::NoJob),
+            (None, true) => Some(StuckBy::Untold),
+            (None, false) => Some(StuckBy::NoJob),
         };
         last = Some(candidate.dataset.clone());
         stuck.extend(trouble.map(|trouble| (candidate, trouble)));

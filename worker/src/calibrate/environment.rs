@@ -91,12 +91,12 @@ pub struct DatasetEnvironment {
     /// Accepted names and values; of a name given twice the last.
     pub variables: Environment,
     /// What was not accepted, to be shown as warnings.
-    pub refused: Vec<Refusal>,
+    pub refused: Vec<RefusedVariable>,
 }
 
 /// A line of an environment file that was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RefusedVariable {
     /// Counted from 1.
     pub line: usize,
     /// The name, or the start of the line when there is none.
@@ -105,7 +105,7 @@ pub struct Refusal {
     pub reason: &'static str,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for RefusedVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -141,7 +141,7 @@ impl DatasetEnvironment {
     pub fn parse(bytes: &[u8]) -> Self {
         let mut result = Self::default();
         if bytes.len() > LARGEST_FILE {
-            result.refused.push(Refusal {
+            result.refused.push(RefusedVariable {
                 line: 1,
                 name: "the whole file".to_owned(),
                 reason: "it is larger than 64 KiB",
@@ -158,7 +158,7 @@ impl DatasetEnvironment {
                 Ok((name, value)) => {
                     result.variables.insert(name.into(), value.into());
                 }
-                Err((name, reason)) => result.refused.push(Refusal {
+                Err((name, reason)) => result.refused.push(RefusedVariable {
                     line: index + 1,
                     name: name.chars().take(40).collect(),
                     reason,

@@ -2,7 +2,7 @@
 //! files, association tables. What follows from that for programs and products is left to `plan`
 //! and `products`.
 
-use super::recipe::{Inputs, RawFiles, Recipe};
+use super::recipe::{InputRule, RawFiles, Recipe};
 use crate::error::disk_hint;
 use crate::membership::association::Association;
 use crate::membership::file_name::root;
@@ -82,16 +82,16 @@ impl Inventory {
     /// The files that the programs are called with, one call each: the dataset's association or
     /// its own raw files, and every exposure beside them. Whatever lies in the folder came with the
     /// dataset, and none of it is delivered without having been calibrated.
-    pub(super) fn inputs(&self, dataset: &Dataset, rule: Inputs) -> Vec<String> {
+    pub(super) fn inputs(&self, dataset: &Dataset, rule: InputRule) -> Vec<String> {
         let table = dataset.association_file();
         let (association, calls): (_, Calls) = match rule {
-            Inputs::Poller => {
+            InputRule::Poller => {
                 let name = dataset.exposure_list_file();
                 return self.names.iter().filter(|n| **n == name).cloned().collect();
             }
-            Inputs::AssociationOrRaw => (self.associations.get(&table), raw_files),
-            Inputs::RawOrWavecal => (None, raw_or_wavecal),
-            Inputs::AssociationOrFirst => (self.associations.get(&table), first_raw_file),
+            InputRule::AssociationOrRaw => (self.associations.get(&table), raw_files),
+            InputRule::RawOrWavecal => (None, raw_or_wavecal),
+            InputRule::AssociationOrFirst => (self.associations.get(&table), first_raw_file),
         };
         let mut exposures = self.exposures_outside(association);
         let own = exposures.remove(dataset.name());

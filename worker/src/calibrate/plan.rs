@@ -5,8 +5,8 @@
 //! certain, less is promised. Running the steps is left to `program`.
 
 use super::inventory::{Inventory, InventoryError};
-use super::products::{Expected, expected_of};
-use super::recipe::{Command, Inputs, Products, Recipe};
+use super::products::{ExpectedProduct, expected_of};
+use super::recipe::{Command, InputRule, Products, Recipe};
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
 use std::borrow::Cow;
@@ -19,12 +19,12 @@ use storage::hint::Hint;
 #[derive(Debug)]
 pub struct Plan {
     /// One call of one program each.
-    pub steps: Vec<Step>,
+    pub steps: Vec<ProgramCall>,
 }
 
 /// One call of a program.
 #[derive(Debug)]
-pub struct Step {
+pub struct ProgramCall {
     /// The program.
     pub program: &'static str,
     /// All arguments.
@@ -32,7 +32,7 @@ pub struct Step {
     /// The exit code of the run when the step fails.
     pub exit_code: ExitCode,
     /// What must exist afterwards.
-    pub expected: Vec<Expected>,
+    pub expected: Vec<ExpectedProduct>,
     recipe: &'static Recipe,
 }
 
@@ -117,20 +117,22 @@ impl Plan {
                 wanted: recipe.inputs.description(),
             });
         }
-        if recipe.inputs != Inputs::RawOrWavecal {
+        if recipe.inputs != InputRule::RawOrWavecal {
             check_members(&inventory, &inputs)?;
         }
         let mut steps = Vec::new();
         for command in recipe.commands() {
             for input in &inputs {
-                steps.push(Step::new(dataset, recipe, command, input, &inventory));
+                steps.push(ProgramCall::new(
+                    dataset, recipe, command, input, &inventory,
+                ));
             }
         }
         Ok(Self { steps })
     }
 }
 
-impl Step {
+impl ProgramCall {
     fn new(
         dataset: &Dataset,
         recipe: &'static Recipe,
@@ -154,7 +156,7 @@ impl Step {
     }
 
     /// How the program's status is to be read. Whether products are there is another question:
-    /// see [`Expected::check`].
+    /// see [`ExpectedProduct::check`].
     pub fn verdict(&self, status: ExitStatus) -> Verdict {
         if status.success() {
             return Verdict::Complete;
@@ -174,7 +176,7 @@ impl Step {
     }
 }
 
-impl Inputs {
+impl InputRule {
     fn description(self) -> &'static str {
         match self {
             Self::AssociationOrRaw => "_asn.fits or _raw.fits file",

@@ -30,7 +30,7 @@ fn plan(dataset: &str, folder: &Path) -> Plan {
     Plan::new(&Dataset::parse(dataset).unwrap(), folder).unwrap()
 }
 
-fn call(step: &Step) -> Vec<String> {
+fn call(step: &ProgramCall) -> Vec<String> {
     let arguments = step.arguments.iter().map(|a| a.to_str().unwrap());
     [step.program]
         .into_iter()
@@ -70,7 +70,7 @@ fn every_bundled_dataset_is_called_and_proven_as_its_manifest_says() {
             let products = texts(&facts[key]);
             let mut promised = Vec::new();
             for expected in &step.expected {
-                let Expected::OneOf(names) = expected else {
+                let ExpectedProduct::OneOf(names) = expected else {
                     unreachable!("only mosaics expect others")
                 };
                 assert!(
@@ -132,7 +132,7 @@ fn a_product_with_something_behind_it_or_without_its_last_fill_is_complete() {
     let raw = std::fs::read(folder.path().join("lbgu17qnq_rawtag.fits")).unwrap();
     let filled = raw.iter().rev().take_while(|byte| **byte == 0).count();
     assert!(filled > 1000, "the file ends with fill");
-    let product = Expected::OneOf(vec!["x.fits".into()]);
+    let product = ExpectedProduct::OneOf(vec!["x.fits".into()]);
     for (bytes, complete) in [
         ([&raw[..], &[0; 2880]].concat(), true),
         ([&raw[..], b"x"].concat(), true),

@@ -14,7 +14,7 @@ use std::path::Path;
 
 /// Something a program must leave in the working directory.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Expected {
+pub enum ExpectedProduct {
     /// At least one of these files.
     OneOf(Vec<String>),
     /// At least one FITS file whose name starts with `hst_` and contains this text.
@@ -28,7 +28,7 @@ pub enum Expected {
 pub enum ProductError {
     /// It is not there.
     #[error("the product {0} is missing")]
-    Missing(Expected),
+    Missing(ExpectedProduct),
     /// It is there, but not a complete FITS file.
     #[error("the product {name} is not complete: {reason}")]
     Incomplete {
@@ -39,7 +39,7 @@ pub enum ProductError {
     },
 }
 
-impl fmt::Display for Expected {
+impl fmt::Display for ExpectedProduct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OneOf(names) => f
@@ -51,7 +51,7 @@ impl fmt::Display for Expected {
     }
 }
 
-impl Expected {
+impl ExpectedProduct {
     /// Looks for the product in `folder` and whether it is complete.
     pub fn check(&self, folder: &Path) -> Result<(), ProductError> {
         let missing = || ProductError::Missing(self.clone());
@@ -127,7 +127,7 @@ pub(super) fn expected_of(
     command: Command,
     input: &str,
     inventory: &Inventory,
-) -> Vec<Expected> {
+) -> Vec<ExpectedProduct> {
     let association = inventory.associations.get(input);
     let mut expected = match (dataset.kind(), dataset.instrument()) {
         (Kind::Svm | Kind::Mvm, _) | (_, None) => mosaic(dataset),
@@ -147,15 +147,15 @@ pub(super) fn expected_of(
     expected
 }
 
-fn one(root: &str, suffix: &str) -> Expected {
+fn one(root: &str, suffix: &str) -> ExpectedProduct {
     one_of(root, &[suffix])
 }
 
-fn one_of(root: &str, suffixes: &[&str]) -> Expected {
+fn one_of(root: &str, suffixes: &[&str]) -> ExpectedProduct {
     let names = suffixes
         .iter()
         .map(|suffix| format!("{root}_{suffix}.fits"));
-    Expected::OneOf(names.collect())
+    ExpectedProduct::OneOf(names.collect())
 }
 
 /// Whether a calibration switch of the header is set to `PERFORM`.
@@ -209,7 +209,7 @@ fn images(
     instrument: Instrument,
     exposures: &[Exposure],
     association: Option<&Association>,
-) -> Vec<Expected> {
+) -> Vec<ExpectedProduct> {
     let mut expected = Vec::new();
     for exposure in exposures {
         let header = exposure.header;
@@ -248,7 +248,7 @@ fn images(
 }
 
 /// runastrodriz: one drizzled image, named after the association's product or the exposure.
-fn drizzled(exposures: &[Exposure], association: Option<&Association>) -> Vec<Expected> {
+fn drizzled(exposures: &[Exposure], association: Option<&Association>) -> Vec<ExpectedProduct> {
     if !exposures
         .iter()
         .all(|exposure| performs(exposure.header, "DRIZCORR"))
@@ -277,7 +277,7 @@ fn drizzled(exposures: &[Exposure], association: Option<&Association>) -> Vec<Ex
     if names.is_empty() {
         Vec::new()
     } else {
-        vec![Expected::OneOf(names)]
+        vec![ExpectedProduct::OneOf(names)]
     }
 }
 
@@ -289,7 +289,7 @@ const STIS_SWITCHES: &[&str] = &[
 
 /// cs0: `_flt` (and `_crj` of several readouts), then spectra of the better of the two. A
 /// wavecal on its own keeps `_wav` in its products' names and is only flat-fielded.
-fn stis(input: &str, inventory: &Inventory) -> Vec<Expected> {
+fn stis(input: &str, inventory: &Inventory) -> Vec<ExpectedProduct> {
     let Some(header) = inventory.headers.get(input) else {
         return Vec::new();
     };
@@ -334,7 +334,11 @@ const COS_SWITCHES: &[&str] = &[
 
 /// calcos: for each raw file the calibrated events and images, for each exposure a spectrum, and
 /// for the association their sum; for acquisition data nothing but the trailer.
-fn cos(input: &str, association: Option<&Association>, inventory: &Inventory) -> Vec<Expected> {
+fn cos(
+    input: &str,
+    association: Option<&Association>,
+    inventory: &Inventory,
+) -> Vec<ExpectedProduct> {
     let mut expected = Vec::new();
     let exposures = exposures(input, association, inventory);
     let mut spectra = false;
@@ -348,7 +352,10 @@ fn cos(input: &str, association: Option<&Association>, inventory: &Inventory) ->
     }
     for exposure in &exposures {
         if input.contains("_rawacq") {
-            expected.push(Expected::OneOf(vec![format!("{}.tra", exposure.name)]));
+            expected.push(ExpectedProduct::OneOf(vec![format!(
+                "{}.tra",
+                exposure.name
+            )]));
             continue;
         }
         for (raw, _) in inventory.raw_of(exposure.name) {
@@ -385,8 +392,11 @@ fn cos(input: &str, association: Option<&Association>, inventory: &Inventory) ->
 }
 
 /// runsinglehap and runmultihap: mosaics, and a manifest that lists them.
-fn mosaic(dataset: &Dataset) -> Vec<Expected> {
+fn mosaic(dataset: &Dataset) -> Vec<ExpectedProduct> {
     let manifest = format!("{}_manifest.txt", dataset.name());
     let part = dataset.ipppss().unwrap_or(dataset.name()).to_owned();
-    vec![Expected::Mosaic(part), Expected::ListedIn(manifest)]
+    vec![
+        ExpectedProduct::Mosaic(part),
+        ExpectedProduct::ListedIn(manifest),
+    ]
 }

@@ -12,7 +12,7 @@ pub struct Recipe {
     /// Drizzling, where there is such a step.
     pub stage2: Option<Command>,
     /// Which input files the programs are called with.
-    pub(super) inputs: Inputs,
+    pub(super) inputs: InputRule,
     /// Statuses that are not failures.
     pub(super) tolerated: &'static [Tolerated],
     /// Endings of the files that get best references and version keywords.
@@ -47,7 +47,7 @@ const DRIZZLE_VERSION: &str = "D001VER";
 
 /// Which files a program is called with; one call for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Inputs {
+pub(super) enum InputRule {
     /// The association table if there is one, and each `_raw.fits` that is not of a member.
     AssociationOrRaw,
     /// Each `_raw.fits`; of an exposure without one, its `_wav.fits`.
@@ -135,7 +135,7 @@ const HSTCAL_LONGEST_REFERENCE: Option<usize> = Some(243);
 const IMAGES: Recipe = Recipe {
     stage1: stage1("", &[]),
     stage2: Some(RUNASTRODRIZ),
-    inputs: Inputs::AssociationOrRaw,
+    inputs: InputRule::AssociationOrRaw,
     tolerated: &[],
     raw_files: RawFiles::NamedRaw,
     removed: &[],
@@ -159,7 +159,7 @@ const WFC3: Recipe = Recipe {
 const STIS: Recipe = Recipe {
     stage1: stage1("cs0.e", &["-tv"]),
     stage2: None,
-    inputs: Inputs::RawOrWavecal,
+    inputs: InputRule::RawOrWavecal,
     tolerated: &[],
     raw_files: RawFiles::Ending(&["_raw.fits", "_wav.fits", "_tag.fits"]),
     removed: &["_epc.fits"],
@@ -171,7 +171,7 @@ const STIS: Recipe = Recipe {
 const COS: Recipe = Recipe {
     stage1: stage1("calcos", &[]),
     stage2: None,
-    inputs: Inputs::AssociationOrFirst,
+    inputs: InputRule::AssociationOrFirst,
     tolerated: &[Tolerated {
         status: 5,
         meaning: "acquisition data (RAWACQ) are not calibrated",
@@ -193,7 +193,7 @@ const SVM: Recipe = Recipe {
         version_keyword: DRIZZLE_VERSION,
     },
     stage2: None,
-    inputs: Inputs::Poller,
+    inputs: InputRule::Poller,
     tolerated: NOTHING_VIABLE,
     raw_files: RawFiles::None,
     removed: &[],

@@ -2,7 +2,7 @@
 //! its status, and looks whether it left what it must. References are in the headers and the
 //! environment is complete when this starts.
 
-use super::plan::{Plan, PlanError, Step, Verdict};
+use super::plan::{Plan, PlanError, ProgramCall, Verdict};
 use super::products::ProductError;
 use super::recipe::Recipe;
 use super::threads;
@@ -202,7 +202,7 @@ impl Calibration {
     /// Runs a program, with these arguments before its own.
     async fn step(
         &mut self,
-        step: &Step,
+        step: &ProgramCall,
         first: &[OsString],
         context: CalibrationContext<'_>,
     ) -> Result<(), CalibrationError> {
@@ -234,7 +234,7 @@ impl Calibration {
 
     fn judge(
         &mut self,
-        step: &Step,
+        step: &ProgramCall,
         command: &str,
         outcome: &Outcome,
         folder: &Path,

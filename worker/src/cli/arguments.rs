@@ -136,7 +136,7 @@ struct Options {
 
 /// What `process` and `process-aws` both come to.
 #[derive(Debug)]
-pub struct Run {
+pub struct RunArguments {
     pub(super) share: JobInput,
     pub(super) config: ConfigName,
     pub(super) json: bool,
@@ -151,7 +151,7 @@ pub struct Run {
 
 /// A command that cannot work, whatever happens.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(super) enum ArgumentsError {
     #[error("{dataset} is a mosaic, and {input} does not say where the list of its exposures is")]
     NoPoller { dataset: Dataset, input: Source },
     #[error(
@@ -163,7 +163,7 @@ pub(super) enum Refusal {
     SimulateError(#[from] UnknownExitCode),
 }
 
-impl Hint for Refusal {
+impl Hint for ArgumentsError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(match self {
             Self::NoPoller { dataset, .. } => format!(
@@ -182,7 +182,7 @@ pub(super) fn directory(text: &str) -> Result<PathBuf, String> {
     home::path(text).map_err(|error| explain(&error).to_string())
 }
 
-impl Run {
+impl RunArguments {
     fn new(
         (share, input, output): (JobInput, Source, Location),
         config: ConfigName,
@@ -206,17 +206,17 @@ impl Run {
     /// The request for a dataset.
     ///
     /// # Errors
-    /// [`Refusal`] of what cannot work.
+    /// [`ArgumentsError`] of what cannot work.
     pub(super) fn request(
         &self,
         dataset: Dataset,
         simulated: Option<&str>,
-    ) -> Result<Request, Refusal> {
+    ) -> Result<Request, ArgumentsError> {
         let input = self.input.clone();
         if dataset.kind() != Kind::Ipppssoot
             && matches!(input, Source::Mast(None) | Source::PublicBucket)
         {
-            return Err(Refusal::NoPoller { dataset, input });
+            return Err(ArgumentsError::NoPoller { dataset, input });
         }
         let (output, layout) = match &self.output {
             Location::Dir(_) => (self.output.clone(), self.layout.unwrap_or_default()),
@@ -225,7 +225,7 @@ impl Run {
                 let last = root.key().rsplit('/').next();
                 if layout == Layout::Calcloud && matches!(last, Some("outputs" | "messages")) {
                     let (output, bucket) = (uri.clone(), uri.bucket().to_owned());
-                    return Err(Refusal::BelowRoot { output, bucket });
+                    return Err(ArgumentsError::BelowRoot { output, bucket });
                 }
                 (Location::S3(root), layout)
             }
@@ -244,7 +244,7 @@ impl Run {
     }
 }
 
-impl From<Process> for Run {
+impl From<Process> for RunArguments {
     fn from(it: Process) -> Self {
         let layout = it.options.layout;
         let what = (JobInput::Dataset(it.dataset), it.input, it.output);
@@ -252,7 +252,7 @@ impl From<Process> for Run {
     }
 }
 
-impl From<ProcessAws> for Run {
+impl From<ProcessAws> for RunArguments {
     fn from(it: ProcessAws) -> Self {
         // The path of a batch, never a dataset's own folder.
         let layout = Some(it.options.layout.unwrap_or_default());
@@ -275,7 +275,7 @@ mod tests {
 
     fn request(line: &str) -> Result<Request, String> {
         let words = line.split(' ').map(str::to_owned);
-        let run: Run = match Command::try_parse_from(words).unwrap() {
+        let run: RunArguments = match Command::try_parse_from(words).unwrap() {
             Command::Process(arguments) => arguments.into(),
             Command::ProcessAws(arguments) => arguments.into(),
         };

@@ -10,14 +10,14 @@ use std::process::ExitCode;
 
 /// What `caldp config` is called with.
 #[derive(Debug, Args)]
-pub struct Config {
+pub struct ConfigArguments {
     /// caldp-config-onsite, caldp-config-offsite, caldp-config-aws, or a file of KEY=VALUE lines
     #[arg(default_value = "caldp-config-onsite", value_parser = |text: &str| Ok::<_, String>(ConfigName::parse(text)))]
     config: ConfigName,
 }
 
 /// Prints the variables that the configuration sets, and as comments those that are set already.
-pub fn run(asked: &Config) -> ExitCode {
+pub fn run(asked: &ConfigArguments) -> ExitCode {
     let settings = match Settings::resolve(&asked.config, environment()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),

@@ -6,7 +6,7 @@
 
 use super::arguments::directory;
 use crate::config::{ConfigName, Settings, variables};
-use crate::doctor::{self, Request};
+use crate::doctor::{self, Examination};
 use crate::input::source::Source;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode as Code;
@@ -69,7 +69,7 @@ pub fn run(arguments: Doctor) -> ExitCode {
     };
     let json = arguments.json;
     let report = runtime.block_on(doctor::examine(
-        Request {
+        Examination {
             dataset: arguments.dataset,
             input: arguments.input,
             output: arguments.output,

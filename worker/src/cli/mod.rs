@@ -10,6 +10,6 @@ pub mod doctor;
 pub mod logging;
 pub mod process;
 
-pub use arguments::{Process, ProcessAws, Run};
-pub use config::Config;
+pub use arguments::{Process, ProcessAws, RunArguments};
+pub use config::ConfigArguments;
 pub use doctor::Doctor;

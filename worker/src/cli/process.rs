@@ -1,6 +1,6 @@
 //! `caldp process`: from the command line to the run, and from its end to the exit status.
 
-use super::arguments::Run;
+use super::arguments::RunArguments;
 use super::child::dataset_of_child;
 use super::logging;
 use crate::config::{Settings, variables};
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 const DEFAULT_FILTER: &str = "warn,caldp_core=info,caldp_worker=info,crds_core=info,storage=info";
 
 /// Runs one dataset; the exit status is what AWS Batch reports.
-pub fn run(asked: &Run) -> ExitCode {
+pub fn run(asked: &RunArguments) -> ExitCode {
     let settings = match Settings::resolve(&asked.config, environment()) {
         Ok(settings) => settings,
         Err(error) => return refuse(&error),
@@ -66,7 +66,11 @@ type Ended = (Provenance, Result<(), RunError>);
 
 /// Runs the dataset, which a list may have to name first; a command that cannot work has an exit
 /// status and nothing more.
-async fn run_share(asked: &Run, settings: &Settings, log: &RunLog) -> Result<Ended, ExitCode> {
+async fn run_share(
+    asked: &RunArguments,
+    settings: &Settings,
+    log: &RunLog,
+) -> Result<Ended, ExitCode> {
     let dataset = match &asked.share {
         JobInput::Dataset(dataset) => dataset.clone(),
         JobInput::List(list) => {
@@ -100,7 +104,7 @@ pub(super) fn no_runtime(error: &std::io::Error) -> ExitCode {
 }
 
 /// The variables that the configuration results in, as lines or as JSON; secrets are masked.
-fn print_config(asked: &Run, settings: &Settings) {
+fn print_config(asked: &RunArguments, settings: &Settings) {
     let shown = settings
         .configured()
         .map(|(name, setting)| (name, masked(name, &setting.value), &setting.origin));

@@ -17,7 +17,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
 use caldp_core::provenance::FileRecord;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use package::{Member, PackageError, Packed};
+use package::{PackageError, Packed, PackedFile};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
@@ -151,10 +151,10 @@ impl<'a> Delivery<'a> {
         groups: &[&Files<'_>],
     ) -> Result<Vec<FileRecord>, DeliveryError> {
         let archive = self.relative(key);
-        let members: Vec<Member> = groups
+        let members: Vec<PackedFile> = groups
             .iter()
             .flat_map(|files| files.names.iter().map(move |name| (files, name)))
-            .map(|(files, name)| Member {
+            .map(|(files, name)| PackedFile {
                 name: self.layout.file(self.dataset, files.area, name),
                 path: files.folder.join(name),
             })

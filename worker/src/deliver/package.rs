@@ -29,7 +29,7 @@ const MOST_THREADS: usize = 4;
 
 /// A file to pack.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub struct PackedFile {
     /// Its name in the archive, such as `j8cb010b0/j8cb01u2q_flt.fits`.
     pub name: String,
     /// Where it is.
@@ -108,7 +108,7 @@ impl Stream for Package {
 }
 
 /// Packs the files, in the given order. Must be called in a tokio runtime.
-pub fn package(members: Vec<Member>) -> Package {
+pub fn package(members: Vec<PackedFile>) -> Package {
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get().min(MOST_THREADS));
     let (sender, mut receiver) = mpsc::channel(1);
     let packed = Ledger::default();
@@ -137,7 +137,7 @@ pub fn package(members: Vec<Member>) -> Package {
 ///
 /// # Errors
 /// [`PackageError::Read`] when a file cannot be looked at.
-pub fn longest(members: &[Member]) -> Result<u64, PackageError> {
+pub fn longest(members: &[PackedFile]) -> Result<u64, PackageError> {
     // Two empty blocks end a tar stream.
     let mut tar = 2 * TAR_BLOCK;
     for member in members {
@@ -159,7 +159,11 @@ fn stopped(reason: &str) -> PackageError {
     PackageError::Stopped(reason.to_owned())
 }
 
-fn write_tar(members: &[Member], blocks: &mut Blocks, ledger: &Ledger) -> Result<(), PackageError> {
+fn write_tar(
+    members: &[PackedFile],
+    blocks: &mut Blocks,
+    ledger: &Ledger,
+) -> Result<(), PackageError> {
     let mut tar = tar::Builder::new(blocks);
     for member in members {
         let packed = append(&mut tar, member)?;
@@ -172,7 +176,10 @@ fn write_tar(members: &[Member], blocks: &mut Blocks, ledger: &Ledger) -> Result
         .map_err(|error| stopped(&error.to_string()))
 }
 
-fn append(tar: &mut tar::Builder<&mut Blocks>, member: &Member) -> Result<Packed, PackageError> {
+fn append(
+    tar: &mut tar::Builder<&mut Blocks>,
+    member: &PackedFile,
+) -> Result<Packed, PackageError> {
     let read = |source| PackageError::Read {
         path: member.path.clone(),
         source,

@@ -5,13 +5,13 @@ use super::*;
 use std::path::Path;
 use std::process::Command;
 
-fn members(folder: &Path, files: &[(&str, Vec<u8>)]) -> Vec<Member> {
+fn members(folder: &Path, files: &[(&str, Vec<u8>)]) -> Vec<PackedFile> {
     files
         .iter()
         .map(|(name, bytes)| {
             let path = folder.join(name.replace('/', "-"));
             std::fs::write(&path, bytes).unwrap();
-            Member {
+            PackedFile {
                 name: format!("j8cb010b0/{name}"),
                 path,
             }
@@ -28,7 +28,7 @@ fn noise(size: usize) -> Vec<u8> {
     std::iter::repeat_with(step).take(size).collect()
 }
 
-async fn packed(members: Vec<Member>) -> Vec<u8> {
+async fn packed(members: Vec<PackedFile>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut package = package(members);
     while let Some(member) = package.next().await {
@@ -58,7 +58,7 @@ async fn no_package_is_longer_than_was_foretold() {
             "{size} {most}"
         );
     }
-    let gone = Member {
+    let gone = PackedFile {
         name: "x".to_owned(),
         path: folder.path().join("none"),
     };
@@ -166,7 +166,7 @@ async fn nothing_packs_to_an_empty_archive() {
 async fn a_file_that_is_gone_ends_the_stream_with_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let mut members = members(folder.path(), &[("a.fits", noise(2 * BLOCK))]);
-    members.push(Member {
+    members.push(PackedFile {
         name: "x".to_owned(),
         path: folder.path().join("gone.fits"),
     });

@@ -190,7 +190,7 @@ async fn archive(situation: &Situation) -> Finding {
         _ => Level::Note,
     };
     let variable = |name: &'static str| situation.settings.get(name).map(str::to_owned);
-    let settings = match mast::Settings::from_variables(variable) {
+    let settings = match mast::MastSettings::from_variables(variable) {
         Ok(settings) => settings,
         Err(error) => return Finding::of_error(Area::Access, "MAST", Level::Problem, &error),
     };

@@ -2,7 +2,7 @@
 //! are not on this machine are looked for with what gives access to them.
 
 use super::finding::{Area, Finding, Level};
-use super::{Request, size};
+use super::{Examination, size};
 use crate::calibrate::recipe::Recipe;
 use crate::input::archive::Limits;
 use crate::input::error::InputError;
@@ -28,7 +28,7 @@ pub(super) struct Inputs {
 
 impl Inputs {
     /// Looks into the directory of the request.
-    pub(super) fn look(request: &Request) -> Self {
+    pub(super) fn look(request: &Examination) -> Self {
         let Some(dataset) = &request.dataset else {
             return Self::default();
         };
@@ -89,7 +89,7 @@ impl Inputs {
     ///
     /// # Errors
     /// When they are not what they should be.
-    pub(super) fn raw_files(&self, dataset: &Dataset) -> Option<Result<Found, InputError>> {
+    pub(super) fn raw_files(&self, dataset: &Dataset) -> Option<Result<FoundFiles, InputError>> {
         let (directory, offer) = self.local.as_ref()?;
         if !offer.archives.is_empty() && self.bytes > LARGEST_ARCHIVES {
             return None;
@@ -107,14 +107,14 @@ impl Inputs {
 }
 
 /// Files in a folder.
-pub(super) struct Found {
+pub(super) struct FoundFiles {
     folder: PathBuf,
     names: Vec<String>,
     /// Keeps the folder while this lives, where it is temporary.
     _scratch: Option<TempDir>,
 }
 
-impl Found {
+impl FoundFiles {
     pub(super) fn paths(&self) -> Vec<PathBuf> {
         self.names
             .iter()
@@ -135,7 +135,7 @@ fn offered(dataset: &Dataset, directory: &Path) -> Result<(Offer, Vec<String>), 
 }
 
 /// The inputs; unpacked, if need be.
-fn files(directory: &Path, offer: &Offer, dataset: &Dataset) -> Result<Found, InputError> {
+fn files(directory: &Path, offer: &Offer, dataset: &Dataset) -> Result<FoundFiles, InputError> {
     let (scratch, folder, names) = if offer.archives.is_empty() {
         let names = offer.loose(dataset, directory)?;
         (None, directory.to_owned(), names)
@@ -150,7 +150,7 @@ fn files(directory: &Path, offer: &Offer, dataset: &Dataset) -> Result<Found, In
         (Some(scratch), folder, names)
     };
     identity::check(dataset, &folder, &names)?;
-    Ok(Found {
+    Ok(FoundFiles {
         folder,
         names,
         _scratch: scratch,

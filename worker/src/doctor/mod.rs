@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What is to be checked.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct Examination {
     /// The dataset; all instruments without one.
     pub dataset: Option<Dataset>,
     /// Where its inputs are, if that was said.
@@ -46,13 +46,13 @@ pub struct Request {
 /// What every check may look at.
 #[derive(Debug)]
 struct Situation {
-    request: Request,
+    request: Examination,
     settings: Settings,
     inputs: Inputs,
 }
 
 /// Checks everything and gives the report.
-pub async fn examine(request: Request, settings: Settings) -> Report {
+pub async fn examine(request: Examination, settings: Settings) -> Report {
     let dataset = request.dataset.as_ref().map(ToString::to_string);
     let config = request.config.to_string();
     let inputs = Inputs::look(&request);

@@ -15,7 +15,7 @@ const QUESTION: &str = "import importlib.metadata as m, sys; \
 
 /// A package and the Python it is for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Package {
+pub(super) struct PythonPackage {
     pub(super) version: String,
     pub(super) python: String,
 }
@@ -28,7 +28,7 @@ pub(super) async fn package(
     path: &Path,
     package: &str,
     environment: &Environment,
-) -> Result<Package, String> {
+) -> Result<PythonPackage, String> {
     let interpreter = interpreter(path, environment)?;
     let interpreter = interpreter.to_string_lossy();
     let answer = probe::ask(&interpreter, &["-c", QUESTION, package], environment)
@@ -47,7 +47,7 @@ pub(super) async fn package(
     }
     let mut lines = answer.text.lines();
     match (lines.next(), lines.next()) {
-        (Some(version), Some(python)) => Ok(Package {
+        (Some(version), Some(python)) => Ok(PythonPackage {
             version: version.trim().to_owned(),
             python: python.trim().to_owned(),
         }),

@@ -11,7 +11,7 @@ use crate::config::variables::{CONTEXT, SHARED_REFERENCES};
 use crate::config::{Setting, Settings};
 use crate::operators;
 use caldp_core::dataset::{Dataset, Instrument};
-use crds_core::cache::layout::Layout;
+use crds_core::cache::layout::CacheLayout;
 use crds_core::config::{Config, FileUri, Part};
 use crds_core::{AssignOptions, Client, ClientError, Observatory};
 use std::fmt::Display;
@@ -78,7 +78,7 @@ pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
         })
         .collect();
     findings.extend(chosen);
-    let layout = Layout::new(&config.locations, Observatory::Hst);
+    let layout = CacheLayout::new(&config.locations, Observatory::Hst);
     let (cache, usable) = cache(&config, &layout);
     findings.extend(cache);
     findings.extend(
@@ -101,7 +101,7 @@ pub(super) async fn check(situation: Arc<Situation>) -> Vec<Finding> {
 }
 
 /// The folders of the cache; whether they can be used as they are.
-fn cache(config: &Config, layout: &Layout) -> (Vec<Finding>, bool) {
+fn cache(config: &Config, layout: &CacheLayout) -> (Vec<Finding>, bool) {
     let readonly = config.readonly_cache;
     let mut findings = Vec::new();
     let folders = [

@@ -11,11 +11,11 @@ mod header;
 mod sparse;
 mod stream;
 
-pub use entry::Reason;
+pub use entry::EntryError;
 
 use crate::error::disk_hint;
 use entry::{Kind, Names, kind_of, place, relative};
-use header::{Member, Problem, Stream};
+use header::{ArchiveMember, Problem, Stream};
 use sparse::Piece;
 use std::borrow::Cow;
 use std::fs::File;
@@ -82,7 +82,7 @@ pub enum ArchiveError {
         /// The entry's name.
         entry: String,
         /// Why.
-        reason: Reason,
+        reason: EntryError,
     },
     /// It holds more than it may.
     #[error("archive {archive} is refused{}: it holds more than {limit} {unit}", at(entry.as_deref()))]
@@ -234,7 +234,7 @@ impl Unpacking<'_> {
         }
     }
 
-    fn refused(&self, entry: &[u8], reason: Reason) -> ArchiveError {
+    fn refused(&self, entry: &[u8], reason: EntryError) -> ArchiveError {
         ArchiveError::Refused {
             archive: self.archive.to_owned(),
             entry: shown(entry),
@@ -290,7 +290,7 @@ impl Unpacking<'_> {
     fn write<R: Read>(
         &self,
         tar: &mut Stream<R>,
-        member: &Member,
+        member: &ArchiveMember,
         path: &Path,
     ) -> Result<(), ArchiveError> {
         let folder = path.parent().unwrap_or(path);
@@ -338,7 +338,7 @@ impl Unpacking<'_> {
                 Kind::Folder => there.is_none_or(|metadata| metadata.is_dir()),
             };
             if !free {
-                return Err(self.refused(name.as_bytes(), Reason::Collision));
+                return Err(self.refused(name.as_bytes(), EntryError::Collision));
             }
         }
         let mut moved: Vec<PathBuf> = Vec::new();

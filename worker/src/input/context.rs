@@ -14,7 +14,7 @@ pub struct InputContext<'a> {
     /// The S3 client.
     pub s3: &'a S3Client,
     /// Where MAST is and how patiently it is asked.
-    pub mast: mast::Settings,
+    pub mast: mast::MastSettings,
     /// The most an archive may hold.
     pub limits: Limits,
     /// Who wants to know of files that are complete.

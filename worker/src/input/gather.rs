@@ -85,7 +85,7 @@ async fn from_mast(
             Some(Poller::read(dataset, &local)?)
         }
     };
-    let request = mast::Request::new(dataset, poller.as_ref())?;
+    let request = mast::InputRequest::new(dataset, poller.as_ref())?;
     let fetched = mast::fetch(&client, &request, folder, &context.events).await?;
     if let Some(poller) = poller {
         let path = folder.join(Poller::file_name(dataset));

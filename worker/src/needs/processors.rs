@@ -33,11 +33,11 @@ pub(crate) struct Processors {
 #[derive(Debug, Deserialize)]
 struct Metadata {
     #[serde(rename = "Limits", default)]
-    limits: Limits,
+    limits: ContainerLimits,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Limits {
+struct ContainerLimits {
     #[serde(rename = "CPU", default)]
     cpu: f64,
 }

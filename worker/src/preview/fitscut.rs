@@ -3,7 +3,7 @@
 //! pictures are then left to `picture`.
 
 use super::picture::Subject;
-use super::{Job, Warning};
+use super::{Job, PreviewWarning};
 use crate::process::metrics::Metrics;
 use crate::process::program::{Output, Program, ProgramError};
 use crate::run_log::{Console, RunLog};
@@ -73,16 +73,17 @@ pub(super) enum Size {
 }
 
 /// What the program answers to one argument; nobody wants to read that in the dataset's log.
-async fn ask(job: &Job<'_>, argument: &str, scratch: &Path) -> Result<String, Warning> {
+async fn ask(job: &Job<'_>, argument: &str, scratch: &Path) -> Result<String, PreviewWarning> {
     let answer = scratch.join("answer");
     let mut program = Program::new("fitscut", job.folder.to_owned(), job.environment.clone());
     program.arguments = vec![argument.into()];
     program.timeout = Some(TIMEOUT);
     program.grace = GRACE;
-    let quiet = RunLog::create(&answer, Console::Quiet).map_err(|source| Warning::Write {
-        path: answer.clone(),
-        source,
-    })?;
+    let quiet =
+        RunLog::create(&answer, Console::Quiet).map_err(|source| PreviewWarning::Write {
+            path: answer.clone(),
+            source,
+        })?;
     program.run(&quiet, job.cancel).await?;
     let text = std::fs::read(&answer).unwrap_or_default();
     Ok(String::from_utf8_lossy(&text).into_owned())
@@ -93,7 +94,7 @@ impl<'a> Fitscut<'a> {
     pub(super) async fn installed(job: &'a Job<'a>) -> Option<Self> {
         match Self::look(job).await {
             Ok(found) => found,
-            Err(Warning::Program(ProgramError::Missing(_))) => None,
+            Err(PreviewWarning::Program(ProgramError::Missing(_))) => None,
             Err(warning) => {
                 tracing::warn!("fitscut is not used: {warning}");
                 None
@@ -101,12 +102,12 @@ impl<'a> Fitscut<'a> {
         }
     }
 
-    async fn look(job: &'a Job<'a>) -> Result<Option<Self>, Warning> {
+    async fn look(job: &'a Job<'a>) -> Result<Option<Self>, PreviewWarning> {
         // Among the run's own files: those go with it, however it ends.
         let scratch = tempfile::Builder::new()
             .prefix(".fitscut.")
             .tempdir_in(job.output)
-            .map_err(|source| Warning::Write {
+            .map_err(|source| PreviewWarning::Write {
                 path: job.output.to_owned(),
                 source,
             })?;
@@ -129,7 +130,7 @@ impl<'a> Fitscut<'a> {
         subject: &Subject,
         size: Size,
         picture: &str,
-    ) -> Result<PathBuf, Warning> {
+    ) -> Result<PathBuf, PreviewWarning> {
         let channel = |option: &str, file: &Path| {
             let mut argument = OsString::from(option);
             argument.push(file);
@@ -152,7 +153,7 @@ impl<'a> Fitscut<'a> {
         inputs: Vec<OsString>,
         size: Size,
         picture: &str,
-    ) -> Result<PathBuf, Warning> {
+    ) -> Result<PathBuf, PreviewWarning> {
         let mut arguments: Vec<OsString> = ["--all", "--jpg", "--autoscale=99.5", "--asinh-scale"]
             .map(OsString::from)
             .into();
@@ -182,12 +183,12 @@ impl<'a> Fitscut<'a> {
                 let success = outcome.status.success() && outcome.stopped.is_none();
                 self.metrics.push(outcome.metrics);
                 if success && is_picture(&part) {
-                    std::fs::rename(&part, &place).map_err(|source| Warning::Write {
+                    std::fs::rename(&part, &place).map_err(|source| PreviewWarning::Write {
                         path: place.clone(),
                         source,
                     })
                 } else {
-                    Err(Warning::Fitscut {
+                    Err(PreviewWarning::Fitscut {
                         file: file.to_owned(),
                         reason: if success {
                             "wrote no picture".to_owned()
@@ -205,8 +206,8 @@ impl<'a> Fitscut<'a> {
     }
 }
 
-fn create(path: &Path) -> Result<File, Warning> {
-    File::create(path).map_err(|source| Warning::Write {
+fn create(path: &Path) -> Result<File, PreviewWarning> {
+    File::create(path).map_err(|source| PreviewWarning::Write {
         path: path.to_owned(),
         source,
     })

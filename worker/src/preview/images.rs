@@ -6,7 +6,7 @@ use super::colour;
 use super::fitscut::{Fitscut, Size};
 use super::jpeg;
 use super::picture::{self, PictureError, Subject, Targets};
-use super::{Job, Previews, Warning};
+use super::{Job, PreviewWarning, Previews};
 use caldp_core::dataset::Kind;
 use std::io;
 use std::path::PathBuf;
@@ -113,7 +113,7 @@ async fn here(subject: &Subject, targets: &Targets, job: &Job<'_>, previews: &mu
         // Said once, of all previews.
         Err(PictureError::Stopped) => {}
         Err(PictureError::Fits(error)) => previews.warnings.push(error.into()),
-        Err(source) => previews.warnings.push(Warning::Picture {
+        Err(source) => previews.warnings.push(PreviewWarning::Picture {
             file: subject.name(),
             source,
         }),

@@ -57,14 +57,14 @@ pub struct Previews {
     /// The files made, in the order they were.
     pub made: Vec<PathBuf>,
     /// What could not be made.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<PreviewWarning>,
     /// What each run of `fitscut` cost.
     pub metrics: Vec<Metrics>,
     /// The version of `fitscut`, where it was used and says.
     pub fitscut: Option<String>,
 }
 
-impl Hint for Warning {
+impl Hint for PreviewWarning {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Program(error) => error.hint(),
@@ -75,7 +75,7 @@ impl Hint for Warning {
 
 /// Why a preview could not be made.
 #[derive(Debug, thiserror::Error)]
-pub enum Warning {
+pub enum PreviewWarning {
     /// A product cannot be read, or holds no image or spectrum.
     #[error("no preview: {0}")]
     Fits(#[from] FitsError),
@@ -207,7 +207,9 @@ pub async fn make(job: &Job<'_>) -> Previews {
         Ok(products) => products,
         Err(source) => {
             let folder = job.folder.to_owned();
-            previews.warnings.push(Warning::List { folder, source });
+            previews
+                .warnings
+                .push(PreviewWarning::List { folder, source });
             return previews;
         }
     };
@@ -216,7 +218,7 @@ pub async fn make(job: &Job<'_>) -> Previews {
         Pictures::Images => images::make(job, &products, kinds.thumbnail, &mut previews).await,
     }
     if job.cancel.is_cancelled() {
-        previews.warnings.push(Warning::Stopped);
+        previews.warnings.push(PreviewWarning::Stopped);
     }
     previews
 }
@@ -238,7 +240,7 @@ async fn spectra(job: &Job<'_>, products: &[String], previews: &mut Previews) {
                     previews.add(result);
                 }
             }
-            Err(error) => previews.warnings.push(Warning::Write {
+            Err(error) => previews.warnings.push(PreviewWarning::Write {
                 path: job.output.join(product),
                 source: io::Error::other(error),
             }),
@@ -247,7 +249,7 @@ async fn spectra(job: &Job<'_>, products: &[String], previews: &mut Previews) {
 }
 
 impl Previews {
-    fn add(&mut self, result: Result<PathBuf, Warning>) {
+    fn add(&mut self, result: Result<PathBuf, PreviewWarning>) {
         match result {
             Ok(path) => self.made.push(path),
             Err(warning) => self.warnings.push(warning),
@@ -266,7 +268,11 @@ pub enum Tables {
 
 /// Draws one spectrum into `output`: `<root>.png`, `<root>_thumb.png` and, if wanted,
 /// `<root>_prev.fits`. What could be made is there even if something else could not.
-pub fn draw_spectrum(path: &Path, output: &Path, tables: Tables) -> Vec<Result<PathBuf, Warning>> {
+pub fn draw_spectrum(
+    path: &Path,
+    output: &Path,
+    tables: Tables,
+) -> Vec<Result<PathBuf, PreviewWarning>> {
     let spectrum = match spectrum_in(path) {
         Ok(spectrum) => spectrum,
         Err(error) => return vec![Err(error.into())],
@@ -274,7 +280,7 @@ pub fn draw_spectrum(path: &Path, output: &Path, tables: Tables) -> Vec<Result<P
     let root = spectrum.file.trim_end_matches(".fits").to_owned();
     let drawn = |picture: Result<Vec<u8>, DrawError>, ending: &str| {
         let file = spectrum.file.clone();
-        let bytes = picture.map_err(|source| Warning::Draw { file, source })?;
+        let bytes = picture.map_err(|source| PreviewWarning::Draw { file, source })?;
         write(&output.join(format!("{root}{ending}")), &bytes)
     };
     let mut results = vec![
@@ -298,13 +304,13 @@ fn spectrum_in(path: &Path) -> Result<Spectrum, FitsError> {
 }
 
 /// Writes a file that appears under its name only complete.
-fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, Warning> {
+fn write(path: &Path, bytes: &[u8]) -> Result<PathBuf, PreviewWarning> {
     let part = path.with_added_extension("part");
     std::fs::write(&part, bytes)
         .and_then(|()| std::fs::rename(&part, path))
         .map_err(|source| {
             let _ = std::fs::remove_file(&part);
-            Warning::Write {
+            PreviewWarning::Write {
                 path: path.to_owned(),
                 source,
             }

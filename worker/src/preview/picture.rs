@@ -100,7 +100,7 @@ pub(super) fn draw(
     let (mut full, mut small) = (Vec::new(), Vec::new());
     for path in paths {
         let mut pixels = Pixels::open(path)?;
-        let (stretch, reduced) = survey(&mut pixels, longest, cancel)?;
+        let (stretch, reduced) = stretched_and_reduced(&mut pixels, longest, cancel)?;
         let mut histogram = Histogram::new();
         histogram.add(reduced.values());
         small.push((reduced, histogram.stretch()));
@@ -111,7 +111,7 @@ pub(super) fn draw(
 }
 
 /// One look at all pixels: their range, and the small image.
-fn survey(
+fn stretched_and_reduced(
     pixels: &mut Pixels,
     longest: usize,
     cancel: &CancellationToken,

@@ -16,12 +16,12 @@ const BITS: u32 = 22;
 /// Bits of a bin's number that tell it from others on its page.
 const PAGE_BITS: u32 = 10;
 /// The counts of bins side by side.
-type Page = [u32; 1 << PAGE_BITS];
+type CountPage = [u32; 1 << PAGE_BITS];
 
 /// A histogram of good values of any size, 16 MiB at most; there is memory only where values are,
 /// for most images less than 1 MiB.
 pub(super) struct Histogram {
-    pages: Vec<Option<Box<Page>>>,
+    pages: Vec<Option<Box<CountPage>>>,
     total: u64,
     least: f32,
     most: f32,

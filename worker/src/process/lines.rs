@@ -19,7 +19,7 @@ impl Lines {
     /// Takes the next chunk and gives `write` zero or more blocks; each ends at a line end, or
     /// is a piece of a line longer than [`LONGEST_LINE`].
     pub(super) fn push(&mut self, chunk: &[u8], mut write: impl FnMut(&[u8])) {
-        self.remember(chunk);
+        self.keep_tail(chunk);
         let rest = match chunk.iter().rposition(|byte| *byte == b'\n') {
             Some(end) => {
                 let (whole, rest) = chunk.split_at(end + 1);
@@ -52,7 +52,7 @@ impl Lines {
         self.tail
     }
 
-    fn remember(&mut self, chunk: &[u8]) {
+    fn keep_tail(&mut self, chunk: &[u8]) {
         self.tail.extend_from_slice(chunk);
         if self.tail.len() > 4 * TAIL {
             let drop = self.tail.len() - TAIL;

@@ -13,7 +13,7 @@ const LONGEST: usize = 64 << 10;
 
 /// What a program answered.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ProbeAnswer {
     /// Whether it ended with status 0.
     pub(crate) success: bool,
     /// The end of the sentence "`program` ...".
@@ -24,7 +24,7 @@ pub(crate) struct Answer {
     pub(crate) text: String,
 }
 
-impl Answer {
+impl ProbeAnswer {
     /// The first line that says anything, cut to a readable length.
     pub(crate) fn first_line(&self) -> &str {
         let line = self.text.lines().map(str::trim).find(|l| !l.is_empty());
@@ -42,7 +42,7 @@ pub(crate) async fn ask(
     program: &str,
     arguments: &[&str],
     environment: &Environment,
-) -> Result<Answer, ProgramError> {
+) -> Result<ProbeAnswer, ProgramError> {
     let follow = |source| ProgramError::Follow {
         program: program.to_owned(),
         source,
@@ -57,7 +57,7 @@ pub(crate) async fn ask(
     let outcome = call.run(&quiet, &CancellationToken::new()).await?;
     let mut text = std::fs::read(&log).unwrap_or_default();
     text.truncate(LONGEST);
-    Ok(Answer {
+    Ok(ProbeAnswer {
         success: outcome.status.success() && outcome.stopped.is_none(),
         ending: outcome.to_string(),
         not_run: matches!(outcome.status.code(), None | Some(126 | 127)),

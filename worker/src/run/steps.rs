@@ -55,7 +55,7 @@ impl Run<'_> {
         let variable = |name: &'static str| self.settings.get(name).map(str::to_owned);
         let context = InputContext {
             s3: &self.s3,
-            mast: mast::Settings::from_variables(variable)
+            mast: mast::MastSettings::from_variables(variable)
                 .map_err(RunError::at(Step::Setup, ExitCode::CommandLine))?,
             limits: self.request.archive_limits,
             events,

@@ -50,7 +50,7 @@ pub(super) async fn complete(store: Arc<dyn Store>, record: Box<Provenance>) -> 
     let files: Vec<String> = lacking.map(|raw| raw.file.clone()).collect();
     let mut delivered = Vec::with_capacity(files.len());
     for file in files {
-        let found = Delivered::find(&record, &file);
+        let found = DeliveredRaw::find(&record, &file);
         let (store, handle) = (Arc::clone(&store), Handle::current());
         let header = match found {
             Ok(place) => blocking::run(move || place.header(store, handle)).await,
@@ -62,7 +62,7 @@ pub(super) async fn complete(store: Arc<dyn Store>, record: Box<Provenance>) -> 
 }
 
 /// Where a raw file is.
-struct Delivered {
+struct DeliveredRaw {
     key: String,
     /// The name in the archive that `key` is, if it is one.
     member: Option<String>,
@@ -70,7 +70,7 @@ struct Delivered {
     name: String,
 }
 
-impl Delivered {
+impl DeliveredRaw {
     /// By what the record says was delivered.
     fn find(record: &Provenance, file: &str) -> Result<Self, String> {
         let output = record.outputs.iter().find(|output| output.name == file);

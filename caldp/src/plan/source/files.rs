@@ -8,7 +8,7 @@ use crds_core::dataset::read;
 use crds_core::header::Header;
 use storage::hint::with_causes;
 
-use super::{Batch, Subject, dataset_of, quoted};
+use super::{Questions, Subject, dataset_of, quoted};
 use crate::resources::features::of_fields;
 
 /// How many files are asked about at once.
@@ -18,7 +18,10 @@ const PIECE: usize = 64;
 const MAX_DEPTH: usize = 16;
 
 /// Gives the headers of all files, in the order of their names.
-pub(crate) fn read_all(directory: &Path, mut give: impl FnMut(Batch) -> bool) -> io::Result<()> {
+pub(crate) fn read_all(
+    directory: &Path,
+    mut give: impl FnMut(Questions) -> bool,
+) -> io::Result<()> {
     let mut files = Vec::new();
     find(directory, 0, &mut files)?;
     let is_raw = |path: &PathBuf| {
@@ -31,7 +34,7 @@ pub(crate) fn read_all(directory: &Path, mut give: impl FnMut(Batch) -> bool) ->
     files.sort_unstable();
     for paths in files.chunks(PIECE) {
         let subjects = paths.iter().map(|path| subject(path)).collect();
-        if !give(Batch::Subjects(subjects)) {
+        if !give(Questions::Subjects(subjects)) {
             break;
         }
     }

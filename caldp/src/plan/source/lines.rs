@@ -3,7 +3,7 @@
 
 use std::io::{self, Read};
 
-use super::Batch;
+use super::Questions;
 
 /// How much is worked on at once, in bytes.
 const PIECE: usize = 1 << 19;
@@ -12,7 +12,10 @@ const PIECE: usize = 1 << 19;
 const MAX_LINE: usize = 16 << 20;
 
 /// Gives all lines of a reader, in order; `give` says whether more is wanted.
-pub(crate) fn read(mut reader: impl Read, mut give: impl FnMut(Batch) -> bool) -> io::Result<()> {
+pub(crate) fn read(
+    mut reader: impl Read,
+    mut give: impl FnMut(Questions) -> bool,
+) -> io::Result<()> {
     let mut number = 1;
     let mut rest: Vec<u8> = Vec::new();
     loop {
@@ -32,7 +35,7 @@ pub(crate) fn read(mut reader: impl Read, mut give: impl FnMut(Batch) -> bool) -
         rest = piece.split_off(end);
         if !piece.is_empty() {
             let lines = piece.split_inclusive(|byte| *byte == b'\n').count() as u64;
-            if !give(Batch::Lines(number, piece)) {
+            if !give(Questions::Lines(number, piece)) {
                 return Ok(());
             }
             number += lines;
@@ -53,7 +56,7 @@ mod tests {
     fn pieces(text: &str) -> Vec<(u64, String)> {
         let mut all = Vec::new();
         read(text.as_bytes(), |batch| {
-            if let Batch::Lines(number, bytes) = batch {
+            if let Questions::Lines(number, bytes) = batch {
                 all.push((number, String::from_utf8(bytes).unwrap()));
             }
             true

@@ -12,7 +12,7 @@ use crds_core::header::Header;
 
 /// What is asked about at once; as much as a thread works on without looking up.
 #[derive(Debug)]
-pub(super) enum Batch {
+pub(super) enum Questions {
     /// Lines of headers, and the number of the first.
     Lines(u64, Vec<u8>),
     /// Datasets whose headers were read.

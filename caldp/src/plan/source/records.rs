@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::Layout;
-use caldp_core::provenance::{self, DatasetHeader, Provenance};
+use caldp_core::provenance::{self, HeaderRecord, Provenance};
 use caldp_core::resources::{EarlierRun, Run};
 use caldp_core::state::State;
 use crds_core::dataset::set_instrument;
@@ -16,7 +16,7 @@ use crds_core::rules::Context;
 use storage::store::{Store, StoreError};
 
 use super::delivered::{self, WithHeaders};
-use super::{Batch, Subject, quoted};
+use super::{Questions, Subject, quoted};
 use crate::records;
 
 /// How deep directories are looked into for a record.
@@ -26,7 +26,7 @@ const MAX_DEPTH: usize = 8;
 pub(crate) async fn read(
     store: &Arc<dyn Store>,
     rules: &Context,
-    mut give: impl FnMut(Batch) -> bool,
+    mut give: impl FnMut(Questions) -> bool,
 ) -> Result<(), StoreError> {
     let mut reader = Reader {
         rules,
@@ -39,13 +39,13 @@ pub(crate) async fn read(
     };
     let without = records::each(store, complete, |read| {
         let subject = read.map_or_else(|torn| torn, |read| reader.subject(read));
-        give(Batch::Subjects(vec![subject]))
+        give(Questions::Subjects(vec![subject]))
     })
     .await?;
     for dataset in without {
         let reason = "it has products, but no provenance.json".to_owned();
         let subject = Subject::unknown(dataset.name(), Some(dataset.clone()), reason);
-        if !give(Batch::Subjects(vec![subject])) {
+        if !give(Questions::Subjects(vec![subject])) {
             break;
         }
     }
@@ -128,11 +128,7 @@ impl Reader<'_> {
     }
 
     /// The header as far as it is recorded, which must be as far as the rules look.
-    fn recorded(
-        &mut self,
-        raw: &DatasetHeader,
-        instrument: Option<&str>,
-    ) -> Result<Header, String> {
+    fn recorded(&mut self, raw: &HeaderRecord, instrument: Option<&str>) -> Result<Header, String> {
         let values = raw.parkeys.iter();
         let mut header: Header = values
             .filter_map(|(key, parkey)| Some((key.clone(), parkey.raw.clone()?)))

@@ -3,7 +3,7 @@
 use crds_core::{Client, ClientError};
 use futures_util::{StreamExt as _, stream};
 
-use super::{Batch, Subject, dataset_of, quoted};
+use super::{Questions, Subject, dataset_of, quoted};
 use crate::resources::features::of_fields;
 
 /// Pages that are asked for at once.
@@ -16,7 +16,7 @@ pub(crate) async fn read(
     context: &str,
     instruments: &[String],
     since: Option<&str>,
-    mut give: impl FnMut(Batch) -> bool,
+    mut give: impl FnMut(Questions) -> bool,
 ) -> Result<(), ClientError> {
     let at_once = client.datasets_at_once().await?;
     for instrument in instruments {
@@ -24,7 +24,7 @@ pub(crate) async fn read(
         let pages = stream::iter(ids.chunks(at_once)).map(|ids| page(client, context, ids));
         let mut pages = pages.buffered(PAGES_AT_ONCE);
         while let Some(page) = pages.next().await {
-            if !give(Batch::Subjects(page?)) {
+            if !give(Questions::Subjects(page?)) {
                 return Ok(());
             }
         }

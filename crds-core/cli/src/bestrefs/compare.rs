@@ -71,7 +71,7 @@ enum Side {
 
 /// How differences are judged.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Judgement {
+pub(super) struct Strictness {
     /// Finding nothing is a fault, and not the same as "not applicable".
     pub(super) undefined_matters: bool,
 }
@@ -111,7 +111,7 @@ impl Side {
         }
     }
 
-    fn judged(self, judgement: Judgement) -> Self {
+    fn judged(self, judgement: Strictness) -> Self {
         match self {
             Self::Undefined(_) if !judgement.undefined_matters => {
                 Self::Known(NOT_APPLICABLE.to_owned())
@@ -140,7 +140,7 @@ impl Side {
 }
 
 /// Compares one dataset's answers with what was before.
-pub(super) fn compare(file: &FileAssignment, old: &Old<'_>, judgement: Judgement) -> Comparison {
+pub(super) fn compare(file: &FileAssignment, old: &Old<'_>, judgement: Strictness) -> Comparison {
     let mut comparison = Comparison::default();
     let before = match old {
         Old::Rules(files) => files.get(&*file.path).copied(),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::{json, log, options};
-use compare::{Comparison, Judgement, Old, Update};
+use compare::{Comparison, Old, Strictness, Update};
 use crds_core::Config;
 use crds_core::dataset::NoMatch;
 use crds_core::names::ContextName;
@@ -331,7 +331,7 @@ fn report_each<'a>(
             "No file header updates requested;  dry run.  Use --update-bestrefs to update FITS headers."
         );
     }
-    let judgement = Judgement {
+    let judgement = Strictness {
         undefined_matters: args.undefined_matters(),
     };
     let mut comparisons = Comparisons::new();

@@ -68,11 +68,11 @@ struct Open {
     anchor: usize,
     tag: String,
     /// The key that waits for its value.
-    key: Key,
+    key: PendingKey,
 }
 
 /// The state of a map: before a key or before a value.
-enum Key {
+enum PendingKey {
     Wanted,
     Text(String),
     Other,
@@ -150,7 +150,7 @@ impl TreeBuilder {
             node,
             anchor,
             tag: tag.map(name).unwrap_or_default(),
-            key: Key::Wanted,
+            key: PendingKey::Wanted,
         });
         Ok(None)
     }
@@ -160,15 +160,15 @@ impl Open {
     fn add(&mut self, node: Rc<YamlNode>) {
         match &mut self.node {
             YamlNode::List(items) => items.push(node),
-            YamlNode::Map(map) => match std::mem::replace(&mut self.key, Key::Wanted) {
-                Key::Text(key) => map.pairs.push((Some(key), node)),
-                Key::Other => map.pairs.push((None, node)),
-                Key::Wanted => {
+            YamlNode::Map(map) => match std::mem::replace(&mut self.key, PendingKey::Wanted) {
+                PendingKey::Text(key) => map.pairs.push((Some(key), node)),
+                PendingKey::Other => map.pairs.push((None, node)),
+                PendingKey::Wanted => {
                     self.key = match &*node {
                         YamlNode::Scalar(scalar) if scalar.is_text() => {
-                            Key::Text(scalar.text.clone())
+                            PendingKey::Text(scalar.text.clone())
                         }
-                        _ => Key::Other,
+                        _ => PendingKey::Other,
                     };
                 }
             },

@@ -26,9 +26,9 @@ pub(super) struct Reader<'r, 'p> {
     copied: Cell<usize>,
 }
 
-type Read<T> = Result<T, PickleError>;
+type PickleResult<T> = Result<T, PickleError>;
 
-fn error<T>(problem: impl Into<String>) -> Read<T> {
+fn error<T>(problem: impl Into<String>) -> PickleResult<T> {
     Err(PickleError {
         at: 0,
         problem: problem.into(),
@@ -37,8 +37,8 @@ fn error<T>(problem: impl Into<String>) -> Read<T> {
 
 /// Rows whose keys are texts.
 fn keyed(
-    rows: impl Iterator<Item = Read<(Literal<'static>, RawChoice)>>,
-) -> Read<Vec<(Box<str>, RawChoice)>> {
+    rows: impl Iterator<Item = PickleResult<(Literal<'static>, RawChoice)>>,
+) -> PickleResult<Vec<(Box<str>, RawChoice)>> {
     rows.map(|row| match row? {
         (Literal::Str(key), choice) => Ok((key.into_owned().into_boxed_str(), choice)),
         (key, _) => error(format!("the key {key} is not a text")),
@@ -55,7 +55,7 @@ impl<'r, 'p> Reader<'r, 'p> {
     }
 
     /// The rule file that an object is.
-    pub(super) fn mapping(&self, id: Id) -> Read<PickledMapping> {
+    pub(super) fn mapping(&self, id: Id) -> PickleResult<PickledMapping> {
         let Some(object) = self.made.object(id) else {
             return error("a set of rules is not an object");
         };
@@ -97,7 +97,7 @@ impl<'r, 'p> Reader<'r, 'p> {
         }
     }
 
-    fn children(&self, object: Object) -> Read<Vec<(Box<str>, Id)>> {
+    fn children(&self, object: Object) -> PickleResult<Vec<(Box<str>, Id)>> {
         let Some(selections) = self.made.object(self.field(object, "selections")?) else {
             return error("a set of rules has no selections");
         };
@@ -122,7 +122,7 @@ impl<'r, 'p> Reader<'r, 'p> {
             .collect())
     }
 
-    fn selector(&self, id: Id, depth: usize) -> Read<Selector> {
+    fn selector(&self, id: Id, depth: usize) -> PickleResult<Selector> {
         if depth > MAX_DEPTH {
             return error(format!("selectors nest more than {MAX_DEPTH} deep"));
         }
@@ -134,14 +134,14 @@ impl<'r, 'p> Reader<'r, 'p> {
         };
         let rows = self.made.pairs(rows).map(|(_, row)| self.row(row, depth));
         match object.class {
-            Class::Match => rows.collect::<Read<_>>().map(Selector::Match),
+            Class::Match => rows.collect::<PickleResult<_>>().map(Selector::Match),
             Class::UseAfter => keyed(rows).map(Selector::UseAfter),
             Class::VersionAfter => keyed(rows).map(Selector::VersionAfter),
             _ => error("a selector is something else"),
         }
     }
 
-    fn row(&self, id: Id, depth: usize) -> Read<(Literal<'static>, RawChoice)> {
+    fn row(&self, id: Id, depth: usize) -> PickleResult<(Literal<'static>, RawChoice)> {
         let wrong = || error("a row is not a pair");
         let pair = match self.made.object(id) {
             Some(object) if object.class == Class::Selection => {
@@ -174,7 +174,7 @@ impl<'r, 'p> Reader<'r, 'p> {
     }
 
     /// A field of an object's state.
-    fn field(&self, object: Object, name: &str) -> Read<Id> {
+    fn field(&self, object: Object, name: &str) -> PickleResult<Id> {
         match self.entry(object.state, name) {
             Some(id) => Ok(id),
             None => error(format!("an object of the context has no `{name}`")),
@@ -194,7 +194,7 @@ impl<'r, 'p> Reader<'r, 'p> {
             .map(|(_, value)| value)
     }
 
-    fn literal(&self, id: Id, depth: usize) -> Read<Literal<'static>> {
+    fn literal(&self, id: Id, depth: usize) -> PickleResult<Literal<'static>> {
         if depth > MAX_DEPTH {
             return error(format!("values nest more than {MAX_DEPTH} deep"));
         }
@@ -214,11 +214,15 @@ impl<'r, 'p> Reader<'r, 'p> {
             Value::Text(text) => Literal::Str(Cow::Owned(text.to_owned())),
             Value::Tuple { start, len } => {
                 let items = self.made.tuple(start, len).iter();
-                Literal::Tuple(items.map(|id| below(*id)).collect::<Read<_>>()?)
+                Literal::Tuple(items.map(|id| below(*id)).collect::<PickleResult<_>>()?)
             }
             Value::List(chain) => {
                 let items = self.made.pairs(chain);
-                Literal::List(items.map(|(_, id)| below(id)).collect::<Read<_>>()?)
+                Literal::List(
+                    items
+                        .map(|(_, id)| below(id))
+                        .collect::<PickleResult<_>>()?,
+                )
             }
             Value::Dict(chain) => self.dict(chain, depth)?,
             Value::Object(_) => match self.made.object(id) {
@@ -233,7 +237,7 @@ impl<'r, 'p> Reader<'r, 'p> {
         })
     }
 
-    fn dict(&self, chain: values::Chain, depth: usize) -> Read<Literal<'static>> {
+    fn dict(&self, chain: values::Chain, depth: usize) -> PickleResult<Literal<'static>> {
         let pairs = self.made.pairs(chain);
         pairs
             .map(|(key, value)| {
@@ -242,7 +246,7 @@ impl<'r, 'p> Reader<'r, 'p> {
                     self.literal(value, depth + 1)?,
                 ))
             })
-            .collect::<Read<_>>()
+            .collect::<PickleResult<_>>()
             .map(Literal::Dict)
     }
 }

@@ -16,7 +16,7 @@ pub(super) enum Again {
 }
 
 /// What an answer means.
-pub(super) type Meaning = (ErrorKind, Again, Remedy);
+pub(super) type Classified = (ErrorKind, Again, Remedy);
 
 const KEYS: Remedy = Known("check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE");
 const RENEW: Remedy = Known(
@@ -42,7 +42,7 @@ const OTHER_SERVER: Remedy = Known("the server at AWS_ENDPOINT_URL does not do w
 
 /// Every code that means more than its status does.
 #[rustfmt::skip]
-const CODES: [(&str, Meaning); 69] = [
+const CODES: [(&str, Classified); 69] = [
     // it is not there
     ("NoSuchBucket", (NoSuchBucket, Again::No, OfKind)),
     ("NoSuchKey", (NotFound, Again::No, OfKind)),
@@ -123,7 +123,7 @@ const CODES: [(&str, Meaning); 69] = [
 
 /// What an answer means: by its code, or by its status where it has none (to HEAD) or one that says no
 /// more.
-pub(super) fn meaning(status: u16, code: Option<&str>) -> Meaning {
+pub(super) fn meaning(status: u16, code: Option<&str>) -> Classified {
     let code = code.unwrap_or_default();
     let mut codes = CODES.into_iter();
     if let Some((_, meaning)) = codes.find(|(name, _)| *name == code) {

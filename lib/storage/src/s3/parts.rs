@@ -43,12 +43,12 @@ impl Length {
 }
 
 /// A part in memory, counted among those that are.
-pub(super) struct Part {
+pub(super) struct UploadPart {
     pub(super) body: Bytes,
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Part {
+impl UploadPart {
     pub(super) fn size(&self) -> u64 {
         self.body.len() as u64
     }
@@ -66,7 +66,7 @@ impl S3 {
         &self,
         reader: &mut (impl AsyncRead + Unpin),
         part: u64,
-    ) -> Result<Part, AttemptError> {
+    ) -> Result<UploadPart, AttemptError> {
         // none only if closed, which never happens
         let permit = Arc::clone(&self.parts)
             .acquire_many_owned(room(part))
@@ -78,7 +78,7 @@ impl S3 {
             .read_to_end(&mut buffer)
             .await
             .map_err(|error| AttemptError::local("reading what is to be uploaded failed", error))?;
-        Ok(Part {
+        Ok(UploadPart {
             body: buffer.into(),
             _permit: permit,
         })

@@ -16,7 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use super::S3;
 use super::classify::classify;
 use super::media_type;
-use super::parts::{MAX_PARTS, Part};
+use super::parts::{MAX_PARTS, UploadPart};
 use crate::error::{AttemptError, ErrorKind, StoreError};
 use crate::hint::explain;
 use crate::object::{Length, Precondition, Stored, Version};
@@ -198,7 +198,7 @@ impl Upload {
     /// Sends all parts and completes the upload.
     async fn send(
         &self,
-        first: Part,
+        first: UploadPart,
         mut reader: impl AsyncRead + Unpin + Send,
         part: u64,
         length: Length,
@@ -313,7 +313,7 @@ async fn send_part(
     uri: S3Uri,
     id: String,
     number: u64,
-    part: Part,
+    part: UploadPart,
 ) -> Result<CompletedPart, StoreError> {
     let number = i32::try_from(number).unwrap_or(i32::MAX);
     s3.retry("upload", uri.bucket(), &uri, |_| {

@@ -64,7 +64,7 @@ where
             let fields = fields.and_then(|fields| serde_json::from_str(&fields.fields).ok());
             line.extend(fields.unwrap_or_else(Map::new));
         }
-        event.record(&mut Fields(&mut line));
+        event.record(&mut FieldVisitor(&mut line));
         if event.metadata().target() == metric::TARGET {
             self.embed_metric(&mut line);
         }
@@ -102,15 +102,15 @@ impl OneObject {
 }
 
 /// Collects the fields of an event.
-struct Fields<'a>(&'a mut Map<String, Value>);
+struct FieldVisitor<'a>(&'a mut Map<String, Value>);
 
-impl Fields<'_> {
+impl FieldVisitor<'_> {
     fn set(&mut self, field: &Field, value: impl Into<Value>) {
         self.0.insert(field.name().to_owned(), value.into());
     }
 }
 
-impl Visit for Fields<'_> {
+impl Visit for FieldVisitor<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.set(field, value);
     }

@@ -8,7 +8,7 @@ use caldp_core::batch::JobId;
 use caldp_trigger::batch::{
     ARRAY_SIZES, Batch, BatchFailure, DESCRIBED, EndStatus, FailureKind, NewJob,
 };
-use caldp_trigger::event::detail::Detail;
+use caldp_trigger::event::detail::JobDescription;
 use serde_json::{Value, json};
 
 use super::job_event;
@@ -132,7 +132,7 @@ impl StandIn {
 
 impl State {
     /// What is known of a job or child.
-    fn detail(&self, id: &JobId) -> Option<Detail> {
+    fn detail(&self, id: &JobId) -> Option<JobDescription> {
         let job = self.jobs.iter().find(|job| job.id == id.parent())?;
         if self.forgotten.contains(id.as_str()) {
             return None;
@@ -236,7 +236,7 @@ impl Batch for StandIn {
         })
     }
 
-    async fn describe(&self, ids: &[JobId]) -> Result<Vec<Detail>, BatchFailure> {
+    async fn describe(&self, ids: &[JobId]) -> Result<Vec<JobDescription>, BatchFailure> {
         assert!(ids.len() <= DESCRIBED, "{} at once", ids.len());
         self.answer("describe", |state| {
             let details = ids.iter().filter_map(|id| state.detail(id));

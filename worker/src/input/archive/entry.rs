@@ -8,7 +8,7 @@ use tar::EntryType;
 
 /// Why an entry is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reason {
+pub enum EntryError {
     /// Its name starts with a slash.
     #[error("has an absolute name")]
     Absolute,
@@ -72,7 +72,7 @@ impl Names {
     }
 
     /// Adds a file's path and the folders above it.
-    pub(super) fn add(&mut self, path: &str) -> Result<(), Reason> {
+    pub(super) fn add(&mut self, path: &str) -> Result<(), EntryError> {
         for (end, _) in path.match_indices('/') {
             let folder = path.get(..end).unwrap_or_default();
             self.add_one(folder, Kind::Folder)?;
@@ -80,7 +80,7 @@ impl Names {
         self.add_one(path, Kind::File)
     }
 
-    fn add_one(&mut self, path: &str, kind: Kind) -> Result<(), Reason> {
+    fn add_one(&mut self, path: &str, kind: Kind) -> Result<(), EntryError> {
         match self.0.entry(path.to_lowercase()) {
             Slot::Vacant(slot) => {
                 slot.insert((path.to_owned(), kind));
@@ -92,7 +92,7 @@ impl Names {
                 if known == path && kind == Kind::Folder && *known_kind == Kind::Folder {
                     Ok(())
                 } else {
-                    Err(Reason::Duplicate(known.clone()))
+                    Err(EntryError::Duplicate(known.clone()))
                 }
             }
         }
@@ -100,21 +100,21 @@ impl Names {
 }
 
 /// What an entry of this type is; other types are refused.
-pub(super) fn kind_of(kind: EntryType, name: &[u8]) -> Result<Kind, Reason> {
+pub(super) fn kind_of(kind: EntryType, name: &[u8]) -> Result<Kind, EntryError> {
     match kind {
         EntryType::Directory => Ok(Kind::Folder),
         // Archives of the first format mark folders by a slash.
         EntryType::Regular | EntryType::Continuous if name.ends_with(b"/") => Ok(Kind::Folder),
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Ok(Kind::File),
-        EntryType::Symlink => Err(Reason::NotAFile("symbolic link")),
-        EntryType::Link => Err(Reason::NotAFile("hard link")),
-        EntryType::Char | EntryType::Block => Err(Reason::NotAFile("device")),
-        EntryType::Fifo => Err(Reason::NotAFile("named pipe")),
+        EntryType::Symlink => Err(EntryError::NotAFile("symbolic link")),
+        EntryType::Link => Err(EntryError::NotAFile("hard link")),
+        EntryType::Char | EntryType::Block => Err(EntryError::NotAFile("device")),
+        EntryType::Fifo => Err(EntryError::NotAFile("named pipe")),
         other => match other.as_byte() {
             // A folder with the list of what was in it, as incremental dumps have them.
             b'D' => Ok(Kind::Folder),
-            b'M' => Err(Reason::OtherVolume),
-            _ => Err(Reason::NotAFile("thing of an unknown type")),
+            b'M' => Err(EntryError::OtherVolume),
+            _ => Err(EntryError::NotAFile("thing of an unknown type")),
         },
     }
 }
@@ -158,28 +158,28 @@ pub(super) fn place(path: &str) -> String {
 /// The entry's path below the destination, without `.` and doubled slashes, with the separators
 /// of Windows as those of everyone else; `None` for the destination itself, and for what file managers
 /// and archivers add for themselves.
-pub(super) fn relative(name: &[u8], kind: Kind) -> Result<Option<String>, Reason> {
-    let name = std::str::from_utf8(name).map_err(|_| Reason::BadName)?;
+pub(super) fn relative(name: &[u8], kind: Kind) -> Result<Option<String>, EntryError> {
+    let name = std::str::from_utf8(name).map_err(|_| EntryError::BadName)?;
     let name = &*name.replace('\\', "/");
     if name.get(1..2) == Some(":") {
-        return Err(Reason::Absolute);
+        return Err(EntryError::Absolute);
     }
     if name.is_empty() || name.chars().any(char::is_control) {
-        return Err(Reason::BadName);
+        return Err(EntryError::BadName);
     }
     if name.len() as u64 > LONGEST_NAME {
-        return Err(Reason::TooLong);
+        return Err(EntryError::TooLong);
     }
     let mut path = String::new();
     for component in Path::new(name).components() {
         match component {
             Component::CurDir => {}
-            Component::ParentDir => return Err(Reason::Parent),
-            Component::RootDir | Component::Prefix(_) => return Err(Reason::Absolute),
+            Component::ParentDir => return Err(EntryError::Parent),
+            Component::RootDir | Component::Prefix(_) => return Err(EntryError::Absolute),
             Component::Normal(part) => {
-                let part = part.to_str().ok_or(Reason::BadName)?;
+                let part = part.to_str().ok_or(EntryError::BadName)?;
                 if part.len() > 255 {
-                    return Err(Reason::TooLong);
+                    return Err(EntryError::TooLong);
                 }
                 if !path.is_empty() {
                     path.push('/');
@@ -192,6 +192,6 @@ pub(super) fn relative(name: &[u8], kind: Kind) -> Result<Option<String>, Reason
         (false, _) if path.split('/').any(is_bookkeeping) => Ok(None),
         (false, _) => Ok(Some(path)),
         (true, Kind::Folder) => Ok(None),
-        (true, Kind::File) => Err(Reason::BadName),
+        (true, Kind::File) => Err(EntryError::BadName),
     }
 }

@@ -4,7 +4,7 @@
 //! The `tar` crate reads the fields of a header. Its own iterator reads extended headers into memory
 //! whatever their size, and does not know PAX's sparse files, which the `tar` of macOS writes.
 
-use super::entry::{LONGEST_NAME, Reason};
+use super::entry::{EntryError, LONGEST_NAME};
 use super::sparse::{Map, MapError, Pax, number};
 use super::stream::BLOCK;
 use std::io::{self, Read};
@@ -14,7 +14,7 @@ use tar::{EntryType, Header, PaxExtensions};
 const LONGEST_EXTENSION: u64 = 1 << 20;
 
 /// One member of an archive.
-pub(super) struct Member {
+pub(super) struct ArchiveMember {
     /// As it is written.
     pub(super) name: Vec<u8>,
     pub(super) kind: EntryType,
@@ -28,7 +28,7 @@ pub(super) struct Member {
 pub(super) enum Problem {
     Io(io::Error),
     Damaged(&'static str),
-    Refused { name: Vec<u8>, reason: Reason },
+    Refused { name: Vec<u8>, reason: EntryError },
 }
 
 impl From<io::Error> for Problem {
@@ -43,7 +43,7 @@ impl Problem {
             MapError::Io(error) => Self::Io(error),
             MapError::Bad => Self::Refused {
                 name: name.to_owned(),
-                reason: Reason::Unsupported("holes that are not told as they should be"),
+                reason: EntryError::Unsupported("holes that are not told as they should be"),
             },
         }
     }
@@ -78,7 +78,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// The next member; its data are to be read before the one after it.
-    pub(super) fn next(&mut self) -> Result<Option<Member>, Problem> {
+    pub(super) fn next(&mut self) -> Result<Option<ArchiveMember>, Problem> {
         let mut extensions = Extensions::default();
         loop {
             self.skip()?;
@@ -113,7 +113,7 @@ impl<R: Read> Stream<R> {
         while self.fill_block(&mut block)? == BLOCK {
             let header = Header::from_byte_slice(&block);
             if !is_zero(&block) && checksum_is_right(header) {
-                return Err(refused(header, Reason::BehindTheEnd));
+                return Err(refused(header, EntryError::BehindTheEnd));
             }
         }
         Ok(())
@@ -185,7 +185,7 @@ impl<R: Read> Stream<R> {
     /// The data of a header that extends another; it may not be large.
     fn small(&mut self, header: &Header, limit: u64) -> Result<Vec<u8>, Problem> {
         if self.left > limit {
-            return Err(refused(header, Reason::TooLong));
+            return Err(refused(header, EntryError::TooLong));
         }
         let wanted = self.left;
         let mut data = Vec::new();
@@ -216,11 +216,15 @@ impl<R: Read> Stream<R> {
         }
         Err(refused(
             header,
-            Reason::Unsupported("a name, size or holes for all entries"),
+            EntryError::Unsupported("a name, size or holes for all entries"),
         ))
     }
 
-    fn member(&mut self, header: &Header, extensions: Extensions) -> Result<Member, Problem> {
+    fn member(
+        &mut self,
+        header: &Header,
+        extensions: Extensions,
+    ) -> Result<ArchiveMember, Problem> {
         if let Some(size) = extensions.size {
             self.expect(size);
         }
@@ -245,10 +249,10 @@ impl<R: Read> Stream<R> {
         if let Some(map) = &sparse
             && map.stored() != self.left
         {
-            let reason = Reason::Unsupported("holes that do not agree with its size");
+            let reason = EntryError::Unsupported("holes that do not agree with its size");
             return Err(Problem::Refused { name, reason });
         }
-        Ok(Member {
+        Ok(ArchiveMember {
             kind,
             size: sparse.as_ref().map_or(self.left, Map::size),
             sparse,
@@ -276,7 +280,7 @@ impl Extensions {
         let bad = || {
             refused(
                 header,
-                Reason::Unsupported("an extended header that is not one"),
+                EntryError::Unsupported("an extended header that is not one"),
             )
         };
         for record in PaxExtensions::new(data) {
@@ -307,7 +311,7 @@ fn size_of(header: &Header) -> Result<u64, Problem> {
     header.entry_size().map_err(|_| DAMAGED)
 }
 
-fn refused(header: &Header, reason: Reason) -> Problem {
+fn refused(header: &Header, reason: EntryError) -> Problem {
     let name = header.path_bytes().into_owned();
     Problem::Refused { name, reason }
 }

@@ -12,9 +12,9 @@ use reqwest::{RequestBuilder, Response, StatusCode, Url, redirect};
 use serde::Deserialize;
 use storage::retry::{Failure, GaveUp, RetryPolicy, RetryStats};
 
-use super::error::{AttemptError, MastError};
+use super::error::{MastError, TransferError};
 use super::protocol::{self, Answer, Page, Query};
-use super::settings::{Settings, is_loopback};
+use super::settings::{MastSettings, is_loopback};
 use crate::membership::file_name::FileName;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ type Hook = Arc<dyn Fn(&Progress<'_>) + Send + Sync>;
 #[derive(Clone)]
 pub struct MastClient {
     http: reqwest::Client,
-    settings: Settings,
+    settings: MastSettings,
     host: String,
     hook: Option<Hook>,
 }
@@ -83,7 +83,7 @@ impl MastClient {
     ///
     /// # Errors
     /// When secure connections cannot be set up.
-    pub fn new(settings: Settings) -> Result<Self, MastError> {
+    pub fn new(settings: MastSettings) -> Result<Self, MastError> {
         let follow = redirect::Policy::custom(|attempt| {
             let from_https = attempt
                 .previous()
@@ -194,7 +194,7 @@ impl MastClient {
             let gave_up = match outer.error {
                 Unanswered::GaveUp(inner) => inner,
                 Unanswered::Executing => GaveUp {
-                    error: AttemptError::Executing,
+                    error: TransferError::Executing,
                     stats: outer.stats,
                 },
             };
@@ -207,20 +207,20 @@ impl MastClient {
         &self,
         query: &Query,
         number: u32,
-    ) -> Result<Option<Page<R>>, AttemptError> {
+    ) -> Result<Option<Page<R>>, TransferError> {
         let form = [("request", protocol::request(query, number))];
         let request = self.authorised(self.http.post(self.address("api/v0/invoke")));
         let response = request
             .form(&form)
             .send()
             .await
-            .map_err(AttemptError::connection)?;
+            .map_err(TransferError::connection)?;
         let bytes = self.body(response).await?;
-        match protocol::answer(&bytes).map_err(|error| AttemptError::Answer(error.to_string()))? {
+        match protocol::answer(&bytes).map_err(|error| TransferError::Answer(error.to_string()))? {
             Answer::Executing => Ok(None),
-            Answer::Error(message) => Err(AttemptError::Service(message)),
+            Answer::Error(message) => Err(TransferError::Service(message)),
             Answer::Page(page) if page.number.is_some_and(|n| n != u64::from(number)) => Err(
-                AttemptError::Answer(format!("page {number} was asked for and another came")),
+                TransferError::Answer(format!("page {number} was asked for and another came")),
             ),
             Answer::Page(page) => Ok(Some(page)),
         }
@@ -251,34 +251,34 @@ impl MastClient {
     }
 
     /// What an answer that is no success means. Waits as long as the server asks for, in bounds.
-    pub(super) async fn refusal(&self, response: Response) -> AttemptError {
+    pub(super) async fn refusal(&self, response: Response) -> TransferError {
         let status = response.status();
         let wait = response.headers().get(RETRY_AFTER).and_then(|wait| {
             let seconds = wait.to_str().ok()?.parse().ok()?;
             Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
         });
         match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => AttemptError::Denied {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => TransferError::Denied {
                 status,
                 with_token: self.settings.token.is_some(),
             },
-            StatusCode::NOT_FOUND | StatusCode::GONE => AttemptError::NotThere(status),
+            StatusCode::NOT_FOUND | StatusCode::GONE => TransferError::NotThere(status),
             _ => {
                 tokio::time::sleep(wait.unwrap_or_default()).await;
-                AttemptError::Status(status)
+                TransferError::Status(status)
             }
         }
     }
 
     /// The body of a success, bounded.
-    async fn body(&self, mut response: Response) -> Result<Vec<u8>, AttemptError> {
+    async fn body(&self, mut response: Response) -> Result<Vec<u8>, TransferError> {
         if response.status() != StatusCode::OK {
             return Err(self.refusal(response).await);
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(AttemptError::connection)? {
+        while let Some(chunk) = response.chunk().await.map_err(TransferError::connection)? {
             if bytes.len() + chunk.len() > MAX_ANSWER_BYTES {
-                return Err(AttemptError::Answer("the answer is too large".to_owned()));
+                return Err(TransferError::Answer("the answer is too large".to_owned()));
             }
             bytes.extend_from_slice(&chunk);
         }
@@ -289,7 +289,7 @@ impl MastClient {
         MastError::Query {
             what: what.to_owned(),
             host: self.host.clone(),
-            source: AttemptError::Answer(reason),
+            source: TransferError::Answer(reason),
             stats: RetryStats::ONCE,
         }
     }
@@ -298,13 +298,13 @@ impl MastClient {
 /// Why there is no page yet.
 enum Unanswered {
     Executing,
-    GaveUp(GaveUp<AttemptError>),
+    GaveUp(GaveUp<TransferError>),
 }
 
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Executing => AttemptError::Executing.fmt(f),
+            Self::Executing => TransferError::Executing.fmt(f),
             Self::GaveUp(gave_up) => gave_up.error.fmt(f),
         }
     }
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn addresses_keep_the_path_of_the_server() {
         for base in ["http://127.0.0.1:80/mast", "http://127.0.0.1:80/mast/"] {
-            let settings = Settings::from_variables(|name| {
+            let settings = MastSettings::from_variables(|name| {
                 (name == crate::input::mast::URL_VARIABLE).then(|| base.to_owned())
             });
             let client = MastClient::new(settings.unwrap()).unwrap();

@@ -11,7 +11,7 @@ use reqwest::{Response, StatusCode};
 use tokio::sync::Mutex;
 
 use super::client::{MastClient, Progress};
-use super::error::{AttemptError, MastError};
+use super::error::{MastError, TransferError};
 use super::part::{Part, is_complete};
 use super::select::Product;
 
@@ -61,7 +61,7 @@ async fn attempt(
     client: &MastClient,
     product: &Product,
     part: &mut Part,
-) -> Result<(), AttemptError> {
+) -> Result<(), TransferError> {
     // A killed run may have left everything but the last step.
     if part.length() > 0 && product.size == Some(part.length()) {
         return check(product, part).await;
@@ -74,25 +74,25 @@ async fn attempt(
             request = request.header(IF_RANGE, mark);
         }
     }
-    let response = request.send().await.map_err(AttemptError::connection)?;
+    let response = request.send().await.map_err(TransferError::connection)?;
     match response.status() {
         StatusCode::PARTIAL_CONTENT if continued => {
             if !continues(&response, product, part) {
                 part.restart(None).await?;
-                return Err(AttemptError::Resumed);
+                return Err(TransferError::Resumed);
             }
         }
         StatusCode::OK => {
             if let (Some(expected), Some(found)) = (product.size, content_length(&response))
                 && expected != found
             {
-                return Err(AttemptError::Size { expected, found });
+                return Err(TransferError::Size { expected, found });
             }
             part.restart(mark(response.headers())).await?;
         }
         StatusCode::RANGE_NOT_SATISFIABLE if continued => {
             part.restart(None).await?;
-            return Err(AttemptError::Resumed);
+            return Err(TransferError::Resumed);
         }
         _ => return Err(client.refusal(response).await),
     }
@@ -109,9 +109,9 @@ async fn receive(
     product: &Product,
     part: &mut Part,
     mut response: Response,
-) -> Result<(), AttemptError> {
+) -> Result<(), TransferError> {
     let mut window = (Instant::now(), part.length());
-    while let Some(chunk) = response.chunk().await.map_err(AttemptError::connection)? {
+    while let Some(chunk) = response.chunk().await.map_err(TransferError::connection)? {
         part.append(&chunk).await?;
         let bytes = part.length();
         if let Some(expected) = product.size
@@ -119,13 +119,13 @@ async fn receive(
         {
             part.restart(None).await?;
             let found = bytes;
-            return Err(AttemptError::Size { expected, found });
+            return Err(TransferError::Size { expected, found });
         }
         let file = &product.file;
         client.report(&Progress::Received { file, bytes });
         if window.0.elapsed() > STALL_WINDOW {
             if bytes - window.1 < STALL_BYTES {
-                return Err(AttemptError::Stalled);
+                return Err(TransferError::Stalled);
             }
             window = (Instant::now(), bytes);
         }
@@ -134,12 +134,12 @@ async fn receive(
 }
 
 /// Whether the part is the file that was asked for; what is not is thrown away.
-async fn check(product: &Product, part: &mut Part) -> Result<(), AttemptError> {
+async fn check(product: &Product, part: &mut Part) -> Result<(), TransferError> {
     let found = part.length();
     let trouble = match product.size {
-        Some(expected) if expected != found => AttemptError::Size { expected, found },
-        None if !part.is_whole_fits().await? => AttemptError::NotFits,
-        _ if !part.is_fits().await? => AttemptError::NotFits,
+        Some(expected) if expected != found => TransferError::Size { expected, found },
+        None if !part.is_whole_fits().await? => TransferError::NotFits,
+        _ if !part.is_fits().await? => TransferError::NotFits,
         _ => return Ok(()),
     };
     part.restart(None).await?;

@@ -51,7 +51,7 @@ pub enum MastError {
         /// The server.
         host: String,
         /// What went wrong last.
-        source: AttemptError,
+        source: TransferError,
         /// How much was tried.
         stats: RetryStats,
     },
@@ -63,7 +63,7 @@ pub enum MastError {
         /// The server.
         host: String,
         /// What went wrong last.
-        source: AttemptError,
+        source: TransferError,
         /// How much was tried.
         stats: RetryStats,
     },
@@ -90,7 +90,7 @@ pub enum MastError {
 
 /// What went wrong in one try.
 #[derive(Debug, thiserror::Error)]
-pub enum AttemptError {
+pub enum TransferError {
     /// No connection, or one that broke.
     #[error("{0}")]
     Connection(String),
@@ -139,7 +139,7 @@ pub enum AttemptError {
     Disk(#[from] std::io::Error),
 }
 
-impl AttemptError {
+impl TransferError {
     /// Says whether another try may help, after `tries` tries.
     pub(super) fn classify(self, tries: u32) -> Failure<Self> {
         let again = match &self {
@@ -224,7 +224,7 @@ impl Hint for MastError {
 
 impl MastError {
     /// For `map_err`: a question given up.
-    pub(super) fn query(what: &str, host: &str) -> impl FnOnce(GaveUp<AttemptError>) -> Self {
+    pub(super) fn query(what: &str, host: &str) -> impl FnOnce(GaveUp<TransferError>) -> Self {
         let (what, host) = (what.to_owned(), host.to_owned());
         move |gave_up| Self::Query {
             what,
@@ -238,7 +238,7 @@ impl MastError {
     pub(super) fn download(
         file: &FileName,
         host: &str,
-    ) -> impl FnOnce(GaveUp<AttemptError>) -> Self {
+    ) -> impl FnOnce(GaveUp<TransferError>) -> Self {
         let (file, host) = (file.clone(), host.to_owned());
         move |gave_up| Self::Download {
             file,
@@ -262,7 +262,7 @@ fn tried(stats: &RetryStats) -> impl fmt::Display {
 mod tests {
     use super::*;
 
-    fn again(trouble: AttemptError, tries: u32) -> bool {
+    fn again(trouble: TransferError, tries: u32) -> bool {
         matches!(trouble.classify(tries), Failure::Transient(_))
     }
 
@@ -270,10 +270,10 @@ mod tests {
     fn what_may_pass_is_tried_again_and_what_is_meant_is_not() {
         for status in [500, 502, 503, 504, 429, 408] {
             let status = StatusCode::from_u16(status).unwrap_or_default();
-            assert!(again(AttemptError::Status(status), 9), "{status}");
+            assert!(again(TransferError::Status(status), 9), "{status}");
         }
-        assert!(!again(AttemptError::Status(StatusCode::BAD_REQUEST), 1));
-        assert!(!again(AttemptError::NotThere(StatusCode::NOT_FOUND), 1));
-        assert!(again(AttemptError::NotFits, 2) && !again(AttemptError::NotFits, 3));
+        assert!(!again(TransferError::Status(StatusCode::BAD_REQUEST), 1));
+        assert!(!again(TransferError::NotThere(StatusCode::NOT_FOUND), 1));
+        assert!(again(TransferError::NotFits, 2) && !again(TransferError::NotFits, 3));
     }
 }

@@ -1,6 +1,6 @@
 //! Raw files from MAST, the archive (`astroquery:`).
 //!
-//! A [`Request`] says what is wanted; [`fetch`] asks which observations and products there are
+//! A [`InputRequest`] says what is wanted; [`fetch`] asks which observations and products there are
 //! ([`protocol`]), chooses ([`select`]) and downloads ([`download`]). Either everything that
 //! should be there is there in the end, complete, or the error names what is missing. Waiting
 //! and trying again follow the one policy of `storage`. The same files in the public bucket are left
@@ -23,12 +23,12 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::membership::association::Association;
 
 pub use client::{MastClient, Progress};
-pub use error::{AttemptError, MastError};
+pub use error::{MastError, TransferError};
 pub(super) use progress::log as progress_log;
-pub use select::{Product, SelectError, Warning};
+pub use select::{Product, SelectError, SelectionWarning};
 pub(super) use select::{is_exposure, suffixes};
 pub(crate) use settings::is_loopback;
-pub use settings::{DEFAULT_URL, Settings, TOKEN_VARIABLE, URL_VARIABLE};
+pub use settings::{DEFAULT_URL, MastSettings, TOKEN_VARIABLE, URL_VARIABLE};
 
 use super::events::InputEvents;
 use super::poller::Poller;
@@ -42,7 +42,7 @@ const OBSERVATIONS_PER_QUESTION: usize = 500;
 
 /// What is wanted of the archive.
 #[derive(Debug, Clone)]
-pub struct Request<'a> {
+pub struct InputRequest<'a> {
     dataset: &'a Dataset,
     selection: Selection<'a>,
 }
@@ -53,7 +53,7 @@ enum Selection<'a> {
     Mosaic(&'a Poller),
 }
 
-impl<'a> Request<'a> {
+impl<'a> InputRequest<'a> {
     /// The inputs of `dataset`; for a mosaic those that its poller file names.
     ///
     /// # Errors
@@ -75,14 +75,16 @@ pub struct Fetched {
     /// The files, sorted, complete and stored.
     pub files: Vec<PathBuf>,
     /// What went otherwise than asked; already logged.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<SelectionWarning>,
 }
 
 impl Fetched {
     /// The file that took the place of `wanted`, for [`Poller::rewritten`].
     pub fn replacement(&self, wanted: &FileName) -> Option<FileName> {
         self.warnings.iter().find_map(|warning| match warning {
-            Warning::FltForFlc { wanted: file, used } => (file == wanted).then(|| used.clone()),
+            SelectionWarning::FltForFlc { wanted: file, used } => {
+                (file == wanted).then(|| used.clone())
+            }
         })
     }
 }
@@ -96,7 +98,7 @@ impl Fetched {
 /// that cannot be had. What arrived before stays, to be continued by the next call.
 pub async fn fetch(
     client: &MastClient,
-    request: &Request<'_>,
+    request: &InputRequest<'_>,
     into: &Path,
     events: &InputEvents,
 ) -> Result<Fetched, MastError> {

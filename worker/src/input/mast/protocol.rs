@@ -34,7 +34,7 @@ pub(super) struct ObsId(u64);
 /// One page of a query as the `request` field of the form.
 pub(super) fn request(query: &Query, page: u32) -> String {
     #[derive(Serialize)]
-    struct Request<'a> {
+    struct PageRequest<'a> {
         service: &'a str,
         params: Params<'a>,
         format: &'a str,
@@ -81,7 +81,7 @@ pub(super) fn request(query: &Query, page: u32) -> String {
             ("Mast.Caom.Products", Params::Products { obsid })
         }
     };
-    let request = Request {
+    let request = PageRequest {
         service,
         params,
         format: "json",

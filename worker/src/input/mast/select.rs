@@ -45,7 +45,7 @@ pub struct Product {
 
 /// Something that went otherwise than asked, and must not go unseen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Warning {
+pub enum SelectionWarning {
     /// The exposure has no file corrected for charge transfer losses; the one without the
     /// correction takes its place.
     FltForFlc {
@@ -56,7 +56,7 @@ pub enum Warning {
     },
 }
 
-impl fmt::Display for Warning {
+impl fmt::Display for SelectionWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::FltForFlc { wanted, used } = self;
         write!(
@@ -176,7 +176,7 @@ pub(super) fn mosaic(
     dataset: &Dataset,
     files: &[&FileName],
     rows: &[ProductRow],
-) -> Result<(Vec<Product>, Vec<Warning>), SelectError> {
+) -> Result<(Vec<Product>, Vec<SelectionWarning>), SelectError> {
     // Products of the exposure pipeline are described with the archive's old name.
     let origin = match dataset.kind() {
         Kind::Mvm => "HAP",
@@ -202,7 +202,7 @@ pub(super) fn mosaic(
         let Some(product) = other.as_ref().and_then(find) else {
             return Err(SelectError::NotListed(wanted.clone()));
         };
-        warnings.push(Warning::FltForFlc {
+        warnings.push(SelectionWarning::FltForFlc {
             wanted: wanted.clone(),
             used: product.file.clone(),
         });

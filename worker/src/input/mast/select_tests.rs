@@ -178,7 +178,7 @@ fn flt_for_flc_is_said_and_flc_for_flt_never_happens() {
     assert_eq!(products.len(), 1);
     assert_eq!(products[0].file, used);
     assert!(warnings[0].to_string().contains(used.as_str()));
-    assert_eq!(warnings, [Warning::FltForFlc { wanted, used }]);
+    assert_eq!(warnings, [SelectionWarning::FltForFlc { wanted, used }]);
     let flt = name("j8ph01g1q_flt.fits");
     assert!(mosaic(&dataset, &[&flt], &rows).is_err());
 }

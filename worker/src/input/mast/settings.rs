@@ -23,7 +23,7 @@ const READ_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// Where the archive is and how patiently it is asked.
 #[derive(Clone)]
-pub struct Settings {
+pub struct MastSettings {
     /// The server's address; a path in it is kept.
     pub(crate) url: Url,
     /// The value of the `Authorization` header.
@@ -36,7 +36,7 @@ pub struct Settings {
     pub read_timeout: Duration,
 }
 
-impl Settings {
+impl MastSettings {
     /// Reads [`URL_VARIABLE`] and [`TOKEN_VARIABLE`] through `variable`.
     ///
     /// # Errors
@@ -67,14 +67,14 @@ impl Settings {
     }
 }
 
-impl Settings {
+impl MastSettings {
     /// Whether an account's token is sent.
     pub(crate) fn has_token(&self) -> bool {
         self.token.is_some()
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for MastSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("url", &self.url.as_str())
@@ -142,8 +142,8 @@ mod tests {
     use super::*;
     use crate::input::mast::MastClient;
 
-    fn settings(url: Option<&str>, token: Option<&str>) -> Result<Settings, MastError> {
-        Settings::from_variables(|name| {
+    fn settings(url: Option<&str>, token: Option<&str>) -> Result<MastSettings, MastError> {
+        MastSettings::from_variables(|name| {
             let value = match name {
                 URL_VARIABLE => url,
                 _ => token,

@@ -52,7 +52,7 @@ async fn visits_get_a_colour_preview_and_a_broken_mosaic_a_warning() {
     }
     std::fs::copy(&raw, work.join("hst_1_01_acs_wfc_bad_j8ph01_drc.fits")).unwrap();
     let previews = bench.make("acs_8ph_01", "/usr/bin:/bin").await;
-    let [Warning::Fitscut { file, reason }] = &previews.warnings[..] else {
+    let [PreviewWarning::Fitscut { file, reason }] = &previews.warnings[..] else {
         unreachable!("{:?}", previews.warnings)
     };
     assert!(file.contains("_bad_"));

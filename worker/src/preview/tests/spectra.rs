@@ -317,7 +317,7 @@ fn a_file_without_a_spectrum_is_a_warning() {
     let path = folder.path().join("l_x1d.fits");
     std::fs::write(&path, b"not FITS").unwrap();
     let results = draw_spectrum(&path, folder.path(), Tables::None);
-    let [Err(Warning::Fits(error))] = &results[..] else {
+    let [Err(PreviewWarning::Fits(error))] = &results[..] else {
         unreachable!("{results:?}")
     };
     assert!(error.to_string().contains("l_x1d.fits"), "{error}");

@@ -13,7 +13,7 @@ use caldp_core::dataset::Dataset;
 use caldp_tests::{Asked, MastServer, Trick};
 use caldp_worker::input::events::InputEvents;
 use caldp_worker::input::mast::{
-    self, Fetched, MastClient, MastError, Request, SelectError, Settings,
+    self, Fetched, InputRequest, MastClient, MastError, MastSettings, SelectError,
 };
 use storage::hint::explain;
 use storage::retry::RetryPolicy;
@@ -26,8 +26,8 @@ const QUICK: RetryPolicy = RetryPolicy {
     cap: Duration::from_millis(10),
 };
 
-fn settings(server: &MastServer, token: Option<&str>) -> Settings {
-    let mut settings = Settings::from_variables(|name| match name {
+fn settings(server: &MastServer, token: Option<&str>) -> MastSettings {
+    let mut settings = MastSettings::from_variables(|name| match name {
         mast::URL_VARIABLE => Some(server.url()),
         _ => token.map(str::to_owned),
     })
@@ -49,7 +49,7 @@ async fn fetch_with(client: &MastClient, dataset: &str, into: &Path) -> Result<F
     let dataset: Dataset = dataset.parse().unwrap();
     mast::fetch(
         client,
-        &Request::new(&dataset, None)?,
+        &InputRequest::new(&dataset, None)?,
         into,
         &InputEvents::channel().0,
     )

@@ -5,7 +5,7 @@ use std::path::Path;
 use caldp_core::dataset::Dataset;
 use caldp_tests::MastServer;
 use caldp_worker::input::events::InputEvents;
-use caldp_worker::input::mast::{self, Fetched, MastError, Request, Warning};
+use caldp_worker::input::mast::{self, Fetched, InputRequest, MastError, SelectionWarning};
 use caldp_worker::input::poller::Poller;
 use caldp_worker::membership::file_name::FileName;
 use storage::hint::explain;
@@ -39,7 +39,7 @@ async fn fetch_mosaic(
 ) -> Result<Fetched, MastError> {
     let dataset: Dataset = dataset.parse().unwrap();
     let poller = Poller::parse(&dataset, poller.as_bytes()).unwrap();
-    let request = Request::new(&dataset, Some(&poller))?;
+    let request = InputRequest::new(&dataset, Some(&poller))?;
     mast::fetch(&client(server), &request, into, &InputEvents::channel().0).await
 }
 
@@ -55,7 +55,7 @@ async fn a_visit_gets_what_its_poller_names_and_says_what_was_replaced() {
         names(&fetched.files),
         ["j8ph01g0q_flc.fits", "j8ph01g1q_flt.fits"]
     );
-    let expected = Warning::FltForFlc {
+    let expected = SelectionWarning::FltForFlc {
         wanted: FileName::parse("j8ph01g1q_flc.fits").unwrap(),
         used: FileName::parse("j8ph01g1q_flt.fits").unwrap(),
     };
@@ -99,6 +99,6 @@ async fn a_sky_cell_gets_files_of_the_mosaic_pipeline() {
 #[tokio::test]
 async fn a_mosaic_without_a_poller_file_is_refused() {
     let dataset: Dataset = "acs_8ph_01".parse().unwrap();
-    let error = explain(&Request::new(&dataset, None).unwrap_err()).to_string();
+    let error = explain(&InputRequest::new(&dataset, None).unwrap_err()).to_string();
     assert!(error.contains("acs_8ph_01_input.out"), "{error}");
 }

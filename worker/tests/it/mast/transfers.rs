@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use caldp_tests::{Asked, MastServer, Trick};
-use caldp_worker::input::mast::{AttemptError, MastClient, MastError, Progress};
+use caldp_worker::input::mast::{MastClient, MastError, Progress, TransferError};
 use storage::hint::explain;
 
 use super::{assert_same, client, directory, fetch, fetch_with, fits, one_file, settings, stored};
@@ -163,7 +163,7 @@ async fn a_file_of_another_size_is_not_taken() {
         let size = matches!(
             error,
             MastError::Download {
-                source: AttemptError::Size { .. },
+                source: TransferError::Size { .. },
                 ..
             }
         );
@@ -198,7 +198,7 @@ async fn without_sizes_the_content_must_still_be_a_whole_fits_file() {
         let not_fits = matches!(
             error,
             MastError::Download {
-                source: AttemptError::NotFits,
+                source: TransferError::NotFits,
                 ..
             }
         );

@@ -4,16 +4,16 @@ use super::*;
 use proptest::prelude::*;
 
 /// Names that lead elsewhere, and kinds that are no files.
-fn places_and_kinds() -> Vec<(Vec<u8>, Reason)> {
+fn places_and_kinds() -> Vec<(Vec<u8>, EntryError)> {
     let device = |kind| raw_entry(b"dev", kind, b"");
     vec![
-        (file("/etc/cron.d/x"), Reason::Absolute),
-        (file("../outside"), Reason::Parent),
-        (file("a/../../outside"), Reason::Parent),
-        (file("a/.."), Reason::Parent),
+        (file("/etc/cron.d/x"), EntryError::Absolute),
+        (file("../outside"), EntryError::Parent),
+        (file("a/../../outside"), EntryError::Parent),
+        (file("a/.."), EntryError::Parent),
         (
             [pax("path=/abs.fits"), file("ok")].concat(),
-            Reason::Absolute,
+            EntryError::Absolute,
         ),
         (
             [
@@ -21,50 +21,56 @@ fn places_and_kinds() -> Vec<(Vec<u8>, Reason)> {
                 file("ok"),
             ]
             .concat(),
-            Reason::Parent,
+            EntryError::Parent,
         ),
         (
             device(EntryType::Symlink),
-            Reason::NotAFile("symbolic link"),
+            EntryError::NotAFile("symbolic link"),
         ),
-        (device(EntryType::Link), Reason::NotAFile("hard link")),
-        (device(EntryType::Char), Reason::NotAFile("device")),
-        (device(EntryType::Block), Reason::NotAFile("device")),
-        (device(EntryType::Fifo), Reason::NotAFile("named pipe")),
-        (device(EntryType::new(b'M')), Reason::OtherVolume),
+        (device(EntryType::Link), EntryError::NotAFile("hard link")),
+        (device(EntryType::Char), EntryError::NotAFile("device")),
+        (device(EntryType::Block), EntryError::NotAFile("device")),
+        (device(EntryType::Fifo), EntryError::NotAFile("named pipe")),
+        (device(EntryType::new(b'M')), EntryError::OtherVolume),
         (
             device(EntryType::new(b'?')),
-            Reason::NotAFile("thing of an unknown type"),
+            EntryError::NotAFile("thing of an unknown type"),
         ),
     ]
 }
 
 /// Names that are none or there twice, and headers that cannot be used.
-fn names_and_headers() -> Vec<(Vec<u8>, Reason)> {
+fn names_and_headers() -> Vec<(Vec<u8>, EntryError)> {
     let long = "x/".repeat(3000);
     vec![
         (
             [file("X_raw.fits"), file("x_RAW.fits")].concat(),
-            Reason::Duplicate("x_raw.fits".into()),
+            EntryError::Duplicate("x_raw.fits".into()),
         ),
         (
             [file("x.fits"), file("./x.fits")].concat(),
-            Reason::Duplicate("x.fits".into()),
+            EntryError::Duplicate("x.fits".into()),
         ),
         (
             [file("x"), file("x/y")].concat(),
-            Reason::Duplicate("x".into()),
+            EntryError::Duplicate("x".into()),
         ),
         (
             [file("d/y"), file("D/z")].concat(),
-            Reason::Duplicate("d".into()),
+            EntryError::Duplicate("d".into()),
         ),
-        (raw_entry(b"", EntryType::Regular, b""), Reason::BadName),
-        (raw_entry(b".", EntryType::Regular, b""), Reason::BadName),
-        (raw_entry(b"a\nb", EntryType::Regular, b""), Reason::BadName),
+        (raw_entry(b"", EntryType::Regular, b""), EntryError::BadName),
+        (
+            raw_entry(b".", EntryType::Regular, b""),
+            EntryError::BadName,
+        ),
+        (
+            raw_entry(b"a\nb", EntryType::Regular, b""),
+            EntryError::BadName,
+        ),
         (
             raw_entry(b"a\xffb", EntryType::Regular, b""),
-            Reason::BadName,
+            EntryError::BadName,
         ),
         (
             [
@@ -72,19 +78,19 @@ fn names_and_headers() -> Vec<(Vec<u8>, Reason)> {
                 file("ok"),
             ]
             .concat(),
-            Reason::TooLong,
+            EntryError::TooLong,
         ),
         (
             raw_entry(b"pax", EntryType::XHeader, &vec![b'x'; (1 << 20) + 1]),
-            Reason::TooLong,
+            EntryError::TooLong,
         ),
         (
             [pax("size=x"), file("ok")].concat(),
-            Reason::Unsupported("an extended header that is not one"),
+            EntryError::Unsupported("an extended header that is not one"),
         ),
         (
             [pax("GNU.sparse.major=1"), file("ok")].concat(),
-            Reason::Unsupported("holes that are not told as they should be"),
+            EntryError::Unsupported("holes that are not told as they should be"),
         ),
         (
             [
@@ -93,7 +99,7 @@ fn names_and_headers() -> Vec<(Vec<u8>, Reason)> {
                 file("ok"),
             ]
             .concat(),
-            Reason::Unsupported("holes that are not told as they should be"),
+            EntryError::Unsupported("holes that are not told as they should be"),
         ),
         (
             [
@@ -102,14 +108,14 @@ fn names_and_headers() -> Vec<(Vec<u8>, Reason)> {
                 file("ok"),
             ]
             .concat(),
-            Reason::Unsupported("holes that do not agree with its size"),
+            EntryError::Unsupported("holes that do not agree with its size"),
         ),
-        (file("C:\\x_raw.fits"), Reason::Absolute),
-        (file("\\\\host\\x_raw.fits"), Reason::Absolute),
-        (file("a\\..\\..\\outside"), Reason::Parent),
+        (file("C:\\x_raw.fits"), EntryError::Absolute),
+        (file("\\\\host\\x_raw.fits"), EntryError::Absolute),
+        (file("a\\..\\..\\outside"), EntryError::Parent),
         (
             [file("a/x_raw.fits"), file("b/x_raw.fits")].concat(),
-            Reason::Duplicate("x_raw.fits".into()),
+            EntryError::Duplicate("x_raw.fits".into()),
         ),
     ]
 }
