@@ -49,13 +49,10 @@ pub struct DatasetProgress {
     /// Whether its record says that its latest job has not ended: its message may be ahead of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub pending: bool,
-    /// That job, as the record names it.
-    #[serde(skip)]
-    pub job: Option<PendingJob>,
     /// The seconds of its latest job that ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seconds: Option<u64>,
-    /// Its latest job.
+    /// Its latest job, once AWS Batch has said its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job_id: Option<JobId>,
     /// When that was planned.
@@ -76,15 +73,6 @@ pub struct DatasetProgress {
     /// Why it is in its batch, where the order said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
-}
-
-/// The job of an attempt that has not ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PendingJob {
-    /// Its id, once AWS Batch has said so.
-    pub id: Option<JobId>,
-    /// When it was planned.
-    pub claimed_at: Timestamp,
 }
 
 /// A message of a dataset that failed, where it is a document: that of one which could not be brought
@@ -138,7 +126,6 @@ impl DatasetProgress {
             seconds: [0; BINS],
             ended: None,
             pending: false,
-            job: None,
             last_seconds: None,
             job_id: None,
             planned: None,
@@ -174,10 +161,6 @@ impl DatasetProgress {
             self.timeout_seconds = Some(last.timeout_seconds);
             self.ended = last.outcome.as_ref().map(|o| o.at);
             self.pending = last.outcome.is_none();
-            self.job = self.pending.then(|| PendingJob {
-                id: last.job_id.clone(),
-                claimed_at: last.claimed_at,
-            });
             self.job_id.clone_from(&last.job_id);
             self.planned = Some(last.claimed_at);
             if let Some(outcome) = &last.outcome {

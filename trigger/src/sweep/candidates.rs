@@ -60,11 +60,11 @@ pub(super) fn sorted_out(
     let mut candidates: Vec<Candidate> = datasets
         .iter()
         .filter_map(|d| {
-            let pending = d.job.as_ref().filter(|job| old(job.claimed_at));
-            let untold = d.job.is_none() && is_untold(d) && d.ended.is_some_and(old);
-            (pending.is_some() || untold).then(|| Candidate {
+            let waiting = d.pending && d.planned.is_some_and(old);
+            let untold = !d.pending && is_untold(d) && d.ended.is_some_and(old);
+            (waiting || untold).then(|| Candidate {
                 dataset: d.dataset.clone(),
-                job: pending.and_then(|job| job.id.clone()),
+                job: d.job_id.clone().filter(|_| waiting),
                 untold,
             })
         })
