@@ -26,8 +26,10 @@
 //! a key relative to a bucket, wherever the root is.
 
 mod parse;
+mod subject;
 
 pub use parse::{BatchListFormat, KeyError, KeyKind, ParsedKey};
+pub use subject::{BatchState, Broadcast, Target, Verb};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,7 +37,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::batch::{BatchName, JobId};
+use crate::batch::BatchName;
 use crate::dataset::{ARCHIVE_SUFFIX, Dataset};
 use crate::state::State;
 use storage::hint::Hint;
@@ -69,54 +71,6 @@ pub enum Area {
     Previews,
     /// Left by a failed run, for debugging.
     Failed,
-}
-
-/// The states of a whole batch, as the downloader moves them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum BatchState {
-    /// Submitted, not yet looked at by the downloader.
-    New,
-    /// Its datasets are being downloaded.
-    Syncing,
-    /// Every dataset is on site.
-    Done,
-    /// Some dataset could not be brought on site.
-    Error,
-}
-
-/// What an operator can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verb {
-    /// Submit again, with changed resources perhaps.
-    Rescue,
-    /// Terminate the job.
-    Cancel,
-    /// Delete everything of the dataset.
-    Clean,
-    /// Submit for the first time, the inputs having been placed.
-    Placed,
-}
-
-/// Whom a request is about.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Target {
-    /// One dataset.
-    Dataset(Dataset),
-    /// Every dataset concerned.
-    All,
-    /// Every archived dataset; only for [`Verb::Clean`].
-    Ingested,
-    /// One job; only for [`Verb::Cancel`].
-    Job(JobId),
-}
-
-/// A message that spreads a request, or stops the spreading.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Broadcast {
-    /// A part of a fan-out, with the id it was given.
-    Part(BatchName),
-    /// No fan-out may go on while this exists.
-    Kill,
 }
 
 /// Everything that belongs to one dataset and to no other.
@@ -333,16 +287,6 @@ impl Area {
     }
 }
 
-impl BatchState {
-    /// Every state, in order.
-    pub const ALL: [Self; 4] = [Self::New, Self::Syncing, Self::Done, Self::Error];
-}
-
-impl Verb {
-    /// Every verb.
-    pub const ALL: [Self; 4] = [Self::Rescue, Self::Cancel, Self::Clean, Self::Placed];
-}
-
 /// The message types of the calcloud deployment.
 const fn calcloud_word(state: State) -> &'static str {
     match state {
@@ -377,38 +321,5 @@ pub struct UnknownLayout(String);
 impl Hint for UnknownLayout {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some("the layouts are tree and calcloud".into())
-    }
-}
-
-impl fmt::Display for BatchState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::New => "new",
-            Self::Syncing => "syncing",
-            Self::Done => "done",
-            Self::Error => "error",
-        })
-    }
-}
-
-impl fmt::Display for Verb {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Rescue => "rescue",
-            Self::Cancel => "cancel",
-            Self::Clean => "clean",
-            Self::Placed => "placed",
-        })
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Dataset(dataset) => dataset.fmt(f),
-            Self::All => f.pad("all"),
-            Self::Ingested => f.pad("ingested"),
-            Self::Job(id) => id.fmt(f),
-        }
     }
 }
