@@ -14,6 +14,8 @@ use caldp_trigger::submit::planned::Submitted;
 use caldp_trigger::submit::submitter::OrderAnswer;
 use caldp_trigger::sweep::{Found, SweepAnswer};
 
+use storage::hint::with_hint;
+
 use crate::duration::duration;
 use crate::tables::{counted, lines, table};
 
@@ -116,8 +118,7 @@ fn about(target: &str, words: &str) -> String {
 fn fanned_out(target: &str, answer: &FanOutAnswer) -> String {
     match answer {
         FanOutAnswer::Stopped { stopped, remedy } => {
-            let hint = remedy.map_or_else(String::new, |remedy| format!("hint: {remedy}\n"));
-            about(target, stopped) + &hint
+            with_hint(about(target, stopped).trim_end(), *remedy) + "\n"
         }
         FanOutAnswer::Done {
             verb,

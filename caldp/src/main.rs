@@ -25,6 +25,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use storage::hint::with_hint;
 
 fn main() -> ExitCode {
     let (arguments, command) = spelled_out(std::env::args_os().collect());
@@ -81,8 +82,9 @@ fn main() -> ExitCode {
 /// Writes what was asked for to standard output, or says that `name` is not `what`.
 fn print(text: Option<Vec<u8>>, name: &str, what: &str) -> ExitCode {
     let Some(text) = text else {
-        let names = names::all().join(" ");
-        eprintln!("caldp: {name:?} is not {what}\nhint: the names are {names}");
+        let names = format!("the names are {}", names::all().join(" "));
+        let sentence = format!("caldp: {name:?} is not {what}");
+        eprintln!("{}", with_hint(sentence, Some(&names)));
         return ExitCode::from(Code::CommandLine.number());
     };
     // A closed pipe is the reader's choice.

@@ -10,7 +10,7 @@ use caldp_core::layout::Layout;
 use caldp_core::state::State;
 use jiff::Timestamp;
 use serde::Serialize;
-use storage::hint::{Hint as _, with_causes};
+use storage::hint::{Hint as _, with_causes, with_hint};
 
 use super::bring::OnSite;
 use super::error::{Consequence, DatasetError};
@@ -200,9 +200,8 @@ impl Report {
             }
         };
         let failures = self.failures.iter().map(|failure| {
-            let hint = failure.remedy.as_ref();
-            let hint = hint.map_or(String::new(), |remedy| format!("\n  hint: {remedy}"));
-            format!("{}: {}{hint}", failure.dataset, failure.reason)
+            let sentence = format!("{}: {}", failure.dataset, failure.reason);
+            with_hint(sentence, failure.remedy.as_deref()).replace('\n', "\n  ")
         });
         write("failed", failures.collect());
         let elsewhere = self.elsewhere.iter();

@@ -49,17 +49,21 @@ pub fn with_causes<E: Error + ?Sized>(error: &E) -> WithCauses<'_, E> {
     WithCauses(error)
 }
 
+/// A sentence with its hint on a line of its own, where what is said is no error.
+pub fn with_hint(sentence: impl fmt::Display, hint: Option<&str>) -> String {
+    match hint {
+        Some(hint) => format!("{sentence}\nhint: {hint}"),
+        None => sentence.to_string(),
+    }
+}
+
 /// Displays an error with its causes; made by [`with_causes`].
 #[derive(Debug)]
 pub struct WithCauses<'a, E: ?Sized>(&'a E);
 
 impl<E: Hint + ?Sized> fmt::Display for Explained<'_, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        with_causes(self.0).fmt(f)?;
-        match self.0.hint() {
-            Some(hint) => write!(f, "\nhint: {hint}"),
-            None => Ok(()),
-        }
+        f.write_str(&with_hint(with_causes(self.0), self.0.hint().as_deref()))
     }
 }
 

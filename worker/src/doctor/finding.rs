@@ -3,7 +3,7 @@
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
-use storage::hint::{Hint, with_causes};
+use storage::hint::{Hint, with_causes, with_hint};
 
 /// How a finding bears on a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -129,21 +129,11 @@ impl fmt::Display for Finding {
     /// Lines with the level before and the hint below.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {:<8} {}: ", self.level.word(), self.subject)?;
-        indented(f, &self.text)?;
-        match &self.hint {
-            Some(hint) => {
-                write!(f, "\n           hint: ")?;
-                indented(f, hint)
-            }
-            None => Ok(()),
-        }
+        let text = with_hint(&self.text, self.hint.as_deref());
+        let mut lines = text.lines();
+        f.write_str(lines.next().unwrap_or_default())?;
+        lines.try_for_each(|line| write!(f, "\n           {}", line.trim()))
     }
-}
-
-fn indented(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let mut lines = text.lines();
-    f.write_str(lines.next().unwrap_or_default())?;
-    lines.try_for_each(|line| write!(f, "\n           {}", line.trim()))
 }
 
 /// Everything that was found.
@@ -197,12 +187,11 @@ impl fmt::Display for Report {
         match (problems, warnings) {
             (0, 0) => write!(f, "A run can work."),
             (0, n) => write!(f, "A run can work, with {n} warning{}.", plural(n)),
-            (n, _) => write!(
-                f,
-                "{n} problem{}: a run would fail.\n\
-                 hint: worker/docs/native.md leads from nothing to a calibrated dataset",
-                plural(n)
-            ),
+            (n, _) => {
+                let sentence = format!("{n} problem{}: a run would fail.", plural(n));
+                let hint = "worker/docs/native.md leads from nothing to a calibrated dataset";
+                f.write_str(&with_hint(sentence, Some(hint)))
+            }
         }
     }
 }
