@@ -1,10 +1,11 @@
 //! Reads how all datasets of an output are doing: a listing of each state, then the records of those
 //! whose answer is not remembered.
 //!
-//! What is settled is remembered in `blackboard/status.json`, which is never needed: without it, or
-//! when it cannot be written, everything is read.
+//! What was read is remembered in `blackboard/status.json`, which is never needed: without it, or
+//! when it cannot be written, everything is read. A settled dataset is as it was remembered while its message
+//! is the same; one under way while its record is of the same version too, which a listing tells.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use caldp_core::dataset::Dataset;
@@ -35,7 +36,12 @@ const MAX_MEMORY: usize = 64 << 20;
 /// The file of what is settled.
 const FILE: &str = "status.json";
 /// Datasets remembered with less known of each are read again.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// Of more datasets under way than this the versions of their records are listed; of fewer the records are
+/// read. No more pages are listed than so many records would take requests.
+const READ_DIRECTLY: usize = 10;
+/// Where the records of attempts are.
+const CONTROL: &str = "control/";
 
 /// How the datasets of an output are doing.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,14 +52,39 @@ pub struct Progress {
     pub notes: Vec<String>,
 }
 
-/// What is settled, as it was read last.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// What is known, as it was read last.
+#[derive(Debug, Default, Deserialize)]
 struct Remembered {
     /// How much was known of each dataset then.
     #[serde(default)]
     version: u32,
     #[serde(default)]
     datasets: Vec<DatasetProgress>,
+    /// The versions of the records of those that are under way.
+    #[serde(default)]
+    records: HashMap<Dataset, String>,
+}
+
+/// The same to be written.
+#[derive(Debug, Serialize)]
+struct ToRemember<'a> {
+    version: u32,
+    datasets: Vec<&'a DatasetProgress>,
+    records: BTreeMap<&'a Dataset, &'a str>,
+}
+
+/// A dataset, and of which version its record was when it was read.
+#[derive(Debug, PartialEq)]
+struct Known {
+    progress: DatasetProgress,
+    record: Option<String>,
+}
+
+impl Known {
+    /// Whether it can be told later, without reading its record, that this still is so.
+    const fn can_be_remembered(&self) -> bool {
+        self.progress.is_settled() || self.record.is_some()
+    }
 }
 
 /// Reads how the datasets below the root of `store` are doing.
@@ -66,47 +97,87 @@ pub async fn read(store: &Arc<dyn Store>, layout: Layout) -> Result<Progress, St
     let remembering = store.get_bytes(&key, MAX_MEMORY);
     let (states, remembered) = join(listing, remembering).await;
     let (states, mut notes) = (states?, vec![]);
-    let (known, condition) = match remembered {
+    let (mut known, condition) = match remembered {
         Ok((bytes, version)) => (
             remembered_in(&bytes),
             version.map_or(Precondition::None, Precondition::IfVersion),
         ),
         // whatever the reason, everything is read then
-        Err(_) => (Remembered::default(), Precondition::IfAbsent),
+        Err(_) => (HashMap::new(), Precondition::IfAbsent),
     };
-    let mut known: HashMap<Dataset, DatasetProgress> = known
-        .datasets
-        .into_iter()
-        .map(|known| (known.dataset.clone(), known))
-        .collect();
-    let mut news = false;
+    let before = known.len();
+    known.retain(|dataset, known| {
+        let now = states.get(dataset);
+        now.is_some_and(|now| *now == (known.progress.state, known.progress.since))
+    });
+    let unchanged = unchanged(store, layout, &known).await;
     let reading = states.into_iter().map(|(dataset, (state, since))| {
-        let remembered = known
-            .remove(&dataset)
-            .filter(|k| k.is_settled() && k.state == state && k.since == since);
-        news |= remembered.is_none();
+        let remembered = known.remove(&dataset);
+        let unchanged = &unchanged;
         async move {
             match remembered {
-                Some(remembered) => Ok(remembered),
-                None => dataset_progress(store, layout, dataset, state, since).await,
+                Some(known) if known.progress.is_settled() || unchanged.contains(&dataset) => {
+                    Ok((known, false))
+                }
+                remembered => {
+                    let read = dataset_progress(store, layout, dataset, state, since).await?;
+                    let news = read.can_be_remembered() && remembered.as_ref() != Some(&read);
+                    Ok((read, news))
+                }
             }
         }
     });
     let reading: Vec<_> = reading.collect();
-    let datasets: Vec<DatasetProgress> = stream::iter(reading)
+    let read: Vec<(Known, bool)> = stream::iter(reading)
         .buffered(CONCURRENCY)
         .try_collect()
         .await?;
-    if news || !known.is_empty() {
-        let settled = datasets.iter().filter(|d| d.is_settled()).cloned();
-        let remembered = Remembered {
-            version: VERSION,
-            datasets: settled.collect(),
-        };
-        let written = remember(store, &key, &remembered, &condition).await;
+    let news = read.iter().any(|(_, news)| *news);
+    let datasets: Vec<Known> = read.into_iter().map(|(known, _)| known).collect();
+    let remembered = datasets.iter().filter(|known| known.can_be_remembered());
+    if news || remembered.clone().count() != before {
+        let written = remember(store, &key, remembered, &condition).await;
         notes.extend(written.err().and_then(|error| not_remembered(&error)));
     }
+    let datasets = datasets.into_iter().map(|known| known.progress).collect();
     Ok(Progress { datasets, notes })
+}
+
+/// Of the datasets under way that are remembered, those whose record still is of the version that was read.
+async fn unchanged(
+    store: &Arc<dyn Store>,
+    layout: Layout,
+    known: &HashMap<Dataset, Known>,
+) -> HashSet<Dataset> {
+    let under_way = known.values().filter(|k| !k.progress.is_settled());
+    let mut records: HashMap<String, (&Dataset, &str)> = under_way
+        .filter_map(|known| {
+            let dataset = &known.progress.dataset;
+            Some((
+                layout.attempts(dataset),
+                (dataset, known.record.as_deref()?),
+            ))
+        })
+        .collect();
+    let mut unchanged = HashSet::new();
+    let mut listing = store.list(CONTROL);
+    for _ in 0..records.len() / READ_DIRECTLY {
+        // what cannot be listed is read
+        let Ok(Some(page)) = listing.next_page().await else {
+            break;
+        };
+        for object in page {
+            if let Some((dataset, version)) = records.remove(&object.key)
+                && object.version.is_some_and(|now| now.as_str() == version)
+            {
+                unchanged.insert(dataset.clone());
+            }
+        }
+        if records.is_empty() {
+            break;
+        }
+    }
+    unchanged
 }
 
 /// Every dataset with the state that holds and when it came into it.
@@ -132,25 +203,32 @@ async fn dataset_progress(
     dataset: Dataset,
     state: State,
     since: Option<Timestamp>,
-) -> Result<DatasetProgress, StoreError> {
+) -> Result<Known, StoreError> {
     let progress = DatasetProgress::of_state(dataset, state, since);
     let key = layout.attempts(&progress.dataset);
-    let progress = match bytes_if_there(&**store, &key, MAX_RECORD).await? {
-        Some(bytes) => match serde_json::from_slice::<Record>(&bytes) {
-            Ok(record) => progress.with_record(&record),
-            Err(_) => progress,
+    let (mut progress, version) = match store.get_bytes(&key, MAX_RECORD).await {
+        Ok((bytes, version)) => match serde_json::from_slice::<Record>(&bytes) {
+            Ok(record) => (progress.with_record(&record), version),
+            Err(_) => (progress, version),
         },
         // run by hand, without the trigger
-        None => with_run(store, layout, progress).await?,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => {
+            (with_run(store, layout, progress).await?, None)
+        }
+        Err(error) => return Err(error),
     };
-    if !progress.has_failed() || progress.failure.is_some() {
-        return Ok(progress);
+    if progress.has_failed() && progress.failure.is_none() {
+        let key = layout.message(state, &progress.dataset);
+        let message = bytes_if_there(&**store, &key, MAX_MESSAGE)
+            .await?
+            .unwrap_or_default();
+        progress = progress.with_message(&String::from_utf8_lossy(&message));
     }
-    let key = layout.message(state, &progress.dataset);
-    let message = bytes_if_there(&**store, &key, MAX_MESSAGE)
-        .await?
-        .unwrap_or_default();
-    Ok(progress.with_message(&String::from_utf8_lossy(&message)))
+    let record = version.filter(|_| !progress.is_settled());
+    Ok(Known {
+        progress,
+        record: record.map(|version| version.as_str().to_owned()),
+    })
 }
 
 /// Adds what the run of a dataset that was not submitted left of itself.
@@ -172,23 +250,33 @@ async fn with_run(
 }
 
 /// What is remembered, when it is what this version remembers.
-fn remembered_in(bytes: &[u8]) -> Remembered {
-    let remembered: Remembered = serde_json::from_slice(bytes).unwrap_or_default();
-    if remembered.version == VERSION {
-        remembered
-    } else {
-        Remembered::default()
+fn remembered_in(bytes: &[u8]) -> HashMap<Dataset, Known> {
+    let mut remembered: Remembered = serde_json::from_slice(bytes).unwrap_or_default();
+    if remembered.version != VERSION {
+        return HashMap::new();
     }
+    let known = remembered.datasets.into_iter().map(|progress| {
+        let record = remembered.records.remove(&progress.dataset);
+        (progress.dataset.clone(), Known { progress, record })
+    });
+    known.collect()
 }
 
 async fn remember(
     store: &Arc<dyn Store>,
     key: &str,
-    remembered: &Remembered,
+    known: impl Iterator<Item = &Known> + Clone,
     condition: &Precondition,
 ) -> Result<(), StoreError> {
+    let remembered = ToRemember {
+        version: VERSION,
+        datasets: known.clone().map(|known| &known.progress).collect(),
+        records: known
+            .filter_map(|known| Some((&known.progress.dataset, known.record.as_deref()?)))
+            .collect(),
+    };
     // texts, numbers and times always serialise
-    let bytes = serde_json::to_vec(remembered).unwrap_or_default();
+    let bytes = serde_json::to_vec(&remembered).unwrap_or_default();
     store.put_bytes(key, bytes.into(), condition).await?;
     Ok(())
 }
@@ -198,7 +286,7 @@ fn not_remembered(error: &StoreError) -> Option<String> {
     match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::Changed => None,
         _ => Some(format!(
-            "what is settled cannot be remembered for the next time: {}",
+            "what was read cannot be remembered for the next time: {}",
             storage::hint::with_causes(error)
         )),
     }

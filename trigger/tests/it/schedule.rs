@@ -1,5 +1,5 @@
-//! What the schedule costs: a batch in which nothing happens any more is closed, and looked at again only when
-//! something is asked of it.
+//! What the schedule costs: a batch under way a few requests and one for each dataset that changed; one in which
+//! nothing happens any more none, because it is closed, and looked at again only when something is asked of it.
 
 use std::time::Duration;
 
@@ -10,6 +10,11 @@ use crate::world::{BUCKET, Service, World, call, job_event};
 
 /// Settled batches of the test.
 const BATCHES: usize = 300;
+
+/// What a batch under way may cost, in requests a minute, and how often the schedule looks at it unless
+/// `overview_rate` of `infra/` says otherwise.
+const A_MINUTE: u64 = 20;
+const MINUTES: u64 = 15;
 
 fn clock() -> Value {
     json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}})
@@ -165,4 +170,77 @@ async fn a_batch_is_open_from_its_order_until_all_of_it_has_ended() {
     let event = job_event(&job, None, "FAILED", Some(23), EXITED);
     service.handle(event, &call("end")).await.unwrap();
     assert_eq!(tick(&service).await["open"], 0);
+}
+
+/// How many requests the schedule makes now, of S3 and of AWS Batch.
+async fn cost(world: &World, service: &Service) -> u64 {
+    world.s3.reset_counts();
+    world.batch.requests();
+    tick(service).await;
+    let batch: usize = world.batch.requests().into_values().sum();
+    eprintln!("a tick: {:?}, {batch} of AWS Batch", world.s3.requests());
+    requests(world) + batch as u64
+}
+
+#[tokio::test]
+async fn a_batch_under_way_costs_few_requests_and_one_for_each_dataset_that_changed() {
+    let count = match std::env::var_os("CALDP_TEST_LONG") {
+        Some(_) => 10_000,
+        None => 600,
+    };
+    let world = World::new();
+    // every job is asked about, as those of which nobody heard for long are
+    let asking = |config: &mut caldp_trigger::config::Config| config.grace = Duration::ZERO;
+    let service = world.service_with(&[], asking).await;
+    let names: Vec<String> = (0..count).map(|n| format!("j{n:08}")).collect();
+    let order = json!({"datasets": names.join(" "), "batch_name": "b"});
+    service.handle(order, &call("order")).await.unwrap();
+    let first = cost(&world, &service).await;
+    assert!(first > count, "the records were read once: {first}");
+
+    let quiet = cost(&world, &service).await;
+    assert!(quiet <= A_MINUTE * MINUTES, "{quiet} requests a tick");
+    // for any number up to a thousand datasets, a tick is less than two minutes are allowed
+    assert!(count > 1_000 || quiet <= 2 * A_MINUTE, "{quiet}");
+
+    // work begins on some, and some jobs end
+    let changed = &names[..40];
+    for (number, dataset) in changed.iter().enumerate() {
+        let (from, to) = match number % 2 {
+            0 => ("submitted", "processing"),
+            _ => ("submitted", "processed"),
+        };
+        let key = |state| format!("data/b/messages/dataset-{state}/{dataset}");
+        world.s3.put(BUCKET, &key(to), "");
+        world.s3.remove(BUCKET, &key(from));
+    }
+    let busy = cost(&world, &service).await;
+    // and what was read is remembered
+    let most = quiet + changed.len() as u64 + 2;
+    assert!(
+        busy <= most,
+        "{busy} requests, {quiet} when nothing changed"
+    );
+    let lines = world.json("blackboard/batches.json");
+    let states = &lines["batches"][0]["states"];
+    assert_eq!(
+        (&states["processing"], &states["processed"]),
+        (&json!(20), &json!(20)),
+        "{lines}"
+    );
+
+    // a record that changes while its message stays is read, and no other
+    let key = format!("data/b/control/{}/attempts.json", names[100]);
+    let mut record = world.json(&key);
+    record["attempts"][0]["timeout_seconds"] = json!(4321);
+    world.s3.put(BUCKET, &key, record.to_string());
+    let one = cost(&world, &service).await;
+    assert!(
+        one <= quiet + 3,
+        "{one} requests, {quiet} when nothing changed"
+    );
+    let remembered = world.json("data/b/blackboard/status.json");
+    let datasets = remembered["datasets"].as_array().unwrap();
+    let limits = |d: &Value| d["timeout_seconds"] == 4321;
+    assert_eq!(datasets.iter().filter(|d| limits(d)).count(), 1);
 }
