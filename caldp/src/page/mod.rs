@@ -17,7 +17,7 @@ use caldp_trigger::config::hourly_prices;
 use caldp_trigger::output_root::OutputRoot;
 use caldp_trigger::overview::board::{Board, Output, folder_name, page_name};
 use clap::Args;
-use storage::store::{self, Dir, Store};
+use storage::store::{self, Dir, ErrorKind, Store, StoreError};
 use storage::uri::Location;
 
 use crate::status::{StatusError, block_on, ended, outputs};
@@ -61,17 +61,17 @@ impl PageArguments {
         );
         let mut written = vec![];
         for output in outputs::of(&self.output, self.layout).await? {
-            let done = board.write(&self.output_at(output).await).await?;
-            if done.line.datasets > 0 {
-                written.push(done);
-            }
+            let done = board.write(&self.output_at(output).await).await;
+            written.push(done.map_err(|error| self.failed(error))?);
         }
+        let published = board.publish(&written).await;
+        published.map_err(|error| self.failed(error))?;
+        written.retain(|w| w.line.datasets > 0);
         let page = match written.as_slice() {
             [] => return Err(StatusError::NoDatasets(self.output.to_string())),
             [one] => format!("{folder}{}/index.html", one.line.name),
             _ => format!("{folder}index.html"),
         };
-        board.publish(&written).await?;
         let notes: BTreeSet<&String> = written.iter().flat_map(|w| &w.notes).collect();
         for note in notes {
             eprintln!("caldp: {note}");
@@ -79,6 +79,14 @@ impl PageArguments {
         // A closed pipe is the reader's choice.
         let _ = writeln!(std::io::stdout(), "{}", pages.place(&page)?);
         Ok(Code::Ok.number())
+    }
+
+    /// Why a page was not written, with the way out for those who may not write it there.
+    fn failed(&self, error: StoreError) -> StatusError {
+        match error.kind() {
+            ErrorKind::AccessDenied if self.to.is_none() => StatusError::PageRefused(error),
+            _ => error.into(),
+        }
     }
 
     /// An output with the way from its page to its results.

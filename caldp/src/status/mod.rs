@@ -68,6 +68,8 @@ The fields of --json are described in caldp/STATUS.md.";
 pub(crate) enum StatusError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    PageRefused(StoreError),
     #[error("there are no datasets in {0}")]
     NoDatasets(String),
     #[error("nothing is known of {dataset} in {output}")]
@@ -84,6 +86,10 @@ impl Hint for StatusError {
     fn hint(&self) -> Option<std::borrow::Cow<'_, str>> {
         match self {
             Self::Store(error) => error.hint(),
+            Self::PageRefused(error) => {
+                let hint = error.hint().unwrap_or_default();
+                Some(format!("{hint}; with --to DIRECTORY it is enough to read the output").into())
+            }
             Self::NoDatasets(_) | Self::Unknown { .. } => Some(
                 "give the output path the datasets were submitted with, and --layout where it is not tree".into(),
             ),

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use caldp_core::dataset::Dataset;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use storage::atomic;
 use storage::blocking;
 use storage::store::Store;
 use storage::unfinished::UnfinishedDirectory;
@@ -23,10 +24,9 @@ use super::site::{Brought, BroughtFile, Checked, Site};
 /// Files up to this size, in bytes, go through memory and count as one of those in flight.
 const SMALL: u64 = 512 * 1024;
 
-/// A larger file counts as one for each range of this size, in bytes, because ranges are fetched at once,
-/// within these limits: of what it takes in memory, and of the ranges that are under way at all.
-const RANGE: u64 = 8 * 1024 * 1024;
-const LARGE_COUNTS: std::ops::RangeInclusive<u32> = 4..=16;
+/// A larger file counts as so many of those in flight, because of what it takes in memory. The client has
+/// as many ranges under way whether they are of one file or of several; of several they come in order.
+const LARGE_COUNTS: u32 = 2;
 
 /// How many files of one dataset are looked at and fetched at once.
 const FILES_AT_ONCE: usize = 32;
@@ -268,12 +268,21 @@ impl Bringing<'_> {
         let counted = |bytes| {
             self.flow.bytes.fetch_add(bytes, Ordering::Relaxed);
         };
-        let done = self
-            .store
-            .get_to_file(&file.key, target, file.expected, &counted)
-            .await?;
+        let checked_by_store = if let Some(content) = &file.content {
+            counted(content.bytes.len() as u64);
+            let (path, bytes) = (target.to_owned(), content.bytes.clone());
+            let written = blocking::run(move || atomic::replace(&path, &bytes)).await;
+            written.map_err(|e| local(target, e))?;
+            content.checked_by_store
+        } else {
+            let done = self
+                .store
+                .get_to_file(&file.key, target, file.expected, &counted)
+                .await?;
+            done.checked_by_store
+        };
         self.flow.files.fetch_add(1, Ordering::Relaxed);
-        Ok(match (file.expected.sha1, done.checked_by_store) {
+        Ok(match (file.expected.sha1, checked_by_store) {
             (Some(_), _) => Checked::Sha1,
             (None, true) => Checked::Store,
             (None, false) => Checked::Size,
@@ -325,11 +334,7 @@ impl Bringing<'_> {
 /// As how many of those in flight a file counts.
 fn counts(size: Option<u64>) -> u32 {
     let size = size.unwrap_or(u64::MAX);
-    if size <= SMALL {
-        return 1;
-    }
-    let ranges = u32::try_from(size.div_ceil(RANGE)).unwrap_or(u32::MAX);
-    ranges.clamp(*LARGE_COUNTS.start(), *LARGE_COUNTS.end())
+    if size <= SMALL { 1 } else { LARGE_COUNTS }
 }
 
 /// How a file stands. Blocks.
@@ -380,9 +385,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_counts_by_the_ranges_it_is_fetched_in() {
-        let sizes = [0, SMALL, SMALL + 1, 100_000_000, 1 << 40];
-        assert_eq!(sizes.map(|size| counts(Some(size))), [1, 1, 4, 12, 16]);
-        assert_eq!(counts(None), 16);
+    fn a_file_in_ranges_counts_more() {
+        let sizes = [0, SMALL, SMALL + 1, 1 << 40];
+        assert_eq!(sizes.map(|size| counts(Some(size))), [1, 1, 2, 2]);
+        assert_eq!(counts(None), 2);
     }
 }

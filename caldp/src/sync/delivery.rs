@@ -9,13 +9,16 @@ use caldp_core::layout::{Area, Layout};
 use caldp_core::provenance::{self, Provenance};
 use clap::ValueEnum;
 use storage::checksum::{Expected, Sha1Sum};
-use storage::object::Object;
-use storage::store::{Dir, Store, bytes_if_there};
+use storage::object::{Content, Object, Version};
+use storage::store::{Dir, Store, content_if_there};
 
 use super::error::DatasetError;
 
 /// No record of a run is larger, in bytes.
 const MOST_RECORD: usize = 16 << 20;
+
+/// What was read is kept until it is written up to this size, in bytes.
+const MOST_KEPT: usize = 512 << 10;
 
 /// The longest name of a file, in bytes, as file systems have it.
 const LONGEST_NAME: usize = 255;
@@ -41,6 +44,20 @@ pub(super) struct Delivered {
     pub(super) expected: Expected,
     /// Which content it has, where the store says.
     pub(super) version: Option<String>,
+    /// The content itself, where it was read already and is small.
+    pub(super) content: Option<Content>,
+}
+
+impl Delivered {
+    /// Whether it has this content, and nothing that is to be compared with it.
+    fn is(&self, content: &Content) -> bool {
+        let size = content.bytes.len();
+        let version = content.version.as_ref().map(Version::as_str);
+        size <= MOST_KEPT
+            && self.expected.sha1.is_none()
+            && self.expected.size == Some(size as u64)
+            && self.version.as_deref() == version
+    }
 }
 
 /// All of a dataset.
@@ -64,11 +81,12 @@ impl Delivery {
         let directory = layout.data_dir(dataset);
         let record = layout.file(dataset, Area::Logs, provenance::FILE);
         let listing = store.list(&directory).collect();
-        let recorded = bytes_if_there(store, &record, MOST_RECORD);
-        let (objects, recorded) = tokio::join!(listing, recorded);
-        let (objects, recorded) = (objects?, recorded?);
+        let content = content_if_there(store, &record, MOST_RECORD);
+        let (objects, content) = tokio::join!(listing, content);
+        let (objects, content) = (objects?, content?);
         let mut note = None;
-        let recorded = match recorded.map(|bytes| serde_json::from_slice::<Provenance>(&bytes)) {
+        let recorded = content.as_ref().map(|content| &content.bytes);
+        let recorded = match recorded.map(|bytes| serde_json::from_slice::<Provenance>(bytes)) {
             Some(Ok(record)) => Some(record),
             Some(Err(error)) => {
                 note = Some(format!("{dataset}: {record} cannot be read: {error}"));
@@ -89,6 +107,10 @@ impl Delivery {
             .transpose()?
             .unwrap_or_default();
         delivery.add(layout, dataset, objects, sums)?;
+        let is_record = |file: &&mut Delivered| file.key == record;
+        if let Some(file) = delivery.files.iter_mut().find(is_record) {
+            file.content = content.filter(|content| file.is(content));
+        }
         Ok(delivery)
     }
 
@@ -132,6 +154,7 @@ impl Delivery {
                     sha1,
                 },
                 version: object.version.map(|version| version.as_str().to_owned()),
+                content: None,
                 key: object.key,
             };
             check_name(&delivered.key, &delivered.name)?;

@@ -33,6 +33,16 @@ pub(super) enum SyncError {
     Runtime(#[source] io::Error),
 }
 
+impl SyncError {
+    /// The messages of an output cannot be moved.
+    pub(super) fn states(source: MessageError, output: &str) -> Self {
+        Self::States {
+            output: output.to_owned(),
+            source,
+        }
+    }
+}
+
 impl Hint for SyncError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(match self {

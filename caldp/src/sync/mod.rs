@@ -16,6 +16,7 @@ mod progress;
 mod queue;
 mod report;
 mod round;
+mod run;
 mod site;
 mod stop;
 mod unpack;
@@ -38,7 +39,8 @@ use delivery::Part;
 use error::SyncError;
 use queue::Queue;
 use report::Report;
-use round::{Reason, Run};
+use round::Reason;
+use run::Run;
 use stop::Stop;
 
 /// What is logged where `RUST_LOG` does not say.
@@ -76,7 +78,7 @@ pub(crate) struct SyncArguments {
     /// Take over datasets that another directory has begun with
     #[arg(long)]
     take_over: bool,
-    /// Files that are fetched at once; a large one counts as up to sixteen
+    /// Files that are fetched at once; a large one counts as two
     #[arg(long, value_name = "NUMBER", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: u32,
     /// Look again every so many seconds, until stopped

@@ -2,29 +2,27 @@
 //! their batches.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::BatchState;
-use caldp_core::messages::{MessageError, Messages, SeenStates};
+use caldp_core::messages::{Messages, SeenStates};
 use caldp_core::state::State;
 use storage::blocking;
 use storage::store::{self, Store, bytes_if_there};
 use storage::uri::Location;
 
-use super::SyncArguments;
 use super::acknowledge;
-use super::batches::{Batch, Batches, Known};
-use super::bring::{Changed, Flow, Packing};
-use super::claim::{Claim, Others};
+use super::batches::Batches;
+use super::bring::{Changed, Packing};
+use super::claim::Others;
 use super::dataset::{self, Source};
 use super::delivery::Part;
 use super::error::SyncError;
 use super::report::Report;
+use super::run::{Found, Quiet, Run};
 use super::site::Site;
-use super::stop::Stop;
 use super::work;
 
 /// No message is longer, in bytes.
@@ -39,81 +37,10 @@ pub(super) enum Reason {
     Told,
 }
 
-/// An output in which nothing was to do and nothing under way: only now and then it is looked at.
-struct Quiet {
-    looked: Instant,
-    sites: Vec<Site>,
-    /// The acknowledgements there were.
-    acknowledged: Vec<Vec<(Dataset, u64)>>,
-}
-
 /// So many times as long as it is waited between looks, what is quiet or rests is left alone.
 const QUIET: u32 = 20;
 
-/// What goes on through all rounds.
-pub(super) struct Run<'a> {
-    pub(super) arguments: &'a SyncArguments,
-    pub(super) directory: PathBuf,
-    claim: Claim,
-    pub(super) flow: Arc<Flow>,
-    pub(super) stop: Stop,
-    known: BTreeMap<String, Known>,
-    quiet: BTreeMap<String, Quiet>,
-    /// Datasets with files that were changed by hand, since when: while watching they are not looked at
-    /// every time.
-    resting: BTreeMap<Dataset, Instant>,
-}
-
-/// What an output is found to have.
-pub(super) struct Found {
-    pub(super) states: BTreeMap<Dataset, SeenStates>,
-    pub(super) batches: Vec<Batch>,
-    /// Where each dataset belongs; others belong to the output's own.
-    sites: BTreeMap<Dataset, Site>,
-    own: Site,
-}
-
-impl Found {
-    pub(super) fn site(&self, dataset: &Dataset) -> &Site {
-        self.sites.get(dataset).unwrap_or(&self.own)
-    }
-
-    pub(super) fn all_sites(&self, directory: &Path) -> Vec<Site> {
-        let of_batches = self.batches.iter();
-        let mut sites: Vec<Site> = of_batches
-            .map(|batch| Site::new(directory.join(batch.name.as_str())))
-            .chain([self.own.clone()])
-            .collect();
-        sites.sort();
-        sites.dedup();
-        sites
-    }
-}
-
-impl<'a> Run<'a> {
-    pub(super) fn new(arguments: &'a SyncArguments, stop: Stop) -> Result<Self, SyncError> {
-        let unusable = |source| SyncError::Directory {
-            directory: arguments.directory.clone(),
-            source,
-        };
-        let directory = std::path::absolute(&arguments.directory).map_err(unusable)?;
-        let claim = if arguments.dry_run {
-            Claim::nobodys()
-        } else {
-            Claim::of(&directory).map_err(unusable)?
-        };
-        Ok(Self {
-            arguments,
-            directory,
-            claim,
-            flow: Arc::new(Flow::new(arguments.jobs)),
-            stop,
-            known: BTreeMap::new(),
-            quiet: BTreeMap::new(),
-            resting: BTreeMap::new(),
-        })
-    }
-
+impl Run<'_> {
     /// Looks at an output and brings what is to come, unless it is quiet; none where there are no datasets.
     pub(super) async fn look(
         &mut self,
@@ -199,7 +126,7 @@ impl<'a> Run<'a> {
             if moves {
                 self.begin_batches(&batches, &found, &name).await?;
                 let ended = source.end_changes(&found).await;
-                ended.map_err(|error| states_error(error.into(), &name))?;
+                ended.map_err(|error| SyncError::states(error.into(), &name))?;
             }
             self.bring(&source, &found, candidates, &mut states, &mut report)
                 .await?;
@@ -212,7 +139,7 @@ impl<'a> Run<'a> {
                     .await?;
                 work::settle(&batches, &found, &states, &mut report)
                     .await
-                    .map_err(|error| states_error(error.into(), &name))?;
+                    .map_err(|error| SyncError::states(error.into(), &name))?;
             }
         }
         for state in states.into_values() {
@@ -300,7 +227,7 @@ impl<'a> Run<'a> {
         for batch in &found.batches {
             if batch.states.contains(&BatchState::New) {
                 let moved = batches.move_to(batch, BatchState::Syncing).await;
-                moved.map_err(|error| states_error(error.into(), output))?;
+                moved.map_err(|error| SyncError::states(error.into(), output))?;
             }
         }
         Ok(())
@@ -337,14 +264,6 @@ async fn is_ours(source: &Source, dataset: &Dataset) -> Result<bool, SyncError> 
     let body = bytes_if_there(&*source.store, &key, MOST_MESSAGE).await?;
     let body = body.and_then(|body| serde_json::from_slice::<serde_json::Value>(&body).ok());
     Ok(body.is_some_and(|body| body.get("by").is_some_and(|by| by == dataset::BY)))
-}
-
-/// What it means that messages cannot be moved.
-pub(super) fn states_error(source: MessageError, output: &str) -> SyncError {
-    SyncError::States {
-        output: output.to_owned(),
-        source,
-    }
 }
 
 #[cfg(test)]

@@ -256,6 +256,7 @@ fn member(name: String, expected: Expected) -> Delivered {
         name,
         expected,
         version: None,
+        content: None,
     }
 }
 

@@ -21,7 +21,7 @@ use super::delivery::Delivery;
 use super::error::{Consequence, DatasetError, SyncError};
 use super::progress::Progress;
 use super::report::{BatchReport, Elsewhere, Failure, Report};
-use super::round::{Found, Run, states_error};
+use super::run::{Found, Run};
 use super::stop::Stop;
 
 /// So many datasets are under way at once, at most.
@@ -83,7 +83,7 @@ impl Run<'_> {
         report.files.bytes = after.0 - before.0;
         report.files.fetched = after.1 - before.1;
         match refused {
-            Some(error @ MessageError::Store(_)) => Err(states_error(error, &report.output)),
+            Some(error @ MessageError::Store(_)) => Err(SyncError::states(error, &report.output)),
             _ => Ok(()),
         }
     }

@@ -10,10 +10,10 @@ use caldp_core::state::State;
 use caldp_tests::{Fault, Faults, S3Server};
 use serde_json::{Value, json};
 
-const BUCKET: &str = "hst-out";
+pub(crate) const BUCKET: &str = "hst-out";
 
 /// The files of an output by their keys: twelve datasets in all states.
-fn output(layout: Layout) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn output(layout: Layout) -> Vec<(String, Vec<u8>)> {
     let mut files = vec![];
     let states = State::ALL.into_iter().cycle().take(12).enumerate();
     for (number, state) in states {
@@ -54,7 +54,7 @@ fn write(directory: &Path, files: &[(String, Vec<u8>)]) {
     }
 }
 
-fn caldp(environment: &[(&'static str, String)], arguments: &[&str]) -> Output {
+pub(crate) fn caldp(environment: &[(&'static str, String)], arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_caldp"))
         .args(arguments)
         .env_clear()

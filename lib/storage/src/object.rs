@@ -73,6 +73,17 @@ pub struct Downloaded {
     pub checked_by_store: bool,
 }
 
+/// A whole content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// All of it.
+    pub bytes: Bytes,
+    /// Which content it is, if that is known.
+    pub version: Option<Version>,
+    /// As of a [`Downloaded`].
+    pub checked_by_store: bool,
+}
+
 /// A part of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {

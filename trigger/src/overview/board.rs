@@ -128,7 +128,7 @@ impl Board {
         let line = page.line();
         let html = page.html();
         if line.datasets > 0 {
-            self.put(&format!("{}/{PAGE}", output.name), html).await?;
+            self.put(&page_of(&line), html).await?;
         }
         let path = snapshot::path_of(&output.shown);
         Ok(Written {
@@ -139,8 +139,8 @@ impl Board {
         })
     }
 
-    /// Writes the page of all batches and the table, with what was written now and what was kept of others.
-    /// Nothing is done when nothing was written.
+    /// Writes the page of all batches and the table, with what was written now and what was kept of others. An
+    /// output without datasets any more goes from both, and its page goes. Nothing is done when nothing changes.
     ///
     /// # Errors
     /// When the store fails.
@@ -151,6 +151,14 @@ impl Board {
         let now = Timestamp::now();
         let kept = self.get(LINES).await?;
         let kept: Kept = serde_json::from_str(&kept).unwrap_or_default();
+        let emptied = |line: &&BatchLine| {
+            let mut now = written.iter().map(|w| &w.line);
+            now.any(|now| now.name == line.name && now.datasets == 0)
+        };
+        let gone: Vec<String> = kept.batches.iter().filter(emptied).map(page_of).collect();
+        if gone.is_empty() && written.iter().all(|w| w.line.datasets == 0) {
+            return Ok(());
+        }
         let batches = merged(written, kept.batches);
         self.put(PAGE, all_batches(&batches, now)).await?;
         // texts, numbers and times always serialise
@@ -163,7 +171,11 @@ impl Board {
         let paths: Vec<String> = written.iter().map(|w| w.path.clone()).collect();
         let before = self.get(snapshot::FILE).await?;
         let table = snapshot::table(now, &rows, &paths, &before);
-        self.put(snapshot::FILE, table).await
+        self.put(snapshot::FILE, table).await?;
+        for page in gone {
+            self.pages.delete(&format!("{}{page}", self.folder)).await?;
+        }
+        Ok(())
     }
 
     async fn put(&self, file: &str, text: String) -> Result<(), StoreError> {
@@ -218,6 +230,11 @@ pub fn folder_name(text: &str) -> String {
         "" => WHOLE.to_owned(),
         name => name.to_owned(),
     }
+}
+
+/// The file of the page of a batch.
+fn page_of(line: &BatchLine) -> String {
+    format!("{}/{PAGE}", line.name)
 }
 
 /// The lines written now, and those kept of other batches, the latest first.

@@ -17,6 +17,7 @@ use futures_util::future::{join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use storage::hint::with_causes;
 use storage::s3::Precondition;
 use storage::store::{ErrorKind, Store, StoreError, bytes_if_there};
 
@@ -40,6 +41,8 @@ const VERSION: u32 = 3;
 /// Of more datasets under way than this the versions of their records are listed; of fewer the records are
 /// read. No more pages are listed than so many records would take requests.
 const READ_DIRECTLY: usize = 10;
+/// What is said when that is so.
+const NOT_REMEMBERED: &str = "what was read cannot be remembered for the next time";
 /// Where the records of attempts are.
 const CONTROL: &str = "control/";
 
@@ -285,9 +288,10 @@ async fn remember(
 fn not_remembered(error: &StoreError) -> Option<String> {
     match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::Changed => None,
-        _ => Some(format!(
-            "what was read cannot be remembered for the next time: {}",
-            storage::hint::with_causes(error)
+        // without the key, so that it is said once of all outputs
+        ErrorKind::AccessDenied => Some(format!(
+            "{NOT_REMEMBERED}: writing below blackboard/ is not allowed"
         )),
+        _ => Some(format!("{NOT_REMEMBERED}: {}", with_causes(error))),
     }
 }

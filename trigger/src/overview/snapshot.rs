@@ -115,3 +115,95 @@ const fn job_state(state: State) -> &'static str {
 fn plain(text: &str) -> String {
     one_line(&text.replace('|', "/"), MAX_REASON)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::record::attempts::Record;
+
+    const PATH: &str = "hst-out/data/spring/";
+
+    fn dataset(name: &str, state: State, outcome: serde_json::Value) -> DatasetProgress {
+        let mut attempt = json!({"number": 1, "reason": "batch", "origin": "o", "rung": 1, "timeout_seconds": 7200,
+            "job_name": "n", "job_id": "11111111-2222-3333-4444-555555555555", "claimed_at": "2026-03-01T00:00:00Z"});
+        if !outcome.is_null() {
+            attempt["outcome"] = outcome;
+        }
+        let record = json!({"dataset": name, "terminated": false, "settings": {"layout": "tree"}, "attempts": [attempt]});
+        let record: Record = serde_json::from_value(record).unwrap();
+        let since = "2026-03-01T00:10:00Z".parse().unwrap();
+        DatasetProgress::of_state(name.parse().unwrap(), state, Some(since)).with_record(&record)
+    }
+
+    #[test]
+    fn columns_are_those_that_on_premise_tools_read() {
+        let ended = |result: serde_json::Value, code: i64, words: &str| {
+            json!({"result": result, "explanation": words, "exit_code": code, "ran_seconds": 3000,
+                "at": "2026-03-01T01:00:00Z", "log_stream": "caldp-8/default/abc", "measured": {"peak_kib": 2048}})
+        };
+        let failed = ended(json!({"failed": "other"}), 23, "calacs | failed\nbadly");
+        let datasets = [
+            dataset(
+                "j8cb010b0",
+                State::Processed,
+                ended(json!("succeeded"), 0, "delivered"),
+            ),
+            dataset("j8cb010b1", State::Error, failed),
+            dataset("lcyid1030", State::Processing, serde_json::Value::Null),
+            DatasetProgress::of_state("ib8t01010".parse().unwrap(), State::Submitted, None),
+        ];
+        let table = table(
+            "2026-03-02T00:00:00Z".parse().unwrap(),
+            &lines(&datasets, PATH, Layout::Tree),
+            &[PATH.to_owned()],
+            "",
+        );
+        let job = "11111111-2222-3333-4444-555555555555";
+        assert_eq!(
+            table,
+            format!(
+                "GlobalJobId|SubmitDate|JobStartDate|CompletionDate|JobDuration|ImageSize|JobState|ExitCode|ExitReason|Dataset|LogStream|S3Path\n\
+                 {job}|1772323200|1772323800|1772326800|3000|2048|SUCCEEDED|0|None|j8cb010b0|caldp-8/default/abc|hst-out/data/spring/data/acs/j8cb010b0/\n\
+                 {job}|1772323200|1772323800|1772326800|3000|2048|FAILED|23|calacs / failed badly|j8cb010b1|caldp-8/default/abc|hst-out/data/spring/data/acs/j8cb010b1/\n\
+                 {job}|1772323200|1772323800|0|0|0|RUNNING|0|None|lcyid1030|None|hst-out/data/spring/data/cos/lcyid1030/\n\
+                 None|0|0|0|0|0|SUBMITTED|0|None|ib8t01010|None|hst-out/data/spring/data/wfc3/ib8t01010/\n"
+            )
+        );
+    }
+
+    #[test]
+    fn lines_of_other_batches_stay_while_their_jobs_ended_lately() {
+        let line = |path: &str, ended: &str| {
+            let seconds = ended.parse::<Timestamp>().unwrap().as_second();
+            format!("id|1|2|{seconds}|4|5|SUCCEEDED|0|None|j8cb010b0|None|{path}")
+        };
+        let recent = "2026-03-08T00:00:00Z";
+        let (other, root) = (
+            line("hst-out/data/summer/data/acs/j8cb010b0/", recent),
+            line("hst-out/outputs/j8cb010b0/", recent),
+        );
+        let before = [
+            HEADER,
+            &line("hst-out/data/spring/data/acs/j8cb010b1/", recent),
+            &other,
+            &line(
+                "hst-out/data/autumn/data/acs/j8cb010b0/",
+                "2026-02-28T00:00:00Z",
+            ),
+            "a|line|that|is|none",
+            &root,
+        ]
+        .join("\n");
+        let now = "2026-03-09T00:00:00Z".parse().unwrap();
+        let new = [line("hst-out/data/spring/data/acs/j8cb010b0/", recent)];
+        let merged = table(now, &new, &[PATH.to_owned()], &before);
+        assert_eq!(merged, format!("{HEADER}\n{}\n{other}\n{root}\n", new[0]));
+        // a batch without datasets any more has no lines
+        let cleaned = table(now, &[], &[PATH.to_owned()], &merged);
+        assert_eq!(cleaned, format!("{HEADER}\n{other}\n{root}\n"));
+    }
+}

@@ -128,8 +128,7 @@ impl<B: Batch> Schedule<B> {
         let (mut written, mut errors) = (vec![], vec![]);
         for root in roots {
             match board.write(&Output::in_bucket(&self.documents, root)).await {
-                Ok(done) if done.line.datasets > 0 => written.push(done),
-                Ok(_) => {}
+                Ok(done) => written.push(done),
                 Err(error) => errors.push(error.into()),
             }
         }

@@ -244,3 +244,31 @@ async fn a_batch_under_way_costs_few_requests_and_one_for_each_dataset_that_chan
     let limits = |d: &Value| d["timeout_seconds"] == 4321;
     assert_eq!(datasets.iter().filter(|d| limits(d)).count(), 1);
 }
+
+/// What was deleted is not shown: the page of a batch, its line among all and in the table go with its datasets.
+#[tokio::test]
+async fn a_batch_that_is_cleaned_goes_from_the_pages() {
+    let world = World::new();
+    for batch in ["one", "two"] {
+        settled_batch(&world, batch);
+    }
+    let service = closing_at_once(&world).await;
+    tick(&service).await;
+    let shown = |file: &str| world.s3.get(BUCKET, &format!("blackboard/{file}"));
+    let text = |file: &str| String::from_utf8(shown(file).unwrap().to_vec()).unwrap();
+    assert!(shown("one/index.html").is_some());
+    assert_eq!(text("blackboardAWS.snapshot").lines().count(), 3);
+    let key = "data/one/messages/request-clean/all";
+    ask(&world, &service, key, "", "1").await;
+    tick(&service).await;
+    assert!(shown("one/index.html").is_none() && shown("two/index.html").is_some());
+    let lines = world.json("blackboard/batches.json");
+    assert_eq!(lines["batches"].as_array().unwrap().len(), 1, "{lines}");
+    for file in ["index.html", "blackboardAWS.snapshot", "overview.json"] {
+        assert!(!text(file).contains("data/one"), "{file}: {}", text(file));
+    }
+    // and it is closed: nothing is asked for it any more
+    world.s3.reset_counts();
+    assert_eq!(tick(&service).await["open"], 0);
+    assert_eq!(requests(&world), 2, "{:?}", world.s3.requests());
+}

@@ -27,6 +27,12 @@ fn processed_datasets_come_on_site_in_both_layouts() {
         // all but logs have their sums in the record of the run
         assert_eq!(report["files"]["checked"]["sha1"], 9, "{report}");
         let gets = world.server.count("GetObject");
+        let records = world.server.reads();
+        let records = records
+            .iter()
+            .filter(|(key, _)| key.ends_with("provenance.json"));
+        let read: Vec<u64> = records.map(|(_, times)| *times).collect();
+        assert_eq!(read, [1, 1, 1], "{layout}");
 
         // nothing is left to do, and nothing is fetched
         let again = world.report(&[], 0);

@@ -1,8 +1,11 @@
 //! Downloading an object into a file: parallel ranges, checked, complete or not at all.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt as _;
+use futures_util::stream::FuturesUnordered;
 
 use super::S3;
 use super::classify::classify;
@@ -24,7 +27,7 @@ pub(super) const RANGES_IN_FLIGHT: usize = 16;
 
 /// How much of a range is gathered before it is written, in bytes. With the number of ranges it
 /// bounds the memory of a download.
-const WRITE: usize = 512 * 1024;
+const WRITE: usize = 256 * 1024;
 
 /// Up to this size, in bytes, one request gets the whole and one task writes it.
 const SMALL: u64 = 512 * 1024;
@@ -32,6 +35,27 @@ const SMALL: u64 = 512 * 1024;
 /// A size, if what has it is small.
 fn small(size: u64) -> Option<usize> {
     usize::try_from(size).ok().filter(|_| size <= SMALL)
+}
+
+/// One of the downloads of a client that are under way.
+struct Downloading<'a>(&'a AtomicUsize);
+
+impl<'a> Downloading<'a> {
+    fn begin(downloads: &'a Arc<AtomicUsize>) -> Self {
+        downloads.fetch_add(1, Ordering::Relaxed);
+        Self(downloads)
+    }
+
+    /// How many of its ranges are to be under way at once now: the fewer, the more of them come in order.
+    fn share(&self) -> usize {
+        RANGES_IN_FLIGHT.div_ceil(self.0.load(Ordering::Relaxed).max(1))
+    }
+}
+
+impl Drop for Downloading<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What the first answer says of the whole.
@@ -119,7 +143,7 @@ impl S3 {
         let failed = |attempt| StoreError::new("download", uri, attempt);
         let got = self
             .retry("download", uri.bucket(), uri, |_| {
-                self.try_get_bytes(uri, size)
+                self.try_get_content(uri, size)
             })
             .await;
         let got = got.map_err(|error| match error.kind() {
@@ -132,11 +156,11 @@ impl S3 {
             ),
             _ => error,
         })?;
-        on_bytes(got.content.len() as u64);
+        on_bytes(got.bytes.len() as u64);
         let (path, expected) = (target.to_owned(), *expected);
         let written = blocking::run(move || {
             let mut file = CheckedFile::create(&path, expected)?;
-            file.write(&got.content)?;
+            file.write(&got.bytes)?;
             file.commit()
         });
         let (size, sha1) = written
@@ -159,6 +183,7 @@ impl S3 {
         on_bytes: OnBytes<'_>,
     ) -> Result<Whole, StoreError> {
         let failed = |attempt| StoreError::new("download", uri, attempt);
+        let downloading = Downloading::begin(&self.downloads);
         let first = self.fetch_range(uri, file, 0, None).await;
         let whole = match first {
             // no range of an empty object can be had
@@ -178,24 +203,30 @@ impl S3 {
         expected
             .check(whole.size, None)
             .map_err(|mismatch| failed(mismatch.into()))?;
-        let broken = |Broken| failed(unwritten());
-        file.complete(0..whole.arrived).await.map_err(broken)?;
         on_bytes(whole.arrived);
-        let starts = (whole.arrived.div_ceil(RANGE)..whole.size.div_ceil(RANGE)).map(|n| n * RANGE);
-        stream::iter(starts)
-            .map(|start| {
-                let whole = &whole;
-                async move {
-                    self.fetch_range(uri, file, start, Some(whole)).await?;
-                    let end = whole.size.min(start + RANGE);
-                    file.complete(start..end).await.map_err(broken)?;
-                    on_bytes(end - start);
-                    Ok(())
+        let mut starts =
+            (whole.arrived.div_ceil(RANGE)..whole.size.div_ceil(RANGE)).map(|n| n * RANGE);
+        let fetch = |start| {
+            let whole = &whole;
+            async move {
+                self.fetch_range(uri, file, start, Some(whole)).await?;
+                on_bytes(whole.size.min(start + RANGE) - start);
+                Ok::<_, StoreError>(())
+            }
+        };
+        {
+            let mut fetching = FuturesUnordered::new();
+            loop {
+                while fetching.len() < downloading.share()
+                    && let Some(start) = starts.next()
+                {
+                    fetching.push(fetch(start));
                 }
-            })
-            .buffer_unordered(RANGES_IN_FLIGHT)
-            .try_collect::<()>()
-            .await?;
+                if fetching.try_next().await?.is_none() {
+                    break;
+                }
+            }
+        }
         Ok(whole)
     }
 
@@ -254,12 +285,12 @@ impl S3 {
             gathered.push(chunk);
             if size >= WRITE {
                 let pieces = std::mem::take(&mut gathered);
-                file.write(offset, pieces).await.map_err(broken)?;
+                file.write(start, offset, pieces).await.map_err(broken)?;
                 offset += size as u64;
                 size = 0;
             }
         }
-        file.write(offset, gathered).await.map_err(broken)?;
+        file.write(start, offset, gathered).await.map_err(broken)?;
         if offset + size as u64 == start + length {
             Ok(found)
         } else {

@@ -20,11 +20,14 @@ mod upload;
 
 pub use crate::checksum::Expected;
 pub use crate::error::{ErrorKind, StoreError};
-pub use crate::object::{Downloaded, Head, Length, Object, Part, Precondition, Stored, Version};
+pub use crate::object::{
+    Content, Downloaded, Head, Length, Object, Part, Precondition, Stored, Version,
+};
 pub use list::{Delimiter, Lister, Page};
 
 use std::env;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -96,14 +99,6 @@ pub struct S3Options {
     pub timeouts: Timeouts,
 }
 
-/// An object that was read with one request.
-struct Got {
-    content: Bytes,
-    version: Option<Version>,
-    /// Whether it came with a checksum that was compared.
-    checked_by_store: bool,
-}
-
 /// A client of S3; cheap to clone. What is bounded is bounded over all clones together.
 #[derive(Debug, Clone)]
 pub struct S3 {
@@ -112,6 +107,8 @@ pub struct S3 {
     timeouts: Timeouts,
     /// One permit for each range of a download that is under way, over all downloads.
     ranges: Arc<Semaphore>,
+    /// How many downloads in ranges are under way.
+    downloads: Arc<AtomicUsize>,
     /// One permit for each MiB of parts of uploads in memory, over all uploads.
     parts: Arc<Semaphore>,
 }
@@ -174,6 +171,7 @@ impl S3 {
             retry,
             timeouts,
             ranges: Arc::new(Semaphore::new(download::RANGES_IN_FLIGHT)),
+            downloads: Arc::default(),
             parts: Arc::new(Semaphore::new(parts::ROOM)),
         }
     }
@@ -210,13 +208,26 @@ impl S3 {
         uri: &S3Uri,
         max: usize,
     ) -> Result<(Bytes, Option<Version>), StoreError> {
-        let got = self
-            .retry("read", uri.bucket(), uri, |_| self.try_get_bytes(uri, max))
-            .await?;
-        Ok((got.content, got.version))
+        let content = self.get_content(uri, max).await?;
+        Ok((content.bytes, content.version))
     }
 
-    async fn try_get_bytes(&self, uri: &S3Uri, max: usize) -> Result<Got, Failure<AttemptError>> {
+    /// The same, and whether it came with a checksum.
+    ///
+    /// # Errors
+    /// As for [`S3::get_bytes`].
+    pub async fn get_content(&self, uri: &S3Uri, max: usize) -> Result<Content, StoreError> {
+        self.retry("read", uri.bucket(), uri, |_| {
+            self.try_get_content(uri, max)
+        })
+        .await
+    }
+
+    async fn try_get_content(
+        &self,
+        uri: &S3Uri,
+        max: usize,
+    ) -> Result<Content, Failure<AttemptError>> {
         let too_large = || Failure::Permanent(AttemptError::too_large(max));
         let answer = self
             .client(uri.bucket())
@@ -251,8 +262,8 @@ impl S3 {
         if content.len() as u64 != expected {
             return Err(AttemptError::unreachable("the answer broke off"));
         }
-        Ok(Got {
-            content: content.freeze(),
+        Ok(Content {
+            bytes: content.freeze(),
             version: answer.e_tag.map(Version),
             checked_by_store,
         })

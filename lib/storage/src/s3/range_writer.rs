@@ -1,15 +1,13 @@
 //! A file that is written while its ranges arrive in any order, and its SHA-1.
 //!
-//! One thread writes whatever comes, so that writers never wait for one another inside the system;
-//! another follows and sums up, in order, what is complete from the start. What it reads back was
-//! written a moment before and is still in the page cache.
+//! One thread writes whatever comes, so that writers never wait for one another inside the system. What comes
+//! in order is summed up as it is written; what came before its turn is read back then, from the page cache.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::sync::{Arc, mpsc};
 
 use bytes::Bytes;
 use tokio::sync::mpsc as queue;
@@ -22,7 +20,7 @@ use crate::checksum::{Sha1, Sha1Sum};
 const WAITING: usize = 2;
 
 /// How much is read back at a time, in bytes.
-const READ: usize = 1024 * 1024;
+const READ: usize = 256 * 1024;
 
 /// Whether the SHA-1 is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,96 +31,119 @@ pub(super) enum Sum {
 
 /// A file that is being written.
 pub(super) struct RangeWriter {
-    messages: queue::Sender<Message>,
-    writing: JoinHandle<io::Result<Option<Summing>>>,
+    pieces: queue::Sender<Pieces>,
+    writing: JoinHandle<io::Result<Option<Sha1Sum>>>,
 }
 
 /// The file cannot be written; [`RangeWriter::finish`] says why.
 #[derive(Debug)]
 pub(super) struct Broken;
 
-enum Message {
-    Write(u64, Vec<Bytes>),
-    Complete(Range<u64>),
+/// Pieces of a range, one after another from `offset` on.
+struct Pieces {
+    /// Where the range begins; within it, pieces come in order.
+    start: u64,
+    offset: u64,
+    bytes: Vec<Bytes>,
 }
 
 impl RangeWriter {
     /// Begins; must be called in a tokio runtime.
     pub(super) fn start(file: File, sum: Sum) -> Self {
-        let file = Arc::new(file);
-        let summing = (sum == Sum::Wanted).then(|| Summing::start(&file));
-        let (messages, mut arriving) = queue::channel(WAITING);
+        let (pieces, mut arriving) = queue::channel::<Pieces>(WAITING);
         let writing = spawn_blocking(move || {
-            while let Some(message) = arriving.blocking_recv() {
-                match (message, &summing) {
-                    (Message::Write(offset, pieces), _) => write(&file, offset, &pieces)?,
-                    (Message::Complete(range), Some(summing)) => summing.add(range),
-                    (Message::Complete(_), None) => {}
+            let mut summing = (sum == Sum::Wanted).then(Summing::default);
+            while let Some(pieces) = arriving.blocking_recv() {
+                write(&file, pieces.offset, &pieces.bytes)?;
+                if let Some(summing) = &mut summing {
+                    summing.add(&file, &pieces)?;
                 }
             }
-            Ok(summing)
+            summing.map(|summing| summing.finish(&file)).transpose()
         });
-        Self { messages, writing }
+        Self { pieces, writing }
     }
 
-    /// Has pieces written one after another at `offset`, some time soon.
-    pub(super) async fn write(&self, offset: u64, pieces: Vec<Bytes>) -> Result<(), Broken> {
-        self.send(Message::Write(offset, pieces)).await
-    }
-
-    /// Everything in this range was given to be written.
-    pub(super) async fn complete(&self, range: Range<u64>) -> Result<(), Broken> {
-        self.send(Message::Complete(range)).await
-    }
-
-    async fn send(&self, message: Message) -> Result<(), Broken> {
-        self.messages.send(message).await.map_err(|_| Broken)
+    /// Has pieces of the range at `start` written one after another at `offset`, some time soon. A range that
+    /// is begun anew is written from its start.
+    pub(super) async fn write(
+        &self,
+        start: u64,
+        offset: u64,
+        bytes: Vec<Bytes>,
+    ) -> Result<(), Broken> {
+        let pieces = Pieces {
+            start,
+            offset,
+            bytes,
+        };
+        self.pieces.send(pieces).await.map_err(|_| Broken)
     }
 
     /// Waits until all is written. The sum, if it was wanted, is that of what is complete from the start.
     pub(super) async fn finish(self) -> io::Result<Option<Sha1Sum>> {
-        drop(self.messages);
-        match blocking::joined(self.writing).await? {
-            Some(summing) => summing.finish().await.map(Some),
-            None => Ok(None),
-        }
+        drop(self.pieces);
+        blocking::joined(self.writing).await
     }
 }
 
 /// The sum of a file that is being written.
+#[derive(Default)]
 struct Summing {
-    ranges: mpsc::Sender<Range<u64>>,
-    reading: JoinHandle<io::Result<Sha1>>,
+    sum: Sha1,
+    /// Up to here all is summed up.
+    position: u64,
+    /// Ranges, or beginnings of ranges, that were written before their turn.
+    waiting: BTreeMap<u64, u64>,
+    /// Whether something was written again that had been summed up already.
+    rewritten: bool,
+    buffer: Vec<u8>,
 }
 
 impl Summing {
-    fn start(file: &Arc<File>) -> Self {
-        let file = Arc::clone(file);
-        let (ranges, arriving) = mpsc::channel::<Range<u64>>();
-        let reading = spawn_blocking(move || {
-            let mut sum = Sha1::new();
-            let mut buffer = vec![0; READ];
-            let (mut waiting, mut position) = (BTreeMap::new(), 0);
-            while let Ok(range) = arriving.recv() {
-                waiting.insert(range.start, range.end);
-                while let Some(end) = waiting.remove(&position) {
-                    read_back(&file, &mut sum, &mut buffer, position..end)?;
-                    position = end;
-                }
+    /// Sums up what was written now, and what waited for it.
+    fn add(&mut self, file: &File, pieces: &Pieces) -> io::Result<()> {
+        let length: u64 = pieces.bytes.iter().map(|piece| piece.len() as u64).sum();
+        let end = pieces.offset + length;
+        if pieces.offset > self.position {
+            self.waiting.insert(pieces.start, end);
+            return Ok(());
+        }
+        // then all is read at the end
+        self.rewritten |= pieces.offset < self.position && length > 0;
+        if !self.rewritten {
+            pieces.bytes.iter().for_each(|piece| self.sum.update(piece));
+        }
+        self.position = self.position.max(end);
+        while let Some(end) = self.waiting.remove(&self.position) {
+            if !self.rewritten {
+                self.read_back(file, self.position..end)?;
             }
-            Ok(sum)
-        });
-        Self { ranges, reading }
+            self.position = end;
+        }
+        Ok(())
     }
 
-    fn add(&self, range: Range<u64>) {
-        // Fails only when reading failed, which is found out at the end.
-        let _ = self.ranges.send(range);
+    fn read_back(&mut self, file: &File, mut range: Range<u64>) -> io::Result<()> {
+        self.buffer.resize(READ, 0);
+        while !range.is_empty() {
+            let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+            let length = left.min(READ);
+            let piece = self.buffer.get_mut(..length).unwrap_or_default();
+            file.read_exact_at(piece, range.start)?;
+            self.sum.update(piece);
+            range.start += length as u64;
+        }
+        Ok(())
     }
 
-    async fn finish(self) -> io::Result<Sha1Sum> {
-        drop(self.ranges);
-        blocking::joined(self.reading).await.map(Sha1::finish)
+    /// The sum of what is in the file now.
+    fn finish(mut self, file: &File) -> io::Result<Sha1Sum> {
+        if self.rewritten {
+            self.sum = Sha1::new();
+            self.read_back(file, 0..self.position)?;
+        }
+        Ok(self.sum.finish())
     }
 }
 
@@ -130,23 +151,6 @@ fn write(file: &File, mut offset: u64, pieces: &[Bytes]) -> io::Result<()> {
     for piece in pieces {
         file.write_all_at(piece, offset)?;
         offset += piece.len() as u64;
-    }
-    Ok(())
-}
-
-fn read_back(
-    file: &File,
-    sum: &mut Sha1,
-    buffer: &mut [u8],
-    mut range: Range<u64>,
-) -> io::Result<()> {
-    while !range.is_empty() {
-        let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
-        let length = left.min(buffer.len());
-        let piece = buffer.get_mut(..length).unwrap_or_default();
-        file.read_exact_at(piece, range.start)?;
-        sum.update(piece);
-        range.start += length as u64;
     }
     Ok(())
 }
@@ -170,17 +174,50 @@ mod tests {
         let target = tempfile::NamedTempFile::new().unwrap();
         let sum = run(async {
             let writer = RangeWriter::start(target.reopen().unwrap(), Sum::Wanted);
-            writer
-                .write(3, vec!["d".into(), "ef".into()])
-                .await
-                .unwrap();
-            writer.complete(3..6).await.unwrap();
-            writer.write(0, vec!["abc".into()]).await.unwrap();
-            writer.complete(0..3).await.unwrap();
+            // the second range whole, the third in part, then the first, and the rest in order
+            for (start, offset, pieces) in [
+                (3, 3, vec!["d".into(), "ef".into()]),
+                (6, 6, vec!["g".into()]),
+                (0, 0, vec!["a".into(), "bc".into()]),
+                (6, 7, vec!["h".into()]),
+                (9, 9, vec![]),
+            ] {
+                writer.write(start, offset, pieces).await.unwrap();
+            }
             writer.finish().await.unwrap()
         });
-        assert_eq!(std::fs::read(target.path()).unwrap(), b"abcdef");
-        assert_eq!(sum, Some(Sha1Sum::of(b"abcdef")));
+        assert_eq!(std::fs::read(target.path()).unwrap(), b"abcdefgh");
+        assert_eq!(sum, Some(Sha1Sum::of(b"abcdefgh")));
+    }
+
+    /// Whatever came of an attempt that broke off, the sum is of what the file has.
+    #[test]
+    fn a_range_that_is_begun_anew_is_summed_up_as_it_is_written() {
+        for pieces in [
+            vec![(0, 0, "xxx"), (0, 0, "abc"), (3, 3, "def")],
+            vec![(3, 3, "xx"), (3, 3, "d"), (0, 0, "abc"), (3, 4, "ef")],
+            vec![(3, 3, "xx"), (0, 0, "abc"), (3, 3, "def")],
+        ] {
+            let target = tempfile::NamedTempFile::new().unwrap();
+            let file = std::fs::File::options()
+                .read(true)
+                .write(true)
+                .open(target.path());
+            let sum = run(async {
+                let writer = RangeWriter::start(file.unwrap(), Sum::Wanted);
+                for (start, offset, piece) in &pieces {
+                    let piece = vec![(*piece).into()];
+                    writer.write(*start, *offset, piece).await.unwrap();
+                }
+                writer.finish().await.unwrap()
+            });
+            assert_eq!(
+                std::fs::read(target.path()).unwrap(),
+                b"abcdef",
+                "{pieces:?}"
+            );
+            assert_eq!(sum, Some(Sha1Sum::of(b"abcdef")), "{pieces:?}");
+        }
     }
 
     #[test]
@@ -189,7 +226,7 @@ mod tests {
         let readable = File::open(target.path()).unwrap();
         let error = run(async {
             let writer = RangeWriter::start(readable, Sum::Unwanted);
-            while writer.write(0, vec!["x".into()]).await.is_ok() {}
+            while writer.write(0, 0, vec!["x".into()]).await.is_ok() {}
             writer.finish().await.unwrap_err()
         });
         assert_eq!(error.raw_os_error(), Some(EBADF));

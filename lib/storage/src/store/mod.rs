@@ -24,7 +24,7 @@ use tokio::io::AsyncRead;
 use crate::checksum::Expected;
 use crate::error::AttemptError;
 use crate::object::{
-    Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
+    Content, Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
 };
 use crate::s3::S3;
 use crate::uri::{Location, S3Uri};
@@ -84,6 +84,21 @@ pub trait Store: fmt::Debug + fmt::Display + Send + Sync {
     /// # Errors
     /// [`ErrorKind::NotFound`], or [`ErrorKind::TooLarge`] for a larger one.
     fn get_bytes<'a>(&'a self, key: &'a str, max: usize) -> Answer<'a, (Bytes, Option<Version>)>;
+
+    /// The same, and whether the store gave a checksum with it, which then has been compared.
+    ///
+    /// # Errors
+    /// As for [`Store::get_bytes`].
+    fn get_content<'a>(&'a self, key: &'a str, max: usize) -> Answer<'a, Content> {
+        Box::pin(async move {
+            let (bytes, version) = self.get_bytes(key, max).await?;
+            Ok(Content {
+                bytes,
+                version,
+                checked_by_store: false,
+            })
+        })
+    }
 
     /// The bytes of a range of a key's content, held in memory: fewer where the content ends before
     /// the range does, none where it ends before the range begins.
@@ -211,8 +226,21 @@ pub async fn bytes_if_there(
     key: &str,
     max: usize,
 ) -> Result<Option<Bytes>, StoreError> {
-    match store.get_bytes(key, max).await {
-        Ok((bytes, _)) => Ok(Some(bytes)),
+    let content = content_if_there(store, key, max).await?;
+    Ok(content.map(|content| content.bytes))
+}
+
+/// As [`bytes_if_there`], with what else the store says of it.
+///
+/// # Errors
+/// As they come otherwise.
+pub async fn content_if_there(
+    store: &dyn Store,
+    key: &str,
+    max: usize,
+) -> Result<Option<Content>, StoreError> {
+    match store.get_content(key, max).await {
+        Ok(content) => Ok(Some(content)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::TooLarge) => Ok(None),
         Err(error) => Err(error),
     }

@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 use super::{Answer, Listing, Place, Reader, Store, StoreError, found, refused};
 use crate::checksum::Expected;
 use crate::object::{
-    Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
+    Content, Downloaded, Head, Length, Object, OnBytes, Part, Precondition, Stored, Version,
 };
 use crate::s3::{Delimiter, S3};
 use crate::uri::S3Uri;
@@ -75,6 +75,10 @@ impl Store for S3Prefix {
 
     fn get_bytes<'a>(&'a self, key: &'a str, max: usize) -> Answer<'a, (Bytes, Option<Version>)> {
         Box::pin(async move { self.client.get_bytes(&self.uri(key)?, max).await })
+    }
+
+    fn get_content<'a>(&'a self, key: &'a str, max: usize) -> Answer<'a, Content> {
+        Box::pin(async move { self.client.get_content(&self.uri(key)?, max).await })
     }
 
     fn get_range<'a>(&'a self, key: &'a str, range: Range<u64>) -> Answer<'a, Part> {
