@@ -250,25 +250,20 @@ impl<'r> Judge<'r> {
                         Some(switch) => Note::SwitchedOff(switch.to_owned()),
                         None => sums.note(old.as_ref(), new.as_ref()),
                     };
-                    let reference_type = name.clone();
-                    let note = match note {
-                        Note::None => match (&old, &new) {
-                            (Some(old), Some(new)) => {
-                                tables.note(&instrument, name, (old, new), header)
-                            }
-                            _ => Note::None,
-                        },
-                        note => note,
+                    let note = match (note, &old, &new) {
+                        (Note::None, Some(old), Some(new)) => {
+                            tables.note(&instrument, name, (old, new), header)
+                        }
+                        (note, ..) => note,
                     };
-                    add(
-                        changes,
-                        Change {
-                            reference_type,
-                            old,
-                            new,
-                            note,
-                        },
-                    );
+                    let reference_type = name.clone();
+                    let change = Change {
+                        reference_type,
+                        old,
+                        new,
+                        note,
+                    };
+                    add(changes, change);
                 }
                 Difference::Failures { old, new } => {
                     for (side, reason) in [(Side::Old, old), (Side::New, new)] {

@@ -153,14 +153,38 @@ impl Client {
             .map(|(reference_type, outcome)| (reference_type.clone(), outcome.clone()))
             .collect();
         let mut file = FileAssignment::new(&dataset.path, dataset.instrument.clone());
-        let mut keys = rules.needed_keys(&dataset.instrument).unwrap_or_default();
-        keys.extend(columns_of_instrument(&dataset.instrument));
-        let mut seen = HashSet::new();
-        keys.retain(|key| seen.insert(key.to_uppercase()));
-        file.parkeys = keys
-            .into_iter()
-            .map(|key| (key.to_owned(), dataset.header.get(key).map(str::to_owned)))
+        file.parkeys = parkeys(dataset, rules);
+        self.note_problems(&mut file, dataset, &chosen, rules, server, options);
+        // Other observatories' headers are never written, see `Assignments::write`.
+        file.updates = ReferenceCards::new(
+            &dataset.instrument,
+            rules.name().as_str(),
+            VERSION_TEXT,
+            &chosen,
+            options.no_match,
+        )
+        .map(|cards| cards.updates)
+        .unwrap_or_default();
+        file.types = chosen
+            .iter()
+            .map(|(reference_type, outcome)| dataset.assigned(reference_type, outcome))
             .collect();
+        file.types
+            .sort_by(|a, b| a.reference_type.cmp(&b.reference_type));
+        file
+    }
+
+    /// Adds to a file's answers what is wrong with them: lookups that failed, rules and references that
+    /// were withdrawn.
+    fn note_problems(
+        &self,
+        file: &mut FileAssignment,
+        dataset: &DatasetHeader,
+        chosen: &BestReferences,
+        rules: &Context,
+        server: &ServerConfig,
+        options: &AssignOptions,
+    ) {
         let names: Vec<String> = rules
             .mappings_of(&dataset.instrument)
             .unwrap_or_default()
@@ -192,23 +216,16 @@ impl Client {
                 file.bad(problem, allowed, options.bad_files);
             }
         }
-        let context = rules.name().as_str();
-        // Other observatories' headers are never written, see `Assignments::write`.
-        file.updates = ReferenceCards::new(
-            &dataset.instrument,
-            context,
-            VERSION_TEXT,
-            &chosen,
-            options.no_match,
-        )
-        .map(|cards| cards.updates)
-        .unwrap_or_default();
-        file.types = chosen
-            .iter()
-            .map(|(reference_type, outcome)| dataset.assigned(reference_type, outcome))
-            .collect();
-        file.types
-            .sort_by(|a, b| a.reference_type.cmp(&b.reference_type));
-        file
     }
+}
+
+/// What a header says under each key that the rules look at or that selects rows of tables.
+fn parkeys(dataset: &DatasetHeader, rules: &Context) -> Vec<(String, Option<String>)> {
+    let mut keys = rules.needed_keys(&dataset.instrument).unwrap_or_default();
+    keys.extend(columns_of_instrument(&dataset.instrument));
+    let mut seen = HashSet::new();
+    keys.retain(|key| seen.insert(key.to_uppercase()));
+    keys.into_iter()
+        .map(|key| (key.to_owned(), dataset.header.get(key).map(str::to_owned)))
+        .collect()
 }

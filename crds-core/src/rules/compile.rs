@@ -112,26 +112,8 @@ impl Builder {
         let kind = header.required("filekind")?;
         let precondition = self.hook(mapping, "precondition_header", &kind)?;
         let fallback = self.hook(mapping, "fallback_header", &kind)?;
-        let mut needed_slots = Vec::with_capacity(needed.len());
-        for name in &needed {
-            let own = self.slots.number(name)?;
-            // Only a second lookup reduces a header that may have keys in lower case.
-            needed_slots.push(if fallback.is_some() {
-                let lower = self.slots.number(&name.to_lowercase())?;
-                [own, lower, self.slots.number(&name.to_uppercase())?]
-            } else {
-                [own; 3]
-            });
-        }
-        let mut stretch_of = None;
-        let hooks = [precondition.as_ref(), fallback.as_ref()];
-        for date in hooks.into_iter().flatten().filter_map(Hook::date_slots) {
-            let known = self.date_keys.iter().position(|keys| **keys == date);
-            stretch_of = Some(known.unwrap_or_else(|| {
-                self.date_keys.push(date.into());
-                self.date_keys.len() - 1
-            }));
-        }
+        let needed_slots = self.needed_slots(&needed, fallback.is_some())?;
+        let stretch_of = self.stretch_of([precondition.as_ref(), fallback.as_ref()]);
         let is_required = header.is_required();
         Ok(Table {
             mapping: owned,
@@ -148,6 +130,37 @@ impl Builder {
             decisive: None,
             stretch_of,
         })
+    }
+
+    /// The slots of keys: as they are written, in lower case and in upper case. Only a second lookup
+    /// reduces a header that may have keys in lower case.
+    fn needed_slots(
+        &mut self,
+        needed: &[Box<str>],
+        looked_up_twice: bool,
+    ) -> Result<Vec<[Slot; 3]>, String> {
+        let slots = needed.iter().map(|name| {
+            let own = self.slots.number(name)?;
+            if !looked_up_twice {
+                return Ok([own; 3]);
+            }
+            let lower = self.slots.number(&name.to_lowercase())?;
+            Ok([own, lower, self.slots.number(&name.to_uppercase())?])
+        });
+        slots.collect()
+    }
+
+    /// Which of the dates that hooks look at is that of the last of these hooks that looks at one.
+    fn stretch_of(&mut self, hooks: [Option<&Hook>; 2]) -> Option<usize> {
+        let mut stretch_of = None;
+        for date in hooks.into_iter().flatten().filter_map(Hook::date_slots) {
+            let known = self.date_keys.iter().position(|keys| **keys == date);
+            stretch_of = Some(known.unwrap_or_else(|| {
+                self.date_keys.push(date.into());
+                self.date_keys.len() - 1
+            }));
+        }
+        stretch_of
     }
 
     /// Compiles an expression as Python CRDS does: keys with dots are written with underscores.

@@ -125,17 +125,7 @@ impl<B: Batch> DatasetRequests<B> {
         let known = self.documents.record(root, dataset).await?;
         let (inputs, bytes) = match start {
             Start::Placed => {
-                let uri = root.join(&root.layout.inputs(dataset))?;
-                let size = match self.documents.s3().head(&uri).await {
-                    Ok(found) => found.size,
-                    Err(e) if e.kind() == ErrorKind::NotFound => {
-                        let dataset = dataset.clone();
-                        return Err(TriggerError::NoInputs { dataset, uri });
-                    }
-                    Err(e) => return Err(e.into()),
-                };
-                let folder = uri.key().rsplit_once('/').map_or("", |(folder, _)| folder);
-                let folder = S3Uri::new(uri.bucket(), folder)?;
+                let (folder, size) = self.placed(root, dataset).await?;
                 (Some(folder.to_string()), Some(size))
             }
             Start::Rescue => (None, None),
@@ -187,6 +177,25 @@ impl<B: Batch> DatasetRequests<B> {
             }
         }
         Ok(why)
+    }
+
+    /// The folder in which the inputs of a dataset are, and their size.
+    async fn placed(
+        &self,
+        root: &OutputRoot,
+        dataset: &Dataset,
+    ) -> Result<(S3Uri, u64), TriggerError> {
+        let uri = root.join(&root.layout.inputs(dataset))?;
+        let size = match self.documents.s3().head(&uri).await {
+            Ok(found) => found.size,
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let dataset = dataset.clone();
+                return Err(TriggerError::NoInputs { dataset, uri });
+            }
+            Err(e) => return Err(e.into()),
+        };
+        let folder = uri.key().rsplit_once('/').map_or("", |(folder, _)| folder);
+        Ok((S3Uri::new(uri.bucket(), folder)?, size))
     }
 
     async fn cancel(

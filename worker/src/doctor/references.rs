@@ -346,46 +346,43 @@ async fn chosen(
         return Some(problem("references", &error));
     }
     let wanted = assignments.references().len();
-    let missing = match client.fetch_references(assignments.references(), &()).await {
-        Ok(_) => Vec::new(),
-        Err(ClientError::ReadOnly { names }) => names,
-        Err(error) => return Some(problem("references", &error)),
-    };
-    let found = finding(
-        "references",
-        Level::Ok,
-        format!(
-            "all {wanted} of the inputs ({} raw) are in the cache",
-            raw.len()
-        ),
+    let found = format!(
+        "all {wanted} of the inputs ({} raw) are in the cache",
+        raw.len()
     );
-    if missing.is_empty() {
-        return Some(found);
-    }
-    let names = missing.join(", ");
-    let count = missing.len();
-    let (level, text, hint) = match (config.readonly_cache, origin_of_references(config)) {
-        (true, _) => (
+    Some(
+        match client.fetch_references(assignments.references(), &()).await {
+            Ok(_) => finding("references", Level::Ok, found),
+            Err(ClientError::ReadOnly { names }) => missing(config, &names, wanted),
+            Err(error) => problem("references", &error),
+        },
+    )
+}
+
+/// What becomes of references that the cache lacks, of so many that are wanted.
+fn missing(config: &Config, names: &[String], wanted: usize) -> Finding {
+    let count = names.len();
+    let names = names.join(", ");
+    let lacks = format!("{count} of {wanted} are not in the cache");
+    let found = match (config.readonly_cache, origin_of_references(config)) {
+        (true, _) => finding(
+            "references",
             Level::Problem,
-            format!(
-                "{count} of {wanted} are not in the cache, which is not to be written: {names}"
-            ),
-            "fill the cache with `crds sync`, or set CRDS_READONLY_CACHE=0",
-        ),
-        (false, None) => (
+            format!("{lacks}, which is not to be written: {names}"),
+        )
+        .hint("fill the cache with `crds sync`, or set CRDS_READONLY_CACHE=0"),
+        (false, None) => finding(
+            "references",
             Level::Problem,
-            format!(
-                "{count} of {wanted} are not in the cache, and nothing says where they are: {names}"
-            ),
-            "set CRDS_REFERENCE_URI or CRDS_SERVER_URL, or fill the cache with `crds sync`",
-        ),
+            format!("{lacks}, and nothing says where they are: {names}"),
+        )
+        .hint("set CRDS_REFERENCE_URI or CRDS_SERVER_URL, or fill the cache with `crds sync`"),
         (false, Some(origin)) => {
             let text = format!("{count} of {wanted} will be fetched from {origin}: {names}");
-            return Some(finding("references", Level::Ok, text).detail("missing", names));
+            finding("references", Level::Ok, text)
         }
     };
-    let found = finding("references", level, text).hint(hint);
-    Some(found.detail("missing", names))
+    found.detail("missing", names)
 }
 
 /// Where references that are missing would come from.

@@ -72,8 +72,18 @@ impl Group {
     }
 
     /// Sends a signal to all processes of the group.
-    pub(super) fn signal(&self, which: Signal) {
+    fn signal(&self, which: Signal) {
         signal(self.number, which);
+    }
+
+    /// Asks the group to end, and kills it where the child has not ended after `grace`.
+    pub(super) async fn stop(&mut self, grace: Duration) {
+        self.signal(Signal::TERM);
+        // A stopped process cannot act on the signal.
+        self.signal(Signal::CONT);
+        if !self.ended_within(grace).await {
+            self.signal(Signal::KILL);
+        }
     }
 
     /// Waits until the child has ended, at most `patience`; says whether it has.

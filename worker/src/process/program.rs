@@ -9,14 +9,13 @@ use super::memory::{KillCounters, MemoryEvidence};
 use super::metrics::Metrics;
 use super::output::{LINGER, OutputCopier};
 use crate::run_log::RunLog;
-use rustix::process::Signal;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use storage::hint::Hint;
@@ -176,32 +175,14 @@ impl Program {
                 .map(OsString::as_os_str),
         )?;
         let command_line = self.command_line();
-        let Self {
-            name,
-            arguments,
-            directory,
-            environment,
-            output,
-            timeout,
-            grace,
-        } = self;
+        let (name, directory) = (self.name.clone(), self.directory.clone());
+        let (timeout, grace) = (self.timeout, self.grace);
         let follow = |source| ProgramError::Follow {
             program: name.clone(),
             source,
         };
         let (reader, writer) = io::pipe().map_err(follow)?;
-        let mut command = Command::new(&path);
-        command
-            .args(arguments)
-            .current_dir(&directory)
-            .env_clear()
-            .envs(environment)
-            .stdin(Stdio::null())
-            .stdout(match output {
-                Output::Log => writer.try_clone().map_err(follow)?.into(),
-                Output::File(file) => Stdio::from(file),
-            })
-            .stderr(writer);
+        let command = self.command(&path, writer).map_err(follow)?;
         let reader = pipe::Receiver::from_owned_fd(reader.into()).map_err(follow)?;
 
         let counters = KillCounters::read();
@@ -221,12 +202,7 @@ impl Program {
             () = sleep_for(timeout) => Some(Stop::TimedOut),
         };
         if stopped.is_some() {
-            group.signal(Signal::TERM);
-            // A stopped process cannot act on the signal.
-            group.signal(Signal::CONT);
-            if !group.ended_within(grace).await {
-                group.signal(Signal::KILL);
-            }
+            group.stop(grace).await;
         } else {
             copier.finish_within(LINGER).await;
         }
@@ -253,6 +229,23 @@ impl Program {
             },
             tail,
         })
+    }
+
+    /// The command of the program at `path`, whose output goes to `writer`.
+    fn command(self, path: &Path, writer: io::PipeWriter) -> io::Result<Command> {
+        let mut command = Command::new(path);
+        command
+            .args(self.arguments)
+            .current_dir(self.directory)
+            .env_clear()
+            .envs(self.environment)
+            .stdin(Stdio::null())
+            .stdout(match self.output {
+                Output::Log => writer.try_clone()?.into(),
+                Output::File(file) => Stdio::from(file),
+            })
+            .stderr(writer);
+        Ok(command)
     }
 }
 

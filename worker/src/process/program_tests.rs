@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::run_log::Console;
+use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 

@@ -176,30 +176,7 @@ pub(crate) async fn run(
     as_json: bool,
 ) -> Result<u8, Failure> {
     let args = &args.spelled_out();
-    for (given, name, value, option) in [
-        (
-            args.allow_bad_rules,
-            "CRDS_ALLOW_BAD_RULES",
-            "1",
-            "--allow-bad-rules",
-        ),
-        (
-            args.allow_bad_references,
-            "CRDS_ALLOW_BAD_REFERENCES",
-            "1",
-            "--allow-bad-references",
-        ),
-        (
-            args.remote_bestrefs,
-            "CRDS_MODE",
-            "remote",
-            "--remote-bestrefs",
-        ),
-    ] {
-        if given {
-            config.set(name, value, option)?;
-        }
-    }
+    args.set_variables(&mut config)?;
     if args.sync_references == 1 && config.readonly_cache {
         return Err(Failure::refused(
             "references cannot be fetched into a read-only cache",
@@ -249,6 +226,34 @@ pub(crate) async fn run(
 }
 
 impl Args {
+    /// Sets the variables that some options stand for.
+    fn set_variables(&self, config: &mut Config) -> Result<(), Failure> {
+        let rules = (
+            self.allow_bad_rules,
+            "CRDS_ALLOW_BAD_RULES",
+            "1",
+            "--allow-bad-rules",
+        );
+        let references = (
+            self.allow_bad_references,
+            "CRDS_ALLOW_BAD_REFERENCES",
+            "1",
+            "--allow-bad-references",
+        );
+        let remote = (
+            self.remote_bestrefs,
+            "CRDS_MODE",
+            "remote",
+            "--remote-bestrefs",
+        );
+        for (given, name, value, option) in [rules, references, remote] {
+            if given {
+                config.set(name, value, option)?;
+            }
+        }
+        Ok(())
+    }
+
     /// With what `--affected-datasets` stands for.
     fn spelled_out(&self) -> Self {
         let mut args = self.clone();

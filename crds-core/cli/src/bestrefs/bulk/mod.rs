@@ -143,29 +143,7 @@ pub(super) async fn run(
         found: false,
         malformed: 0,
     };
-    let mut stdout = io::stdout().lock();
-    let mut line = Vec::new();
-    let mut fields = Vec::new();
-    loop {
-        line.clear();
-        let taken = (&mut input).take(MAX_LINE).read_until(b'\n', &mut line);
-        if taken.map_err(|error| Failure::fatal(format!("{file}: {error}")))? == 0 {
-            break;
-        }
-        run.number += 1;
-        if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
-            skip_line(&mut input).map_err(|error| Failure::fatal(format!("{file}: {error}")))?;
-            run.cannot_use(None, &format!("it has more than {MAX_LINE} bytes"));
-        } else if !line.iter().all(u8::is_ascii_whitespace) {
-            fields = emptied(run.take(&line, emptied(fields)).await);
-        }
-        if run.out.len() >= BUFFER {
-            stdout.write_all(&run.out)?;
-            run.out.clear();
-        }
-    }
-    stdout.write_all(&run.out)?;
-    stdout.flush()?;
+    run.answer_all(&mut input, file).await?;
     if run.number == 0 {
         tracing::warn!("{file}: there is not a single header");
     }
@@ -207,6 +185,34 @@ struct BulkRun<'c> {
 }
 
 impl BulkRun<'_> {
+    /// Answers every line.
+    async fn answer_all(&mut self, input: &mut impl BufRead, file: &str) -> Result<(), Failure> {
+        let unreadable = |error| Failure::fatal(format!("{file}: {error}"));
+        let mut stdout = io::stdout().lock();
+        let mut line = Vec::new();
+        let mut fields = Vec::new();
+        loop {
+            line.clear();
+            let taken = input.take(MAX_LINE).read_until(b'\n', &mut line);
+            if taken.map_err(unreadable)? == 0 {
+                break;
+            }
+            self.number += 1;
+            if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') {
+                skip_line(input).map_err(unreadable)?;
+                self.cannot_use(None, &format!("it has more than {MAX_LINE} bytes"));
+            } else if !line.iter().all(u8::is_ascii_whitespace) {
+                fields = emptied(self.take(&line, emptied(fields)).await);
+            }
+            if self.out.len() >= BUFFER {
+                stdout.write_all(&self.out)?;
+                self.out.clear();
+            }
+        }
+        stdout.write_all(&self.out)?;
+        Ok(stdout.flush()?)
+    }
+
     /// Answers one line. Its fields are given back for their space.
     async fn take<'l>(&mut self, line: &'l [u8], mut fields: Vec<Field<'l>>) -> Vec<Field<'l>> {
         let line = match HeaderLine::read(line, &mut fields) {
