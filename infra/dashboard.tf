@@ -27,6 +27,14 @@ locals {
       title   = "Log of jobs, bytes"
       metrics = [["AWS/Logs", "IncomingBytes", "LogGroupName", local.log_groups["jobs"], { stat = "Sum" }]]
     },
+    {
+      title   = "Stuck datasets that sweeps found"
+      metrics = [[{ expression = "SEARCH('{${var.name},found,result} MetricName=\"Swept\"', 'Sum')", label = "" }]]
+    },
+    {
+      title   = "Orders and messages that were refused"
+      metrics = [[{ expression = "SEARCH('{${var.name},kind} MetricName=\"Refused\"', 'Sum')", label = "" }]]
+    },
   ]
 }
 
@@ -54,7 +62,7 @@ resource "aws_cloudwatch_dashboard" "main" {
       [{
         type       = "alarm"
         x          = 0
-        y          = 12
+        y          = 6 * ceil(length(local.widgets) / 2)
         width      = 24
         height     = 3
         properties = { title = "Alarms", alarms = values(aws_cloudwatch_metric_alarm.all)[*].arn }

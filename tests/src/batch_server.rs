@@ -1,8 +1,9 @@
 //! A stand-in for AWS Batch's HTTP API: it keeps jobs, answers at the documented limit of
-//! `SubmitJob` when told to, refuses larger payloads than AWS does, and can be made to fail.
+//! `SubmitJob` when told to, refuses what AWS refuses in a job, and can be made to fail.
 //!
 //! Jobs are not run: a test says how they end ([`BatchServer::end`]) and when their records are gone. `ListJobs` is
-//! exact about names and knows the ended children of arrays; pages and other filters are left out.
+//! exact about names and knows the ended children of arrays; pages and other filters are left out, and every queue and
+//! definition exists.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -21,6 +22,18 @@ const MAX_PAYLOAD: usize = 30 * 1024;
 
 /// The most children an array job may have, and the fewest.
 const ARRAY_SIZES: std::ops::RangeInclusive<u64> = 2..=10_000;
+
+/// The shortest time limit of a job, in seconds.
+const SHORTEST: u64 = 60;
+
+/// The longest name of a job.
+const LONGEST_NAME: usize = 128;
+
+/// The most jobs that `DescribeJobs` tells of at once.
+const DESCRIBED: usize = 100;
+
+/// What names of queues stand behind in what is described.
+const QUEUES: &str = "arn:aws:batch:us-east-1:123456789012:job-queue/";
 
 /// How long a request that times out is kept waiting.
 const SILENCE: Duration = Duration::from_hours(1);
@@ -79,6 +92,8 @@ struct State {
     throttled: u64,
     limit: Option<Bucket>,
     faults: Option<(fastrand::Rng, u32, Vec<BatchFault>)>,
+    /// What is said of every job that is submitted, instead of taking it.
+    refusal: Option<String>,
 }
 
 impl BatchServer {
@@ -118,6 +133,11 @@ impl BatchServer {
     pub fn set_faults(&self, one_in: u32, kinds: &[BatchFault], seed: u64) {
         lock(&self.state).faults =
             (one_in > 0).then(|| (fastrand::Rng::with_seed(seed), one_in, kinds.to_vec()));
+    }
+
+    /// Refuses every job for good from now on, with a text; with none, none.
+    pub fn refuse(&self, text: Option<&str>) {
+        lock(&self.state).refusal = text.map(str::to_owned);
     }
 
     /// Every job, in the order of submission.
@@ -192,7 +212,7 @@ async fn answer(shared: &Mutex<State>, path: &str, body: &[u8]) -> Answer {
         _ => {}
     }
     let done = if operation == "submitjob" && body.len() > MAX_PAYLOAD {
-        Err((StatusCode::BAD_REQUEST, "the payload is too large"))
+        Err(refusal("the payload is too large"))
     } else {
         perform(&mut lock(shared), operation, &request)
     };
@@ -207,13 +227,17 @@ async fn answer(shared: &Mutex<State>, path: &str, body: &[u8]) -> Answer {
         Err((StatusCode::TOO_MANY_REQUESTS, text)) => error(
             StatusCode::TOO_MANY_REQUESTS,
             "TooManyRequestsException",
-            text,
+            &text,
         ),
-        Err((status, text)) => error(status, "ClientException", text),
+        Err((status, text)) => error(status, "ClientException", &text),
     }
 }
 
-type Refusal = (StatusCode, &'static str);
+type Refusal = (StatusCode, String);
+
+fn refusal(text: &str) -> Refusal {
+    (StatusCode::BAD_REQUEST, text.to_owned())
+}
 
 fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value, Refusal> {
     let text = |name: &str| request.get(name).and_then(Value::as_str);
@@ -223,7 +247,8 @@ fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value,
             let children = format!("{}:", text("arrayJobId").unwrap_or_default());
             let ended = state.ended.iter().filter(|(id, end)| {
                 let status = end.get("status").and_then(Value::as_str);
-                id.starts_with(&children) && status == text("jobStatus")
+                let known = !state.forgotten.contains(*id);
+                id.starts_with(&children) && status == text("jobStatus") && known
             });
             let ended: Vec<Value> = ended.map(|(id, _)| json!({ "jobId": id })).collect();
             Ok(json!({ "jobSummaryList": ended }))
@@ -234,7 +259,8 @@ fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value,
                 .and_then(Value::as_str);
             let found = state.jobs.iter().filter(|job| {
                 let of = |field: &str| job.request.get(field).and_then(Value::as_str);
-                of("jobName") == name && of("jobQueue") == text("jobQueue")
+                let known = !state.forgotten.contains(&job.id);
+                of("jobName") == name && of("jobQueue") == text("jobQueue") && known
             });
             let found: Vec<Value> = found
                 .map(|job| json!({"jobId": job.id, "jobName": job.request.get("jobName")}))
@@ -248,6 +274,9 @@ fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value,
                 .flatten()
                 .filter_map(Value::as_str)
                 .collect();
+            if ids.len() > DESCRIBED {
+                return Err(refusal("jobs: at most 100 are described at once"));
+            }
             let described: Vec<Value> = ids.iter().filter_map(|id| describe(state, id)).collect();
             Ok(json!({ "jobs": described }))
         }
@@ -255,29 +284,24 @@ fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value,
             let id = text("jobId").unwrap_or_default();
             let (parent, child) = id.split_once(':').map_or((id, None), |(p, c)| (p, Some(c)));
             let job = state.jobs.iter_mut().find(|job| job.id == parent);
-            let job = job.ok_or((StatusCode::BAD_REQUEST, "there is no such job"))?;
+            let job = job.ok_or_else(|| refusal("there is no such job"))?;
             if child.is_none() {
                 job.terminated = text("reason").map(str::to_owned);
             }
             Ok(json!({}))
         }
-        _ => Err((
-            StatusCode::BAD_REQUEST,
-            "this stand-in knows no such operation",
-        )),
+        _ => Err(refusal("this stand-in knows no such operation")),
     }
 }
 
 fn submit(state: &mut State, request: &Value) -> Result<Value, Refusal> {
     if state.limit.as_mut().is_some_and(|limit| !limit.take()) {
         state.throttled += 1;
-        return Err((StatusCode::TOO_MANY_REQUESTS, "Too Many Requests"));
+        let text = "Too Many Requests".to_owned();
+        return Err((StatusCode::TOO_MANY_REQUESTS, text));
     }
-    let size = request
-        .pointer("/arrayProperties/size")
-        .and_then(Value::as_u64);
-    if size.is_some_and(|size| !ARRAY_SIZES.contains(&size)) {
-        return Err((StatusCode::BAD_REQUEST, "an array has 2 to 10000 children"));
+    if let Some(text) = state.refusal.as_deref().or_else(|| wrong_in(request)) {
+        return Err(refusal(text));
     }
     let id = format!("00000000-0000-4000-8000-{:012x}", state.jobs.len());
     state.jobs.push(SubmittedJob {
@@ -288,6 +312,27 @@ fn submit(state: &mut State, request: &Value) -> Result<Value, Refusal> {
     Ok(json!({"jobId": id, "jobName": request.get("jobName")}))
 }
 
+/// What AWS refuses in a job, if anything.
+fn wrong_in(request: &Value) -> Option<&'static str> {
+    let name = request.get("jobName").and_then(Value::as_str).unwrap_or("");
+    let allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let named = (1..=LONGEST_NAME).contains(&name.len())
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.bytes().all(allowed);
+    let number = |at| request.pointer(at).and_then(Value::as_u64);
+    let size = number("/arrayProperties/size");
+    let limit = number("/timeout/attemptDurationSeconds");
+    if !named {
+        Some("the job's name is not allowed")
+    } else if size.is_some_and(|size| !ARRAY_SIZES.contains(&size)) {
+        Some("an array has 2 to 10000 children")
+    } else if limit.is_some_and(|limit| limit < SHORTEST) {
+        Some("the time limit is below 60 seconds")
+    } else {
+        None
+    }
+}
+
 fn describe(state: &State, id: &str) -> Option<Value> {
     let (parent, child) = id.split_once(':').map_or((id, None), |(p, c)| (p, Some(c)));
     let job = state.jobs.iter().find(|job| job.id == parent)?;
@@ -295,14 +340,21 @@ fn describe(state: &State, id: &str) -> Option<Value> {
         return None;
     }
     let size = job.request.pointer("/arrayProperties/size");
+    let size = size.and_then(Value::as_u64);
     let array = match (child, size) {
         (Some(index), _) => json!({"index": index.parse::<u64>().ok()?}),
-        (None, Some(size)) => json!({"size": size}),
+        (None, Some(size)) => json!({"size": size, "statusSummary": summary(state, id, size)}),
         (None, None) => Value::Null,
     };
     let overrides = job.request.get("containerOverrides")?;
+    let queue = job.request.get("jobQueue").and_then(Value::as_str)?;
+    let queue = if queue.starts_with("arn:") {
+        queue.to_owned()
+    } else {
+        format!("{QUEUES}{queue}")
+    };
     let mut detail = json!({
-        "jobId": id, "jobName": job.request.get("jobName"), "jobQueue": job.request.get("jobQueue"),
+        "jobId": id, "jobName": job.request.get("jobName"), "jobQueue": queue,
         "status": "RUNNING", "startedAt": 0, "jobDefinition": job.request.get("jobDefinition"),
         "arrayProperties": array,
         "container": {"command": overrides.get("command"), "environment": overrides.get("environment")},
@@ -315,4 +367,17 @@ fn describe(state: &State, id: &str) -> Option<Value> {
             .map(|(name, value)| (name.clone(), value.clone())),
     );
     Some(detail)
+}
+
+/// How many children of an array are in each status; those that are forgotten are in none.
+fn summary(state: &State, array: &str, size: u64) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::from([("RUNNING".to_owned(), 0)]);
+    for child in (0..size).map(|index| format!("{array}:{index}")) {
+        if !state.forgotten.contains(&child) {
+            let end = state.ended.get(&child).and_then(|end| end.get("status"));
+            let status = end.and_then(Value::as_str).unwrap_or("RUNNING");
+            *counts.entry(status.to_owned()).or_insert(0) += 1;
+        }
+    }
+    counts
 }

@@ -51,16 +51,24 @@ fn the_trigger_acts_on_every_key_it_expects_to_be_told_of_and_on_no_other() {
 }
 
 #[test]
-fn the_dashboard_shows_the_metric_that_the_trigger_writes() {
-    use caldp_trigger::metric::{VERDICT_DIMENSIONS, VERDICTS};
+fn the_dashboard_shows_the_metrics_that_the_trigger_writes() {
+    use caldp_trigger::metric::{
+        REFUSED, REFUSED_DIMENSIONS, SWEPT, SWEPT_DIMENSIONS, VERDICT_DIMENSIONS, VERDICTS,
+    };
     let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../infra");
     let read = |file| std::fs::read_to_string(infra.join(file)).unwrap();
-    let search = format!("{{${{var.name}},{VERDICT_DIMENSIONS}}} MetricName=\\\"{VERDICTS}\\\"");
     let dashboard = read("dashboard.tf");
-    assert!(
-        dashboard.contains(&search),
-        "{search} is not in {dashboard}"
-    );
+    for (metric, dimensions) in [
+        (VERDICTS, VERDICT_DIMENSIONS),
+        (REFUSED, REFUSED_DIMENSIONS),
+        (SWEPT, SWEPT_DIMENSIONS),
+    ] {
+        let search = format!("{{${{var.name}},{dimensions}}} MetricName=\\\"{metric}\\\"");
+        assert!(
+            dashboard.contains(&search),
+            "{search} is not in {dashboard}"
+        );
+    }
     let variable = VARIABLES
         .iter()
         .find(|v| v.name.ends_with("METRICS_NAMESPACE"));

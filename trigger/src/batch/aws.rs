@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_config::ConfigLoader;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_batch::Client;
@@ -32,11 +33,16 @@ pub struct AwsBatch {
 }
 
 impl AwsBatch {
-    /// The client of the environment. Retries are off: what is tried again is decided where it is
+    /// The client of the environment; see [`Self::load`].
+    pub async fn from_env(answer: Duration, sharing: Sharing) -> Self {
+        Self::load(aws_config::from_env(), answer, sharing).await
+    }
+
+    /// The client of a configuration. Retries are off: what is tried again is decided where it is
     /// known what a failure leaves behind. `answer` bounds the wait for one answer.
     /// `sharing` is how the deployment's queues were made.
-    pub async fn from_env(answer: Duration, sharing: Sharing) -> Self {
-        let config = aws_config::from_env()
+    pub async fn load(from: ConfigLoader, answer: Duration, sharing: Sharing) -> Self {
+        let config = from
             .retry_config(RetryConfig::disabled())
             .timeout_config(
                 TimeoutConfig::builder()

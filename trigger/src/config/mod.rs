@@ -46,9 +46,6 @@ pub struct Config {
     pub close_after: Duration,
 }
 
-/// How long the event of a job may be under way before a sweep takes its place.
-pub const GRACE: Duration = Duration::from_mins(15);
-
 /// Longer than a note of what is asked of an output holds (`record::batches`) and an invocation together.
 pub const CLOSE_AFTER: Duration = Duration::from_hours(1);
 
@@ -157,7 +154,9 @@ impl Config {
             concurrency: vars.number("CALDP_CONCURRENCY", 1..=1000)? as usize,
             reserve: Duration::from_secs(vars.number("CALDP_RESERVE_SECONDS", 1..=600)?.into()),
             lease: Duration::from_secs(vars.number("CALDP_LEASE_SECONDS", 5..=900)?.into()),
-            grace: GRACE,
+            grace: Duration::from_secs(
+                vars.number("CALDP_SWEEP_AFTER_SECONDS", 0..=86_400)?.into(),
+            ),
             close_after: CLOSE_AFTER,
         })
     }

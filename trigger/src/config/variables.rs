@@ -17,7 +17,7 @@ pub(super) const METRICS_NAMESPACE: &str = "CALDP_METRICS_NAMESPACE";
 pub(super) const HOURLY_PRICES: &str = "CALDP_HOURLY_PRICES";
 
 /// Every variable the trigger reads; credentials and region are read by the AWS SDK.
-pub const VARIABLES: [Variable; 19] = [
+pub const VARIABLES: [Variable; 20] = [
     Variable {
         name: "BUCKET",
         default: None,
@@ -106,10 +106,15 @@ pub const VARIABLES: [Variable; 19] = [
         meaning: "after how long without a sign of life another invocation takes work over",
     },
     Variable {
+        name: "CALDP_SWEEP_AFTER_SECONDS",
+        default: Some("900"),
+        meaning: "how old a job is before a sweep looks after it: the event of its end may be under way",
+    },
+    Variable {
         name: METRICS_NAMESPACE,
         default: Some("caldp"),
         meaning: "the CloudWatch namespace of the function's metrics: Verdicts by verdict and memory bin, Refused \
-                  by kind",
+                  by kind, Swept by what was found and whether it was settled",
     },
     Variable {
         name: HOURLY_PRICES,

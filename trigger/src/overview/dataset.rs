@@ -31,6 +31,10 @@ pub struct DatasetProgress {
     /// When it came into this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Timestamp>,
+    /// When the oldest message of a state that no longer holds was written, where one is left: whoever changed
+    /// the state did not come to delete it.
+    #[serde(skip)]
+    pub left_over: Option<Timestamp>,
     /// How many jobs it had.
     #[serde(default)]
     pub attempts: usize,
@@ -120,6 +124,7 @@ impl DatasetProgress {
             dataset,
             state,
             since,
+            left_over: None,
             attempts: 0,
             memory_bin: None,
             timeout_seconds: None,

@@ -111,23 +111,32 @@ pub async fn read(store: &Arc<dyn Store>, layout: Layout) -> Result<Progress, St
     let before = known.len();
     known.retain(|dataset, known| {
         let now = states.get(dataset);
-        now.is_some_and(|now| *now == (known.progress.state, known.progress.since))
+        now.is_some_and(|now| {
+            (now.state, now.since) == (known.progress.state, known.progress.since)
+        })
     });
     let unchanged = unchanged(store, layout, &known).await;
-    let reading = states.into_iter().map(|(dataset, (state, since))| {
+    let reading = states.into_iter().map(|(dataset, shown)| {
+        let Shown {
+            state,
+            since,
+            left_over,
+        } = shown;
         let remembered = known.remove(&dataset);
         let unchanged = &unchanged;
         async move {
-            match remembered {
+            let (mut known, news) = match remembered {
                 Some(known) if known.progress.is_settled() || unchanged.contains(&dataset) => {
-                    Ok((known, false))
+                    (known, false)
                 }
                 remembered => {
                     let read = dataset_progress(store, layout, dataset, state, since).await?;
                     let news = read.can_be_remembered() && remembered.as_ref() != Some(&read);
-                    Ok((read, news))
+                    (read, news)
                 }
-            }
+            };
+            known.progress.left_over = left_over;
+            Ok((known, news))
         }
     });
     let reading: Vec<_> = reading.collect();
@@ -183,18 +192,35 @@ async fn unchanged(
     unchanged
 }
 
-/// Every dataset with the state that holds and when it came into it.
+/// What the messages of a dataset show.
+struct Shown {
+    /// The state that holds.
+    state: State,
+    /// When it came into it.
+    since: Option<Timestamp>,
+    /// When the oldest message of another state was written.
+    left_over: Option<Timestamp>,
+}
+
+/// Every dataset with what its messages show.
 async fn states(
     store: &Arc<dyn Store>,
     layout: Layout,
-) -> Result<BTreeMap<Dataset, (State, Option<Timestamp>)>, StoreError> {
+) -> Result<BTreeMap<Dataset, Shown>, StoreError> {
     let messages = Messages::new(Arc::clone(store), layout);
     let listings = State::ALL.map(|state| messages.listed(state));
-    let mut states = BTreeMap::new();
+    let mut states = BTreeMap::<Dataset, Shown>::new();
     // in the order of life, so that of two states seen at once the later one holds
     for (state, listed) in State::ALL.into_iter().zip(try_join_all(listings).await?) {
         for (dataset, since) in listed {
-            states.insert(dataset, (state, since));
+            let earlier = states.get(&dataset);
+            let left_over = earlier.and_then(|earlier| earlier.left_over.or(earlier.since));
+            let shown = Shown {
+                state,
+                since,
+                left_over,
+            };
+            states.insert(dataset, shown);
         }
     }
     Ok(states)

@@ -37,6 +37,16 @@ pub(super) enum StuckBy {
 }
 
 impl StuckBy {
+    /// As metrics count it.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Ended(_) => "job-ended",
+            Self::Gone(_) => "job-unknown",
+            Self::NoJob => "no-job",
+            Self::Untold => "message-missing",
+        }
+    }
+
     /// In words.
     pub(super) const fn words(&self) -> &'static str {
         match self {
@@ -80,11 +90,12 @@ pub(super) fn sorted_out(
 }
 
 /// Whether the record ended after the message of work was written: whoever wrote the one did not come to
-/// write the other. A message that is newer is of somebody who runs the dataset by hand.
+/// write the other, or to delete it. A message that is newer is of somebody who runs the dataset by hand.
 fn is_untold(dataset: &DatasetProgress) -> bool {
     let moving = matches!(dataset.state, State::Submitted | State::Processing);
-    let times = dataset.since.zip(dataset.ended);
-    moving && times.is_some_and(|(since, ended)| since <= ended)
+    let of_work = dataset.since.filter(|_| moving).or(dataset.left_over);
+    let times = of_work.zip(dataset.ended);
+    times.is_some_and(|(written, ended)| written <= ended)
 }
 
 /// Whether nobody of this system moves the dataset, and nobody else has for long.

@@ -52,23 +52,29 @@ pub(super) async fn fates<B: Batch>(
             continue;
         };
         match array.as_ref().and_then(ArrayCounts::of) {
-            // those that have ended are those that are waited for no more
-            Some(ArrayCounts { size, ended }) if ended + wanted.len() <= size => {
+            // those that are waited for are those that have not ended
+            Some(ArrayCounts { under_way, .. }) if wanted.len() <= under_way => {
                 fates.extend(
                     wanted
                         .into_iter()
                         .map(|id| (id.clone(), FoundJob::UnderWay)),
                 );
             }
-            Some(ArrayCounts { ended, .. }) if ended < wanted.len() && calls.0 > 0 => {
+            Some(ArrayCounts { under_way, ended }) if ended < wanted.len() && calls.0 > 0 => {
                 calls.0 = calls.0.saturating_sub(2 + ended / DESCRIBED);
                 let ended: HashSet<JobId> = client.ended_children(&id).await?.into_iter().collect();
-                for id in wanted {
-                    if ended.contains(id) {
-                        asked.push(id.clone());
-                    } else {
-                        fates.insert(id.clone(), FoundJob::UnderWay);
-                    }
+                let (ended, others): (Vec<_>, Vec<_>) =
+                    wanted.into_iter().partition(|id| ended.contains(*id));
+                asked.extend(ended.into_iter().cloned());
+                if others.len() <= under_way {
+                    fates.extend(
+                        others
+                            .into_iter()
+                            .map(|id| (id.clone(), FoundJob::UnderWay)),
+                    );
+                } else {
+                    // of some of them AWS Batch knows nothing any more
+                    asked.extend(others.into_iter().cloned());
                 }
             }
             _ => asked.extend(wanted.into_iter().cloned()),
@@ -109,23 +115,33 @@ async fn describe<B: Batch>(
 }
 
 fn is_over(job: &JobDescription) -> bool {
-    matches!(job.status.as_str(), "SUCCEEDED" | "FAILED")
+    is_end(&job.status)
 }
 
-/// How many children an array has, and how many of them have ended.
+fn is_end(status: &str) -> bool {
+    matches!(status, "SUCCEEDED" | "FAILED")
+}
+
+/// How many children of an array have ended and how many have not, as far as AWS Batch knows them.
 #[derive(Debug, Clone, Copy)]
 struct ArrayCounts {
-    size: usize,
     ended: usize,
+    under_way: usize,
 }
 
 impl ArrayCounts {
     /// None where AWS Batch does not say.
     fn of(array: &JobDescription) -> Option<Self> {
         let properties = array.array_properties.as_ref()?;
-        let of = |status| properties.status_summary.get(status).copied().unwrap_or(0);
-        let ended = usize::try_from(of("SUCCEEDED").saturating_add(of("FAILED"))).ok()?;
-        let size = usize::try_from(properties.size?).ok()?;
-        (!properties.status_summary.is_empty()).then_some(Self { size, ended })
+        let (mut ended, mut under_way) = (0_usize, 0_usize);
+        for (status, count) in &properties.status_summary {
+            let sum = if is_end(status) {
+                &mut ended
+            } else {
+                &mut under_way
+            };
+            *sum = sum.saturating_add(usize::try_from(*count).ok()?);
+        }
+        (!properties.status_summary.is_empty()).then_some(Self { ended, under_way })
     }
 }

@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::error::TriggerError;
 use crate::event::job_event::JobEvent;
 use crate::invocation::Invocation;
+use crate::metric::{self, SweepResult};
 use crate::output_root::OutputRoot;
 use crate::overview::progress;
 use crate::record::documents::{Documents, unreadable};
@@ -225,12 +226,14 @@ impl<B: Batch> Sweeper<B> {
                 Some(Settling::Left) => sweep.answer.left += 1,
                 Some(Settling::Settled(words)) => {
                     tracing::warn!(dataset = %stuck.0.dataset, output = %root.uri, words, "swept");
+                    metric::swept(stuck.1.kind(), SweepResult::Settled);
                     sweep.answer.settled += 1;
                     sweep.answer.found.push(found(stuck, words));
                 }
                 Some(Settling::Failed(error)) => {
                     let words = with_causes(&error).to_string();
                     tracing::error!(dataset = %stuck.0.dataset, output = %root.uri, words, "not swept");
+                    metric::swept(stuck.1.kind(), SweepResult::Failed);
                     sweep.answer.failed.push(found(stuck, words));
                 }
             }

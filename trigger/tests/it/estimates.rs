@@ -138,7 +138,7 @@ async fn a_list_says_why_and_records_and_messages_keep_it() {
     let record = body(&format!("control/{ASSOCIATION}/attempts.json"));
     assert_eq!(record["settings"]["why"], why);
 
-    let jobs = world.batch.jobs();
+    let jobs = world.jobs();
     let job = jobs
         .into_iter()
         .find(|j| j.new.command[2] == ASSOCIATION)

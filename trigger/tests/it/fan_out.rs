@@ -62,10 +62,10 @@ async fn a_large_list_becomes_one_array_per_memory_bin() {
     let datasets = names(900);
     let answer = submit_list(&world, &lines(&datasets), &[]).await;
     assert_eq!(answer["submitted"], 900);
-    assert_eq!(world.batch.jobs().len(), 2, "{:?}", answer["rungs"]);
+    assert_eq!(world.jobs().len(), 2, "{:?}", answer["rungs"]);
     let (root, batch) = root(&answer);
     world.assert_submitted(&root, &batch, &datasets);
-    let parent = world.batch.jobs()[0].clone();
+    let parent = world.jobs()[0].clone();
     let message = world.json(&format!("{root}messages/dataset-submitted/{}", datasets[0]));
     assert_eq!(message["job_id"], format!("{}:0", parent.id));
 }
@@ -85,7 +85,7 @@ async fn one_bad_name_and_nothing_is_submitted() {
         .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("line 2") && text.contains("line 4"), "{text}");
-    assert!(world.batch.jobs().is_empty());
+    assert!(world.jobs().is_empty());
     // its author finds the answer beside it, until the list is good
     let refused = "batches/list.ids.refused";
     assert_eq!(world.s3.keys(BUCKET), ["batches/list.ids", refused]);
@@ -118,7 +118,7 @@ async fn a_record_that_concerns_nobody_does_not_keep_the_next_from_being_handled
     records.extend(others);
     let answer = service.handle(event.clone(), &call("a")).await;
     assert!(answer.unwrap_err().to_string().contains("line 1"));
-    assert_eq!(world.batch.jobs().len(), 1);
+    assert_eq!(world.jobs().len(), 1);
     // what is not ours is no error
     let mut event = created("somewhere/else.txt", "1");
     let records = event["Records"].as_array_mut().unwrap();
@@ -130,7 +130,7 @@ async fn a_record_that_concerns_nobody_does_not_keep_the_next_from_being_handled
     let mut event = created("batches/better.ids", "2");
     event["Records"].as_array_mut().unwrap().insert(0, removed);
     assert!(service.handle(event, &call("c")).await.is_err());
-    assert_eq!(world.batch.jobs().len(), 3);
+    assert_eq!(world.jobs().len(), 3);
 }
 
 /// As the AWS command line does when it gives up waiting.
@@ -142,11 +142,11 @@ async fn the_same_order_under_another_request_id_is_the_same_order() {
     let first = service.handle(order.clone(), &call("one")).await.unwrap();
     let again = service.handle(order, &call("two")).await.unwrap();
     assert_eq!(first, again);
-    assert_eq!(world.batch.jobs().len(), 2);
+    assert_eq!(world.jobs().len(), 2);
     let other = json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "other"});
     let other = service.handle(other, &call("three")).await.unwrap();
     assert_eq!(other["batch"], "other");
-    assert_eq!(world.batch.jobs().len(), 4);
+    assert_eq!(world.jobs().len(), 4);
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn what_this_deployment_does_not_have_is_refused_with_what_it_has() {
             "{answer}"
         );
     }
-    assert!(world.batch.jobs().is_empty());
+    assert!(world.jobs().is_empty());
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn a_direct_invocation_decides_everything() {
     service.handle(order, &call("a")).await.unwrap();
     let datasets = ["j8cb010b0", "lcyid1030"].map(|n| n.parse().unwrap());
     world.assert_submitted("elsewhere/", "mine", &datasets);
-    for job in world.batch.jobs() {
+    for job in world.jobs() {
         assert_eq!(
             (job.new.queue.as_str(), job.new.definition.as_str()),
             ("own", "own")
@@ -230,7 +230,7 @@ async fn other_buckets_are_refused() {
     );
     let order = json!({"datasets": "j8cb010b0", "s3_output_bucket": "s3://somebody-elses/x"});
     assert!(service.handle(order, &call("a")).await.is_err());
-    assert!(world.batch.jobs().is_empty());
+    assert!(world.jobs().is_empty());
 }
 
 #[tokio::test]
@@ -262,13 +262,13 @@ async fn a_dry_run_tells_and_does_nothing() {
         assert_eq!(answer["datasets"], count);
         assert!(answer["highest_cost"].as_f64() > answer["expected_cost"].as_f64());
         assert!(world.s3.keys(BUCKET).is_empty());
-        assert!(world.batch.jobs().is_empty());
+        assert!(world.jobs().is_empty());
         // and it told the truth
         let order = json!({"datasets": lines(&names(count))});
         service.handle(order, &call("b")).await.unwrap();
         let written = world.s3.keys(BUCKET).len();
         assert_eq!(answer["objects_written"], written);
-        assert_eq!(answer["jobs"], world.batch.jobs().len());
+        assert_eq!(answer["jobs"], world.jobs().len());
     }
 }
 
@@ -286,7 +286,7 @@ async fn three_deliveries_at_once_make_one_job_each() {
             )
             .seeded(seed),
         );
-        world.batch.fail_one_in(3, seed);
+        world.fail_one_in(3, seed);
         let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
         let event = || created("batches/list.ids", "1");
         let (a, b, c) = (call("a"), call("b"), call("c"));
@@ -296,7 +296,7 @@ async fn three_deliveries_at_once_make_one_job_each() {
             service.handle(event(), &c),
         );
         world.s3.set_faults(None);
-        world.batch.fail_one_in(0, 0);
+        world.fail_one_in(0, 0);
         // whoever failed in the turmoil is delivered again
         for (answer, call) in [(answers.0, &a), (answers.1, &b), (answers.2, &c)] {
             if answer.is_err() {
@@ -328,7 +328,7 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
             )
             .seeded(seed),
         );
-        world.batch.fail_one_in(3, seed);
+        world.fail_one_in(3, seed);
         let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
         let event = || created("batches/list.ids", "1");
         let mut random = fastrand::Rng::with_seed(seed);
@@ -342,7 +342,7 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
             }
         }
         world.s3.set_faults(None);
-        world.batch.fail_one_in(0, 0);
+        world.fail_one_in(0, 0);
         let answer = service.handle(event(), &call("the same")).await.unwrap();
         assert!(killed >= 10, "killed {killed} times only");
         let (root, batch) = root(&answer);
@@ -388,7 +388,7 @@ async fn another_invocation_takes_over() {
     let datasets = names(60);
     world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
     let service = world
-        .service_with(&[], |config| config.lease = Duration::from_secs(2))
+        .service_with(&[], |config| config.lease = Duration::from_secs(4))
         .await;
     let event = || created("batches/list.ids", "1");
     let dead = call("dead");

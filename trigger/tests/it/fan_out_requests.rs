@@ -29,7 +29,7 @@ async fn rescue_all_is_for_those_who_failed() {
     for dataset in ["j8cb010b0", "lcyid1030", "octka6010"] {
         assert_eq!(state(&world, dataset), ["submitted"], "{dataset}");
     }
-    assert_eq!(world.batch.jobs().len(), 5);
+    assert_eq!(world.jobs().len(), 5);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn out_of_memory_goes_up_to_the_last_memory_bin() {
         let expected = if bin < 3 { "submitted" } else { "error" };
         assert_eq!(state(&world, "o8l7sws8q"), [expected]);
     }
-    assert_eq!(world.batch.jobs().len(), 4);
+    assert_eq!(world.jobs().len(), 4);
     assert_eq!(
         attempts(&world, "o8l7sws8q")["attempts"]
             .as_array()
@@ -47,7 +47,7 @@ async fn out_of_memory_goes_up_to_the_last_memory_bin() {
 #[tokio::test]
 async fn success_needs_the_products() {
     let (world, service) = submitted("j8cb010b0 lcyid1030", &[]).await;
-    let jobs = world.batch.jobs();
+    let jobs = world.jobs();
     worker_says(&world, "processing", "j8cb010b0");
     worker_says(&world, "processed", "j8cb010b0");
     world.s3.put(
@@ -83,7 +83,6 @@ async fn jobs_under_way_and_arrays_themselves_are_left_alone() {
     .await;
     let before = world.s3.keys(BUCKET);
     let array = world
-        .batch
         .jobs()
         .into_iter()
         .find(|j| j.new.array_size.is_some())
@@ -136,7 +135,7 @@ async fn another_environment_is_refused() {
     let mut event = job_event(&job, None, "FAILED", Some(OOM), EXITED);
     event["detail"]["container"]["command"][1] = json!("s3://somebody-elses/o");
     assert!(service.handle(event, &call("a")).await.is_err());
-    assert_eq!(world.batch.jobs().len(), 1);
+    assert_eq!(world.jobs().len(), 1);
 }
 
 /// What may succeed later comes back; what never will is counted and gone.
@@ -173,9 +172,9 @@ async fn a_queue_gets_back_only_what_may_succeed_later() {
         record("nested", &json!({"Records": [record("x", "{}")]}).to_string()),
         record("typo", &typo.to_string()),
     ]});
-    world.batch.fail_one_in(1, 7);
+    world.fail_one_in(1, 7);
     let answer = service.handle(queue, &call("a")).await.unwrap();
-    world.batch.fail_one_in(0, 0);
+    world.fail_one_in(0, 0);
     let failed: Vec<&str> = answer["batchItemFailures"]
         .as_array()
         .unwrap()
@@ -209,7 +208,7 @@ async fn a_queue_gets_back_only_what_may_succeed_later() {
 async fn the_clock_counts_states_and_takes_up_what_was_abandoned() {
     let world = World::new();
     let service = world
-        .service_with(&[], |config| config.lease = Duration::from_millis(300))
+        .service_with(&[], |config| config.lease = Duration::from_secs(4))
         .await;
     let list: String = names(60)
         .iter()
@@ -220,7 +219,7 @@ async fn the_clock_counts_states_and_takes_up_what_was_abandoned() {
     let event = created("batches/list.ids", "1");
     let dead = call("dead");
     let _ = tokio::time::timeout(Duration::from_millis(40), service.handle(event, &dead)).await;
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
     let clock = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
     service.handle(clock.clone(), &call("clock")).await.unwrap();
     let keys = world.s3.keys(BUCKET);

@@ -164,7 +164,7 @@ async fn tell(world: &World, service: &Service, model: &Model, news: &News, mark
     };
     match news {
         News::Ends(place, end) => {
-            if let Some(job) = world.batch.jobs().get(*place) {
+            if let Some(job) = world.jobs().get(*place) {
                 service
                     .handle(end.event(job), &call(&format!("{mark}")))
                     .await
@@ -254,8 +254,8 @@ proptest! {
                     model.hear(news);
                     let seen = shown(&world);
                     assert_eq!(seen.as_deref(), model.state, "after {news:?} of {story:?}: {model:?}");
-                    assert_eq!(world.batch.jobs().len(), model.jobs, "after {news:?}: {model:?}");
-                    if let Some(job) = world.batch.jobs().get(model.job).filter(|_| model.pending) {
+                    assert_eq!(world.jobs().len(), model.jobs, "after {news:?}: {model:?}");
+                    if let Some(job) = world.jobs().get(model.job).filter(|_| model.pending) {
                         assert_eq!(job.new.queue, ["q2", "q8", "q16", "q64"][usize::from(model.bin)]);
                     }
                 }

@@ -1,17 +1,16 @@
 //! What AWS Batch refuses for good is an error of the datasets, shown and open to a rescue, and not tried for ever;
 //! what it is too busy for is tried again.
 
-use caldp_trigger::batch::FailureKind;
 use caldp_trigger::error::TriggerError;
 use serde_json::{Value, json};
 
 use crate::world::story::{EXITED, OOM, ask, attempts, job_of, last_job, state, submitted};
 use crate::world::{BUCKET, World, call, created, job_event};
 
-const NO_QUEUE: &str = "ClientException: Job queue q8 does not exist";
+const NO_QUEUE: &str = "Job queue q8 does not exist";
 
 fn refuse(world: &World) {
-    world.batch.refuse(Some((FailureKind::Refused, NO_QUEUE)));
+    world.batch.refuse(Some(NO_QUEUE));
 }
 
 async fn ordered(world: &World, threshold: &str, names: &str) -> Value {
@@ -26,7 +25,7 @@ fn assert_refused(world: &World, dataset: &str) {
     assert_eq!(message["cause"], "refused");
     assert_eq!(
         message["explanation"],
-        format!("AWS Batch refused the job: {NO_QUEUE}")
+        format!("AWS Batch refused the job: ClientException: {NO_QUEUE}")
     );
     assert!(
         message["remedy"].as_str().unwrap().contains("job queue"),
@@ -62,7 +61,7 @@ async fn refused_jobs_are_errors_and_may_be_rescued() {
             ordered(&world, threshold, names).await["refused"],
             answer["refused"]
         );
-        assert!(world.batch.jobs().is_empty());
+        assert!(world.jobs().is_empty());
         let service = world.service(&[]).await;
         ask(
             &world,
@@ -73,7 +72,7 @@ async fn refused_jobs_are_errors_and_may_be_rescued() {
         )
         .await;
         assert_eq!(state(&world, "j8cb010b0"), ["submitted"]);
-        assert_eq!(world.batch.jobs().len(), 1);
+        assert_eq!(world.jobs().len(), 1);
     }
 }
 
@@ -107,7 +106,7 @@ async fn a_refused_retry_is_an_error_and_a_refused_rescue_is_answered() {
         answer["error"].as_str().unwrap().contains(NO_QUEUE),
         "{answer}"
     );
-    assert_eq!(world.batch.jobs().len(), 1);
+    assert_eq!(world.jobs().len(), 1);
     world.batch.refuse(None);
     ask(&world, &service, key, "", "2").await;
     assert_eq!(state(&world, "j8cb010b0"), ["submitted"]);

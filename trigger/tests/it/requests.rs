@@ -56,7 +56,7 @@ async fn cancel_stops_the_job_and_late_news_changes_nothing() {
         service.handle(event, &call("a")).await.unwrap();
         assert_eq!(state(&world, "j8cb010b0"), ["terminated"]);
     }
-    assert_eq!(world.batch.jobs().len(), 1);
+    assert_eq!(world.jobs().len(), 1);
     // until somebody wants it again
     ask(
         &world,
@@ -117,13 +117,13 @@ async fn rescue_takes_its_fields_and_refuses_others() {
         .unwrap_err();
     let text = explain(&error).to_string();
     assert!(text.contains("allowed are memory_bin"), "{text}");
-    assert_eq!(world.batch.jobs().len(), 1);
+    assert_eq!(world.jobs().len(), 1);
     let answer = ask(&world, &service, key, "dry_run: true\nmemory_bin: 3", "2").await;
     assert!(
         answer["result"].as_str().unwrap().contains("would"),
         "{answer}"
     );
-    assert_eq!(world.batch.jobs().len(), 1);
+    assert_eq!(world.jobs().len(), 1);
     let limit = last_job(&world).new.timeout;
     ask(
         &world,
@@ -141,10 +141,10 @@ async fn rescue_takes_its_fields_and_refuses_others() {
     assert!(world.s3.get(BUCKET, key).is_none(), "the request is gone");
     // delivered again, even with its object still there, it does nothing
     ask(&world, &service, key, "", "3").await;
-    assert_eq!(world.batch.jobs().len(), 2);
+    assert_eq!(world.jobs().len(), 2);
     // a rescue while a job is pending is no second job
     ask(&world, &service, key, "", "4").await;
-    assert_eq!(world.batch.jobs().len(), 2);
+    assert_eq!(world.jobs().len(), 2);
     let first = attempts(&world, "j8cb010b0")["attempts"][0]["outcome"].clone();
     assert_eq!(first["exit_code"], 23, "the history is kept");
 }

@@ -360,31 +360,3 @@ fn the_log_is_json_with_what_it_is_about_as_fields() {
         (&json!("order"), &json!("b"))
     );
 }
-
-/// A queue with a fair-share policy wants a share of every job, one without refuses any, and of a queue that
-/// an order names nothing is known.
-#[test]
-fn every_batch_has_a_share_of_its_own_where_queues_are_shared() {
-    let shares = |fair_share: &str, orders: &[Value]| {
-        let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
-        let function = function(servers(&s3, &batch), &[("CALDP_FAIR_SHARE", fair_share)]);
-        for (n, order) in orders.iter().enumerate() {
-            function
-                .invoke(&format!("order {n}"), order.clone())
-                .answer();
-        }
-        let share = |job: &SubmittedJob| job.request["shareIdentifier"].as_str().map(str::to_owned);
-        batch.jobs().iter().map(share).collect::<Vec<_>>()
-    };
-    let spring = json!({"datasets": ["j8cb010b0", "j8cb010c0"], "batch_name": "spring-1"});
-    let autumn = json!({"datasets": ["lcyid1030"], "batch_name": "autumn"});
-    let elsewhere = json!({"datasets": ["lcyid1030"], "batch_name": "own", "job_queue": "own"});
-    assert_eq!(shares("0", std::slice::from_ref(&spring)), [None, None]);
-    let all = shares("1", &[spring, autumn, elsewhere]);
-    let [Some(first), Some(second), Some(other), None] = all.as_slice() else {
-        unreachable!("{all:?}")
-    };
-    assert_eq!(first, second);
-    assert_ne!(first, other);
-    assert!(first.starts_with("spring1") && first.chars().all(|c| c.is_ascii_alphanumeric()));
-}

@@ -9,6 +9,7 @@ mod events;
 mod killed;
 mod limits;
 mod moto;
+mod shares;
 
 use std::path::PathBuf;
 
@@ -30,7 +31,10 @@ fn long(what: &str) -> bool {
 }
 
 /// The function in a usual deployment, in an environment that says where AWS is.
-fn function(aws: Vec<(&'static str, String)>, extra: &[(&'static str, &str)]) -> LambdaFunction {
+pub(crate) fn function(
+    aws: Vec<(&'static str, String)>,
+    extra: &[(&'static str, &str)],
+) -> LambdaFunction {
     let program = std::env::var_os("CALDP_TEST_FUNCTION").map_or_else(
         || PathBuf::from(env!("CARGO_BIN_EXE_bootstrap")),
         PathBuf::from,
@@ -53,7 +57,7 @@ fn function(aws: Vec<(&'static str, String)>, extra: &[(&'static str, &str)]) ->
 }
 
 /// Where the two stand-ins are.
-fn servers(s3: &S3Server, batch: &BatchServer) -> Vec<(&'static str, String)> {
+pub(crate) fn servers(s3: &S3Server, batch: &BatchServer) -> Vec<(&'static str, String)> {
     let mut variables = s3.environment();
     variables.push(("AWS_ENDPOINT_URL_BATCH", batch.endpoint()));
     variables

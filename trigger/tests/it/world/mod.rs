@@ -1,13 +1,16 @@
-//! A world to test in: S3 in process and a stand-in for AWS Batch that keeps its documented rules.
+//! A world to test in: S3 in process and a stand-in for AWS Batch that keeps its documented rules, both asked over HTTP.
 
-mod stand_in;
+mod job;
 pub(crate) mod story;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use aws_config::{ConfigLoader, Region};
+use aws_sdk_batch::config::Credentials;
 use caldp_core::dataset::Dataset;
-use caldp_tests::S3Server;
+use caldp_tests::{BatchFault, BatchServer, S3Server};
+use caldp_trigger::batch::aws::AwsBatch;
 use caldp_trigger::config::Config;
 use caldp_trigger::error::TriggerError;
 use caldp_trigger::handler::Trigger;
@@ -16,12 +19,12 @@ use serde_json::{Value, json};
 use storage::retry::RetryPolicy;
 use storage::s3::{Access, S3, S3Options, Timeouts};
 
-pub(crate) use stand_in::{Job, StandIn};
+pub(crate) use job::Job;
 
 pub(crate) const BUCKET: &str = "hst-out";
 
 /// The trigger as AWS Lambda sees it: its answers are JSON.
-pub(crate) struct Service(Trigger<StandIn>);
+pub(crate) struct Service(Trigger<AwsBatch>);
 
 impl Service {
     pub(crate) async fn handle(
@@ -37,14 +40,14 @@ impl Service {
 /// S3 and AWS Batch.
 pub(crate) struct World {
     pub(crate) s3: S3Server,
-    pub(crate) batch: StandIn,
+    pub(crate) batch: BatchServer,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         Self {
             s3: S3Server::start(&[BUCKET]),
-            batch: StandIn::default(),
+            batch: BatchServer::start(),
         }
     }
 
@@ -78,8 +81,39 @@ impl World {
         .unwrap();
         settings(&mut config);
         let s3 = self.client();
-        let batch = self.batch.clone();
-        Service(Box::pin(Trigger::new(config, s3, |_| async { batch.clone() })).await)
+        let sharing = config.sharing;
+        let batch = |answer| AwsBatch::load(self.batch_loader(), answer, sharing);
+        Service(Box::pin(Trigger::new(config, s3, batch)).await)
+    }
+
+    /// How the server of AWS Batch is reached.
+    fn batch_loader(&self) -> ConfigLoader {
+        aws_config::from_env()
+            .endpoint_url(self.batch.endpoint())
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("id", "secret", None, None, "tests"))
+    }
+
+    /// One in `one_in` requests to AWS Batch fails from now on, done or not; none with 0.
+    pub(crate) fn fail_one_in(&self, one_in: u32, seed: u64) {
+        let faults = [
+            BatchFault::Throttled,
+            BatchFault::InternalError,
+            BatchFault::LateError,
+        ];
+        self.batch.set_faults(one_in, &faults, seed);
+    }
+
+    /// The jobs that were submitted, in that order.
+    pub(crate) fn jobs(&self) -> Vec<Job> {
+        self.batch.jobs().iter().map(Job::of).collect()
+    }
+
+    /// A job ends, as the detail of its event says.
+    pub(crate) fn end(&self, event: &Value) {
+        let detail = event["detail"].clone();
+        let id = detail["jobId"].as_str().unwrap().to_owned();
+        self.batch.end(&id, detail);
     }
 
     /// A client of the S3 server that tries again long enough.
@@ -104,7 +138,7 @@ impl World {
     /// How many jobs each dataset of a root has, array children resolved by their lists.
     pub(crate) fn jobs_per_dataset(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for job in self.batch.jobs() {
+        for job in self.jobs() {
             let work = match job.new.command.as_slice() {
                 [program, _, work] if program == "caldp-process-aws" => work.clone(),
                 [program, dataset, ..] if program == "caldp-process" => dataset.clone(),

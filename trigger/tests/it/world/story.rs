@@ -17,12 +17,12 @@ pub(crate) async fn submitted(names: &str, variables: &[(&str, &str)]) -> (World
 }
 
 pub(crate) fn last_job(world: &World) -> Job {
-    world.batch.jobs().last().unwrap().clone()
+    world.jobs().last().unwrap().clone()
 }
 
 /// The first job of a dataset; jobs are not submitted in the order of the list.
 pub(crate) fn job_of(world: &World, dataset: &str) -> Job {
-    let jobs = world.batch.jobs();
+    let jobs = world.jobs();
     jobs.into_iter()
         .find(|j| j.new.command[2] == dataset)
         .unwrap()

@@ -1,14 +1,19 @@
 //! Events are lost, records of jobs deleted, jobs never made: one sweep puts every dataset right, and nothing
 //! runs twice, also when it is killed at any moment.
 
+mod cases;
+mod lost;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
+use caldp_tests::LambdaFunction;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
+use crate::function::{function, servers};
 use crate::world::story::{EXITED, OOM};
 use crate::world::{BUCKET, Job, Service, World, call, job_event, names};
 
@@ -37,7 +42,7 @@ const ENDS: [End; 6] = [
 const VARIABLES: [(&str, &str); 1] = [("CALDP_ARRAY_THRESHOLD", "100")];
 
 /// What a killed sweep has claimed is free after this.
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(5);
 
 /// What is expected of a dataset: its state and how many attempts it has.
 type Expected = (&'static str, usize);
@@ -58,7 +63,7 @@ async fn swept_at_once(world: &World) -> Service {
 /// The job of each dataset, and its index in an array.
 fn jobs_of(world: &World) -> BTreeMap<String, (Job, Option<usize>)> {
     let mut jobs = BTreeMap::new();
-    for job in world.batch.jobs() {
+    for job in world.jobs() {
         let work = job.new.command.last().unwrap().clone();
         match work.strip_prefix(&format!("@s3://{BUCKET}/")) {
             None => {
@@ -161,7 +166,7 @@ async fn lose(world: &World, random: &mut fastrand::Rng) -> BTreeMap<String, (St
             continue;
         };
         let event = job_event(job, *child, status, exit, reason);
-        world.batch.end(&event);
+        world.end(&event);
         if lost {
             if forgotten && end == End::Vanished {
                 right = ("submitted", 2);
@@ -187,7 +192,7 @@ fn assert_right(world: &World, expected: &BTreeMap<String, (String, Expected)>) 
     let mut states = world.states("data/singles/");
     states.extend(world.states("data/arrays/"));
     let mut jobs = BTreeMap::<String, usize>::new();
-    for job in world.batch.jobs() {
+    for job in world.jobs() {
         *jobs.entry(job.new.name.clone()).or_default() += 1;
     }
     assert!(jobs.values().all(|count| *count == 1), "{jobs:?}");
@@ -213,7 +218,6 @@ fn assert_right(world: &World, expected: &BTreeMap<String, (String, Expected)>) 
         single_jobs += attempts - usize::from(root.contains("arrays"));
     }
     let of_arrays = world
-        .batch
         .jobs()
         .iter()
         .filter(|j| j.new.array_size.is_some())
@@ -223,107 +227,17 @@ fn assert_right(world: &World, expected: &BTreeMap<String, (String, Expected)>) 
         *n != expected[d].1.1 && arrays
     });
     assert_eq!(alone.count(), 0);
-    assert_eq!(world.batch.jobs().len(), single_jobs + of_arrays);
+    assert_eq!(world.jobs().len(), single_jobs + of_arrays);
 }
 
-#[tokio::test]
-async fn lost_events_and_lost_jobs_are_made_good_in_one_sweep() {
-    let world = World::new();
-    let service = swept_at_once(&world).await;
-    let expected = lose(&world, &mut fastrand::Rng::with_seed(17)).await;
-    world.batch.requests();
-    let answer = service.handle(clock(), &call("clock")).await.unwrap();
-    let calls = world.batch.requests();
-    eprintln!("{} settled with {calls:?}", answer["sweep"]["settled"]);
-    assert!(
-        answer["sweep"]["settled"].as_u64().unwrap() > 60,
-        "{answer}"
-    );
-    assert_eq!(answer["sweep"]["failed"], json!([]), "{answer}");
-    assert_eq!(answer["sweep"]["left"], 0, "{answer}");
-    // 3 for the singles, one for the arrays, a few for the children of those
-    assert!(calls["describe"] <= 8, "{calls:?}");
-    assert_right(&world, &expected);
-    let again = service.handle(clock(), &call("again")).await.unwrap();
-    assert_eq!(again["sweep"]["settled"], 0, "{again}");
-    assert_right(&world, &expected);
-}
-
-#[tokio::test]
-async fn a_sweep_killed_at_twenty_moments_does_no_harm() {
-    let world = World::new();
-    let service = swept_at_once(&world).await;
-    let mut random = fastrand::Rng::with_seed(4);
-    let expected = lose(&world, &mut random).await;
-    let mut killed = 0;
-    for number in 0..20 {
-        let moment = Duration::from_millis(random.u64(20..180));
-        let id = call(&format!("clock {number}"));
-        let sweep = service.handle(clock(), &id);
-        killed += usize::from(tokio::time::timeout(moment, sweep).await.is_err());
-    }
-    eprintln!("killed {killed} times of 20");
-    assert!(killed >= 5, "killed {killed} times only");
-    // what the killed had claimed is free again
-    tokio::time::sleep(LEASE).await;
-    let answer = service.handle(clock(), &call("last")).await.unwrap();
-    assert_eq!(answer["sweep"]["left"], 0, "{answer}");
-    assert_right(&world, &expected);
-}
-
-/// The invocation died between the claim and the job, or between the job and the record.
-#[tokio::test]
-async fn a_dataset_without_its_job_gets_it_once() {
-    let world = World::new();
-    let service = swept_at_once(&world).await;
-    let order = json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "b"});
-    service.handle(order, &call("order")).await.unwrap();
-    for (job, _) in jobs_of(&world).values() {
-        let event = job_event(job, None, "FAILED", Some(OOM), EXITED);
-        service.handle(event, &call("oom")).await.unwrap();
-    }
-    assert_eq!(world.batch.jobs().len(), 4);
-    for dataset in ["j8cb010b0", "lcyid1030"] {
-        let key = format!("data/b/control/{dataset}/attempts.json");
-        let mut record = world.json(&key);
-        let attempt = record["attempts"][1].as_object_mut().unwrap();
-        attempt.remove("job_id");
-        if dataset == "lcyid1030" {
-            // a name that no job has
-            let name = attempt["job_name"].as_str().unwrap().to_owned();
-            let id = world
-                .batch
-                .jobs()
-                .into_iter()
-                .find(|j| j.new.name == name)
-                .unwrap()
-                .id;
-            world.batch.forget(id.as_str());
-        }
-        world.s3.put(BUCKET, &key, record.to_string());
-    }
-    let answer = service.handle(clock(), &call("clock")).await.unwrap();
-    assert_eq!(answer["sweep"]["settled"], 2, "{answer}");
-    assert_eq!(world.batch.jobs().len(), 5, "one was found by its name");
-    for dataset in ["j8cb010b0", "lcyid1030"] {
-        let record = world.json(&format!("data/b/control/{dataset}/attempts.json"));
-        assert!(record["attempts"][1]["job_id"].is_string(), "{record}");
-    }
-}
-
-/// A young job is left alone: its event may be under way.
-#[tokio::test]
-async fn the_young_are_left_alone() {
-    let world = World::new();
-    let service = world.service(&[]).await;
-    let order = json!({"datasets": "j8cb010b0", "batch_name": "b"});
-    service.handle(order, &call("order")).await.unwrap();
-    let (job, _) = jobs_of(&world).remove("j8cb010b0").unwrap();
-    world
-        .batch
-        .end(&job_event(&job, None, "FAILED", Some(23), EXITED));
-    world.batch.requests();
-    let answer = service.handle(clock(), &call("clock")).await.unwrap();
-    assert_eq!(answer["sweep"]["settled"], 0, "{answer}");
-    assert_eq!(world.batch.requests(), BTreeMap::new());
+/// The function as AWS Lambda runs it, which sweeps at once.
+fn sweeping_function(world: &World) -> LambdaFunction {
+    let lease = LEASE.as_secs().to_string();
+    let variables = [
+        VARIABLES[0],
+        ("CALDP_SWEEP_AFTER_SECONDS", "0"),
+        ("CALDP_LEASE_SECONDS", &lease),
+        ("CALDP_CONCURRENCY", "8"),
+    ];
+    function(servers(&world.s3, &world.batch), &variables)
 }
