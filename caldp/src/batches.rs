@@ -3,14 +3,18 @@
 //! The commands are the trigger's own; here they get a console and an exit status.
 
 use caldp_core::exit_code::ExitCode as Code;
-use caldp_trigger::cli::{CommandOutput, TriggerCommand};
+use caldp_core::resources::Features;
+use caldp_trigger::cli::{CommandOutput, Inputs, TriggerCommand};
 use caldp_worker::cli::logging;
+use futures_util::future::BoxFuture;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 use storage::hint::explain;
+use storage::store::Store;
 
 use crate::answers::words;
+use crate::resources;
 
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn,caldp_trigger=info";
@@ -24,7 +28,7 @@ pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return refuse(Code::Generic, error),
     };
-    let result = runtime.block_on(async { Box::pin(command.run()).await });
+    let result = runtime.block_on(async { Box::pin(command.run(&read_inputs)).await });
     runtime.shutdown_background();
     match result {
         Ok(output) => {
@@ -35,6 +39,25 @@ pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
         Err(error) if error.is_of_the_command_line() => refuse(Code::CommandLine, explain(&error)),
         Err(error) => refuse(Code::Generic, explain(&error)),
     }
+}
+
+/// What raw files say of the datasets of an order; what cannot be read is told, where it was said to
+/// be there.
+fn read_inputs(inputs: Inputs) -> BoxFuture<'static, Vec<Features>> {
+    Box::pin(async move {
+        let store = storage::store::open(&inputs.place).await;
+        if !inputs.named && !is_used(store.as_ref()).await {
+            return Vec::new();
+        }
+        let seen = resources::inputs::look(&store, inputs.datasets).await;
+        resources::inputs::known(seen, inputs.named)
+    })
+}
+
+/// Whether there is anything in a store.
+async fn is_used(store: &dyn Store) -> bool {
+    let first = store.list("").next_page().await;
+    matches!(first, Ok(Some(page)) if !page.is_empty())
 }
 
 fn text(output: &CommandOutput) -> String {

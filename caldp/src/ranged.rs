@@ -128,6 +128,49 @@ impl Read for Sequential {
     }
 }
 
+/// What can only be read on and on, for headers, which are read in their order.
+pub(crate) struct Forward<R> {
+    inner: RefCell<(u64, R)>,
+    size: u64,
+}
+
+impl<R: Read> Forward<R> {
+    pub(crate) const fn new(size: u64, inner: R) -> Self {
+        Self {
+            inner: RefCell::new((0, inner)),
+            size,
+        }
+    }
+}
+
+impl<R: Read> ReadAt for Forward<R> {
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.size)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut inner = self.inner.borrow_mut();
+        let (at, reader) = &mut *inner;
+        let Some(skip) = offset.checked_sub(*at) else {
+            return Err(io::Error::other("what was passed over cannot be read"));
+        };
+        *at += io::copy(&mut reader.by_ref().take(skip), &mut io::sink())?;
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..)
+            && !rest.is_empty()
+        {
+            match reader.read(rest) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        *at += filled as u64;
+        Ok(filled)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
+use caldp_trigger::config::ConfigError as TriggerConfigError;
 use crds_core::ClientError;
 use crds_core::config::ConfigError;
 use storage::hint::Hint;
@@ -39,6 +40,8 @@ pub(super) enum PlanError {
     Write { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Model(#[from] crate::resources::Error),
+    #[error(transparent)]
+    Prices(#[from] TriggerConfigError),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
 }
@@ -56,6 +59,7 @@ impl Hint for PlanError {
             Self::Server { source, .. } => source.hint(),
             Self::NoOldContext => Some("--old-context names it".into()),
             Self::Model(error) => error.hint(),
+            Self::Prices(error) => error.hint(),
             Self::Instrument { known, .. } => Some(format!("they are {known}").into()),
             Self::Source(_) => {
                 Some("name an s3:// or file: output, a directory, a file of JSON lines, or the address of a \

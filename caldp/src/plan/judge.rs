@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use caldp_core::dataset::Dataset;
-use caldp_core::resources::judge::PRICES;
-use caldp_core::resources::{Estimate, Features, Key, Model};
+use caldp_core::resources::{BINS, Estimate, Features, Key, Model};
 use crds_core::bestrefs::{Comparison, Difference, LookupPath, Lookups, OldAnswer, Side};
 use crds_core::header::{Field, Fields, HeaderLine};
 use crds_core::names::{ReferenceName, ReferenceType};
@@ -30,6 +29,8 @@ pub(super) struct Question {
     /// Only datasets observed on this day, `YYYY-MM-DD`, or later.
     pub(super) since: Option<String>,
     pub(super) model: Model,
+    /// US dollars for an hour in each memory bin.
+    pub(super) prices: [f64; BINS],
 }
 
 /// What became of a batch.
@@ -40,6 +41,18 @@ pub(super) struct Answered {
     /// How many were left out by the question.
     pub(super) left_out: u64,
     pub(super) findings: Vec<Finding>,
+}
+
+impl Answered {
+    /// Counts a header or dataset that was asked about.
+    fn count(&mut self, instrument: &str) {
+        match self.asked.get_mut(instrument) {
+            Some(count) => *count += 1,
+            None => {
+                self.asked.insert(instrument.into(), 1);
+            }
+        }
+    }
 }
 
 /// Answers for batches.
@@ -107,15 +120,17 @@ impl<'r> Judge<'r> {
             Err(reason) => {
                 let mut finding = Finding::new(format!("\"line {number}\"").into(), None);
                 finding.unknown = Some(format!("line {number}: {reason}"));
-                *answered.asked.entry(Box::default()).or_default() += 1;
+                answered.count("");
                 answered.findings.push(finding);
                 return;
             }
         };
         let fields = fields.as_slice();
-        let Scope::Asked(instrument) = self.scope(fields, answered) else {
+        let Scope::Asked(instrument) = self.scope(fields) else {
+            answered.left_out += 1;
             return;
         };
+        answered.count(&instrument);
         let id = line.id().unwrap_or("null");
         let mut finding = Finding::new(id.into(), None);
         finding.instrument = instrument;
@@ -137,14 +152,21 @@ impl<'r> Judge<'r> {
         let mut finding = Finding::new(subject.id, subject.dataset);
         match subject.headers {
             Ok(headers) => {
+                let mut is_asked = false;
                 for header in &headers {
-                    let Scope::Asked(instrument) = self.scope(header, answered) else {
+                    let Scope::Asked(instrument) = self.scope(header) else {
                         continue;
                     };
+                    is_asked = true;
                     finding.instrument = instrument;
                     let context = subject.context.as_deref();
                     self.header(header, LookupPath::Conditioned, context, &mut finding);
                 }
+                if !is_asked {
+                    answered.left_out += 1;
+                    return;
+                }
+                answered.count(&finding.instrument);
             }
             Err(reason) => {
                 let own = finding.dataset.as_ref().and_then(Dataset::instrument);
@@ -158,16 +180,15 @@ impl<'r> Judge<'r> {
                     return;
                 }
                 finding.instrument = own.unwrap_or_default().into();
-                *answered
-                    .asked
-                    .entry(finding.instrument.clone())
-                    .or_default() += 1;
+                answered.count(&finding.instrument);
                 finding.unknown = Some(reason);
             }
         }
         if finding.is_affected() {
             finding.needs = match (subject.earlier, subject.features) {
-                (Some(earlier), Some(features)) => Some(needs(&earlier.estimate(&features))),
+                (Some(earlier), Some(features)) => {
+                    Some(self.question.needs(&earlier.estimate(&features)))
+                }
                 (_, Some(features)) => Some(self.estimate(&features)),
                 _ => finding
                     .dataset
@@ -181,7 +202,7 @@ impl<'r> Judge<'r> {
     }
 
     /// Whether a header is asked about. What cannot be told is.
-    fn scope(&self, header: &(impl Fields + ?Sized), answered: &mut Answered) -> Scope {
+    fn scope(&self, header: &(impl Fields + ?Sized)) -> Scope {
         let value = |keys: [&str; 2]| {
             let mut own = header.pairs().rev();
             let found = own.find(|(key, _)| keys.iter().any(|k| key.eq_ignore_ascii_case(k)));
@@ -196,12 +217,10 @@ impl<'r> Judge<'r> {
             date.and_then(day).is_some_and(|date| date < since.as_str())
         });
         if of_other || before {
-            answered.left_out += 1;
-            return Scope::LeftOut;
+            Scope::LeftOut
+        } else {
+            Scope::Asked(instrument.into())
         }
-        let instrument: Box<str> = instrument.into();
-        *answered.asked.entry(instrument.clone()).or_default() += 1;
-        Scope::Asked(instrument)
     }
 
     /// Asks about one header.
@@ -283,15 +302,26 @@ impl<'r> Judge<'r> {
     }
 
     fn estimate(&mut self, features: &Features) -> Needs {
-        let model = &self.question.model;
+        let question = self.question;
+        let work_out = || question.needs(&question.model.estimate(features));
         if features.files.is_some() || features.input_mb.is_some() {
-            return needs(&model.estimate(features));
+            return work_out();
         }
-        let key = features.key();
         *self
             .estimates
-            .entry(key)
-            .or_insert_with(|| needs(&model.estimate(features)))
+            .entry(features.key())
+            .or_insert_with(work_out)
+    }
+}
+
+impl Question {
+    fn needs(&self, estimate: &Estimate) -> Needs {
+        let price = self.prices.get(estimate.memory_bin.index()).copied();
+        Needs {
+            memory_bin: estimate.memory_bin,
+            seconds: estimate.expected_seconds,
+            cost: estimate.expected_seconds / 3600.0 * price.unwrap_or(0.0),
+        }
     }
 }
 
@@ -315,15 +345,6 @@ fn withdrawn(reference_type: &ReferenceType, file: &ReferenceName) -> Change {
         old: Some(file.clone()),
         new: Some(file.clone()),
         note: Note::Withdrawn,
-    }
-}
-
-fn needs(estimate: &Estimate) -> Needs {
-    let price = PRICES.get(estimate.memory_bin.index()).copied();
-    Needs {
-        memory_bin: estimate.memory_bin,
-        seconds: estimate.expected_seconds,
-        cost: estimate.expected_seconds / 3600.0 * price.unwrap_or(0.0),
     }
 }
 

@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use caldp_core::exit_code::ExitCode as Code;
+use caldp_trigger::config::hourly_prices;
 use clap::Args;
 use crds_core::names::ContextName;
 use crds_core::{Client, Config, Observatory};
@@ -99,6 +100,8 @@ Lines of headers: {\"id\": \"j8cb010b0\", \"header\": {\"INSTRUME\": \"ACS\", ..
 What counts: another file, a file where none applied, none where one did, a file that was withdrawn.
 What does not: a type whose step is switched off (OMIT), a file that was only renamed, a table of
 which the dataset uses no row that changed (where both tables can be read).
+Costs are in US dollars, with the prices of CALDP_HOURLY_PRICES (four, by memory bin) or those of
+infra/README.md; the answer says which.
 Exit status: 0 nothing changes; 3 something does; 4 nothing that is known changes, but not all is
 known; 1 the question could not be asked.";
 }
@@ -167,6 +170,7 @@ fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanErro
         from: arguments.from.clone(),
         old_context: question.old.clone(),
         new_context: rules.new_rules().name().to_string(),
+        hourly_prices: question.prices,
     };
     let threads = available_parallelism()
         .map_or(1, usize::from)
@@ -244,6 +248,7 @@ impl PlanArguments {
             all_types: self.all_types,
             since: self.since.clone(),
             model: crate::resources::model(self.model.as_deref())?,
+            prices: hourly_prices()?,
         })
     }
 }

@@ -1,9 +1,11 @@
 //! What a plan says: findings as JSON lines, totals for people or as JSON, and the batch list.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write};
 
 use caldp_core::dataset::Dataset;
+use caldp_core::resources::BINS;
 use crds_core::bestrefs::Side;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -95,6 +97,8 @@ pub(super) struct About {
     /// None where each dataset's own context is the old one.
     pub(super) old_context: Option<String>,
     pub(super) new_context: String,
+    /// US dollars for an hour in each memory bin.
+    pub(super) hourly_prices: [f64; BINS],
 }
 
 #[derive(Serialize)]
@@ -208,9 +212,13 @@ pub(super) fn text(out: &mut impl Write, about: &About, totals: &Totals) -> io::
     if totals.all_affected() > 0 {
         writeln!(
             out,
-            "\nexpected: {:.1} hours of jobs, {:.2} US dollars",
+            "\nexpected: {:.1} hours of jobs, {:.2} US dollars (an hour in each memory bin: {})",
             totals.seconds / 3600.0,
-            totals.cost
+            totals.cost,
+            about
+                .hourly_prices
+                .map(|price| price.to_string())
+                .join(", ")
         )?;
     }
     if totals.beyond_limit > 0 {
@@ -252,10 +260,10 @@ pub(super) struct Told {
 impl Told {
     pub(super) fn tell(&mut self, finding: &Finding) {
         if let Some(reason) = &finding.unknown {
-            self.line(&format!("{}: cannot be told: {reason}", finding.id));
+            self.line(format_args!("{}: cannot be told: {reason}", finding.id));
         }
         for failure in &finding.failures {
-            self.line(&format!(
+            self.line(format_args!(
                 "{}: {}: the {} rules fail: {}",
                 finding.id,
                 failure.reference_type,
@@ -265,7 +273,7 @@ impl Told {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    fn line(&mut self, line: fmt::Arguments<'_>) {
         if self.lines < NAMED {
             self.lines += 1;
             eprintln!("caldp: {line}");

@@ -1,5 +1,6 @@
 //! `caldp estimate`: memory bin, time limit, expected time and peak of datasets before they run.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -11,8 +12,9 @@ use caldp_core::resources::{Basis, Estimate, Features};
 use clap::Args;
 use serde::Serialize;
 use storage::hint::parsed;
+use storage::uri::Location;
 
-use super::{Error, ended, model};
+use super::{Error, ended, inputs, model};
 use crate::duration::duration;
 
 /// Says what datasets will need, from their names or from a table of what is known of them.
@@ -24,6 +26,10 @@ pub(crate) struct EstimateArguments {
     /// A CSV table of what is known of datasets before they run
     #[arg(long, value_name = "FILE")]
     features: Option<PathBuf>,
+    /// Where the raw files of the datasets are, s3://... or file:...; their sizes and first headers
+    /// are looked at
+    #[arg(long, value_name = "PLACE", conflicts_with = "features", value_parser = parsed::<Location>)]
+    inputs: Option<Location>,
     /// The model of a file that caldp learn wrote, instead of the one that comes with the program
     #[arg(long, value_name = "FILE")]
     model: Option<PathBuf>,
@@ -66,8 +72,13 @@ fn answer(arguments: &EstimateArguments) -> Result<(), Error> {
             as_text(&mut out, features, &estimate)
         };
     };
-    for dataset in &arguments.datasets {
-        say(&Features::of_name(dataset.clone()));
+    match &arguments.inputs {
+        Some(place) => say_from_inputs(place, &arguments.datasets, &mut say)?,
+        None => {
+            for dataset in &arguments.datasets {
+                say(&Features::of_name(dataset.clone()));
+            }
+        }
     }
     let unnamed = match &arguments.features {
         Some(path) => table(path, &mut say)?,
@@ -80,6 +91,35 @@ fn answer(arguments: &EstimateArguments) -> Result<(), Error> {
     } else {
         Err(Error::Names(unnamed))
     }
+}
+
+/// Answers for datasets whose raw files are at a place; those of which none can be read, from their
+/// names.
+fn say_from_inputs(
+    place: &Location,
+    datasets: &[Dataset],
+    say: &mut impl FnMut(&Features),
+) -> Result<(), Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    let seen = runtime.block_on(async {
+        let store = storage::store::open(place).await;
+        inputs::look(&store, datasets.to_vec()).await
+    });
+    runtime.shutdown_background();
+    let known = inputs::known(seen, true).into_iter();
+    let known: HashMap<Dataset, Features> = known
+        .map(|features| (features.dataset.clone(), features))
+        .collect();
+    for dataset in datasets {
+        match known.get(dataset) {
+            Some(features) => say(features),
+            None => say(&Features::of_name(dataset.clone())),
+        }
+    }
+    Ok(())
 }
 
 /// Answers each line of a table; how many name no dataset.

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use caldp_core::resources::fit::{self, LeftOut, Runs};
-use caldp_core::resources::judge::{Judgement, Knowledge, PRICES, cross_validate, judge};
+use caldp_core::resources::judge::{Judgement, Knowledge, cross_validate, judge};
 use caldp_core::resources::{MODEL_KEY, Model, Refusal, Run};
+use caldp_trigger::config::hourly_prices;
 use clap::Args;
 use storage::object::Precondition;
 use storage::store::{Store, StoreError};
@@ -61,12 +62,13 @@ async fn learn(arguments: &LearnArguments) -> Result<(), Error> {
         Some(model) => model,
         None => model(arguments.model.as_deref())?,
     };
+    let prices = hourly_prices()?;
     let runs = read(&arguments.sources).await?;
     let sources = arguments.sources.join(", ");
     tell_left_out(runs.left_out());
     let all: Vec<&Run> = runs.all().iter().collect();
     let model = fit::fit(&all, &sources, &in_use);
-    let judged = |model| judge(model, runs.all(), Knowledge::Features, PRICES);
+    let judged = |model| judge(model, runs.all(), Knowledge::Features, prices);
     let (Some(new), Some(old)) = (judged(&model), judged(&in_use)) else {
         return Err(Error::NoRuns(sources));
     };
@@ -77,10 +79,10 @@ async fn learn(arguments: &LearnArguments) -> Result<(), Error> {
     );
     tell("the model in use", &old);
     tell("the new model, on the runs it was fitted to", &new);
-    if let Some(crossed) = cross_validate(runs.all(), &in_use, PARTS, PRICES) {
+    if let Some(crossed) = cross_validate(runs.all(), &in_use, PARTS, prices) {
         tell("fits like it, on proposals they have not seen", &crossed);
     }
-    if let Some(name) = judge(&model, runs.all(), Knowledge::Name, PRICES) {
+    if let Some(name) = judge(&model, runs.all(), Knowledge::Name, prices) {
         tell("the new model, from names alone", &name);
     }
     let json = || {

@@ -4,6 +4,7 @@
 
 pub(crate) mod estimate;
 pub(crate) mod features;
+pub(crate) mod inputs;
 pub(crate) mod learn;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::resources::table::TableError;
 use caldp_core::resources::{Model, ModelError};
+use caldp_trigger::config::ConfigError;
 use storage::hint::{Hint, explain};
 use storage::store::StoreError;
 use storage::uri::Location;
@@ -47,6 +49,8 @@ pub(crate) enum Error {
     Names(usize),
     #[error("where to install the model is not clear")]
     Place,
+    #[error(transparent)]
+    Prices(#[from] ConfigError),
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
 }
@@ -56,6 +60,7 @@ impl Hint for Error {
         match self {
             Self::Store { source, .. } => source.hint(),
             Self::Model { source, .. } => source.hint(),
+            Self::Prices(error) => error.hint(),
             Self::Table { .. } => Some(
                 "a table is CSV with a header: dataset, n_files, total_mb, drizcorr, pctecorr, \
                  crsplit, subarray, large_detector; for caldp learn also memory_gb, wallclock_s"

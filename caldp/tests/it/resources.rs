@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use caldp_tests::{S3Server, fixtures, unpack_fixture};
+
 fn caldp(directory: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_caldp"))
         .args(arguments)
@@ -187,5 +189,108 @@ fn records_of_finished_runs_are_learnt_from() {
     assert!(
         stderr(&nothing).contains("nothing to learn from"),
         "{nothing:?}"
+    );
+}
+
+/// Raw files on S3 as datasets have them there: loose ones, one of them large, and an archive.
+fn raw_files_on_s3() -> S3Server {
+    let s3 = S3Server::start(&["hst-in", "hst-out"]);
+    let folder = tempfile::tempdir().unwrap();
+    unpack_fixture("j8cb010b0", folder.path());
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let mut content = fs::read(entry.path()).unwrap();
+        if name == "j8cb01u2q_raw.fits" {
+            content.resize(30_000_000, 0);
+        }
+        s3.put("hst-in", &format!("raw/{name}"), content);
+    }
+    let archive = fs::read(fixtures().join("raw/j8cb02u4q.tar.gz")).unwrap();
+    s3.put("hst-in", "raw/j8cb02u4q.tar.gz", archive);
+    s3
+}
+
+fn on_s3(s3: &S3Server, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_caldp"))
+        .args(arguments)
+        .env_clear()
+        .envs(s3.environment())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn raw_files_say_what_datasets_need_by_their_first_blocks() {
+    let s3 = raw_files_on_s3();
+    let names = ["estimate", "j8cb010b0", "j8cb02u4q", "j8zz010b0"];
+    let from_names = stdout(&on_s3(&s3, &names));
+    s3.reset_counts();
+    let output = on_s3(
+        &s3,
+        &[&names[..], &["--inputs", "s3://hst-in/raw"]].concat(),
+    );
+    let said = stdout(&output);
+    // One listing for each; the association table and the first block of a raw file; the archive.
+    assert_eq!(s3.count("ListObjectsV2"), 3, "{:?}", s3.requests());
+    assert_eq!(s3.count("GetObject"), 3, "{:?}", s3.requests());
+    assert_ne!(said, from_names);
+    assert_eq!(
+        from_names
+            .matches("the size of its inputs is not known")
+            .count(),
+        3
+    );
+    assert_eq!(
+        said.matches("the size of its inputs is not known").count(),
+        1,
+        "{said}"
+    );
+    assert!(said.contains("large detector"), "{said}");
+    let told = stderr(&output);
+    assert!(
+        told.contains("j8zz010b0: neither j8zz010b0.tar.gz nor raw files are there; estimated without its inputs"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_order_is_estimated_by_its_raw_files_where_they_are_known() {
+    let s3 = raw_files_on_s3();
+    let read = || -> u64 {
+        let reads = s3.reads().into_iter();
+        reads
+            .filter(|(key, _)| key.starts_with("hst-in/"))
+            .map(|(_, count)| count)
+            .sum()
+    };
+    let forecast = |more: &[&str]| {
+        let before = read();
+        let words = "submit j8cb010b0 j8cb02u4q --output s3://hst-out/data/x --dry-run --json";
+        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        command
+            .args(words.split(' '))
+            .args(more)
+            .env_clear()
+            .envs(s3.environment());
+        for name in ["JOBQUEUES", "JOBDEFINITIONS"] {
+            command.env(name, "a,b,c,d");
+        }
+        (stdout(&command.output().unwrap()), read() - before)
+    };
+    let (from_names, read) = forecast(&[]);
+    assert_eq!(read, 0, "nobody said where they are");
+    let (from_inputs, read) = forecast(&["--inputs", "s3://hst-in/raw"]);
+    assert_eq!(read, 3);
+    assert_ne!(from_names, from_inputs);
+    // Those of the output itself are found without being named.
+    let archive = fs::read(fixtures().join("raw/j8cb02u4q.tar.gz")).unwrap();
+    s3.put("hst-out", "data/x/inputs/j8cb02u4q.tar.gz", archive);
+    let (found, read) = forecast(&[]);
+    assert_eq!(read, 0);
+    assert_ne!(from_names, found);
+    assert_eq!(
+        s3.reads().get("hst-out/data/x/inputs/j8cb02u4q.tar.gz"),
+        Some(&1)
     );
 }

@@ -23,8 +23,21 @@ pub fn read(path: &Path) -> Result<Header, FitsError> {
 
 /// Like [`read`], from anything that can be read; `path` only appears in errors.
 pub fn read_from(bytes: &(impl ReadAt + ?Sized), path: &Path) -> Result<Header, FitsError> {
+    read_some(bytes, path, usize::MAX)
+}
+
+/// Like [`read_from`], of the first header alone: what follows it is not looked at.
+pub fn read_primary(bytes: &(impl ReadAt + ?Sized), path: &Path) -> Result<Header, FitsError> {
+    read_some(bytes, path, 1)
+}
+
+fn read_some(
+    bytes: &(impl ReadAt + ?Sized),
+    path: &Path,
+    most: usize,
+) -> Result<Header, FitsError> {
     let mut union = Union::default();
-    for unit in hdus(bytes, path) {
+    for unit in hdus(bytes, path).take(most) {
         for card in unit?.header.cards() {
             let parsed = card.parse();
             let keyword = parsed.keyword.to_uppercase();

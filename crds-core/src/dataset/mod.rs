@@ -62,6 +62,13 @@ pub fn read_fits(bytes: &(impl ReadAt + ?Sized), path: &Path) -> Result<Header, 
     Ok(header)
 }
 
+/// Like [`read_fits`], of the first header alone: what follows it is not looked at.
+pub fn read_fits_primary(bytes: &(impl ReadAt + ?Sized), path: &Path) -> Result<Header, FitsError> {
+    let mut header = fits::read_primary(bytes, path)?;
+    prepare(&mut header);
+    Ok(header)
+}
+
 fn prepare(header: &mut Header) {
     if header.get("TELESCOP") == Some("JWST") {
         model_names::add(header);

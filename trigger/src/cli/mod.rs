@@ -6,6 +6,7 @@
 
 mod arguments;
 mod error;
+mod inputs;
 mod output;
 mod request;
 mod submit;
@@ -27,6 +28,7 @@ use crate::order::offers::Offers;
 use crate::submit::submitter::OrderAnswer;
 
 pub use error::CliError;
+pub use inputs::{Inputs, ReadInputs};
 pub use output::{CommandAnswer, CommandOutput, RequestedTarget};
 pub use request::RequestArgs;
 pub use submit::SubmitArgs;
@@ -56,11 +58,12 @@ pub enum TriggerCommand {
 }
 
 impl TriggerCommand {
-    /// Does what the command says, and gives what is to be printed on standard output.
+    /// Does what the command says, and gives what is to be printed on standard output. What raw files
+    /// say of their datasets, `read_inputs` reads.
     ///
     /// # Errors
     /// [`CliError`], to be printed on standard error.
-    pub async fn run(&self) -> Result<CommandOutput, CliError> {
+    pub async fn run(&self, read_inputs: &ReadInputs<'_>) -> Result<CommandOutput, CliError> {
         let (bucket, layout, json) = match self {
             Self::Submit(SubmitArgs { output, common, .. })
             | Self::Rescue(RequestArgs { output, common, .. })
@@ -88,7 +91,7 @@ impl TriggerCommand {
             AwsBatch::from_env(answer, sharing)
         }))
         .await;
-        let answer = Box::pin(self.perform(&trigger)).await?;
+        let answer = Box::pin(self.perform(&trigger, read_inputs)).await?;
         Ok(CommandOutput {
             status: self.status(&answer),
             answer,
@@ -97,14 +100,18 @@ impl TriggerCommand {
     }
 
     /// Does what the command says.
-    async fn perform<B: Batch>(&self, trigger: &Trigger<B>) -> Result<CommandAnswer, CliError> {
+    async fn perform<B: Batch>(
+        &self,
+        trigger: &Trigger<B>,
+        read_inputs: &ReadInputs<'_>,
+    ) -> Result<CommandAnswer, CliError> {
         let now = Timestamp::now();
         let invocation = Invocation {
             id: format!("cli-{}-{}", std::process::id(), now.as_millisecond()),
             budget: Budget::UNLIMITED,
         };
         match self {
-            Self::Submit(args) => args.run(trigger, &invocation).await,
+            Self::Submit(args) => args.run(trigger, &invocation, read_inputs).await,
             Self::Rescue(args) => args.run(trigger, Verb::Rescue, &invocation).await,
             Self::Cancel(args) => args.run(trigger, Verb::Cancel, &invocation).await,
             Self::Clean(args) => args.run(trigger, Verb::Clean, &invocation).await,

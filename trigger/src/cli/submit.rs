@@ -7,10 +7,11 @@ use caldp_core::dataset::Dataset;
 use caldp_core::layout::BatchListFormat;
 use clap::Args;
 use storage::hint::parsed;
-use storage::uri::S3Uri;
+use storage::uri::{Location, S3Uri};
 
 use super::arguments::{CommonArgs, RunArgs, parse_priority};
 use super::error::{CliError, unreadable};
+use super::inputs::{self, ReadInputs};
 use super::output::CommandAnswer;
 use crate::batch::Batch;
 use crate::error::TriggerError;
@@ -34,6 +35,10 @@ pub struct SubmitArgs {
     /// A CSV table of what is known of the datasets, as caldp estimate takes it
     #[arg(long, value_name = "FILE")]
     pub(super) features: Option<PathBuf>,
+    /// Where the raw files are whose headers say what the datasets need; without it those in inputs/ of
+    /// the output are looked at, of up to 200 datasets
+    #[arg(long, value_name = "PLACE", value_parser = parsed::<Location>)]
+    pub(super) inputs: Option<Location>,
     /// The batch's name; given again, the same submission is continued
     #[arg(long, value_parser = parsed::<BatchName>)]
     pub(super) batch_name: Option<BatchName>,
@@ -57,11 +62,13 @@ impl SubmitArgs {
         &self,
         trigger: &Trigger<B>,
         invocation: &Invocation,
+        read_inputs: &ReadInputs<'_>,
     ) -> Result<CommandAnswer, CliError> {
         let mut order = self.order(trigger).await?;
         if let Some(path) = &self.features {
             add_features(&mut order, path)?;
         }
+        inputs::add(&mut order, self.inputs.as_ref(), &self.output, read_inputs).await?;
         order.output = Some(self.output.clone());
         order.layout = Some(self.common.layout);
         order.dry_run |= self.common.dry_run;

@@ -97,7 +97,7 @@ impl Details {
         known.unwrap_or_else(|| Features::of_name(dataset.clone()))
     }
 
-    /// Adds what is said of a dataset; what was said before stays.
+    /// Adds what is said of a dataset; what was said before stays, and features it lacks are added.
     pub fn add(&mut self, dataset: &Dataset, why: Option<Why>, features: Option<Features>) {
         let features = features.filter(|f| *f != Features::of_name(dataset.clone()));
         if why.is_none() && features.is_none() {
@@ -105,7 +105,10 @@ impl Details {
         }
         let detail = self.0.entry(dataset.clone()).or_default();
         detail.why = detail.why.take().or(why);
-        detail.features = detail.features.take().or(features);
+        detail.features = match (detail.features.take(), features) {
+            (Some(before), Some(features)) => Some(before.or(&features)),
+            (before, features) => before.or(features),
+        };
     }
 
     /// Adds the features in a table for the datasets of an order. What cannot be used is told in words,

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use caldp_core::dataset::{ARCHIVE_SUFFIX, Dataset};
 use caldp_core::layout::Layout;
-use caldp_core::resources::{EarlierRun, Features, MODEL_KEY, Model, mem_model_features};
+use caldp_core::resources::{
+    EarlierRun, Features, MODEL_KEY, Model, mem_model_features, unpacked_mb,
+};
 use caldp_core::state::State;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use storage::hint::explain;
@@ -28,10 +30,6 @@ const MAX_MODEL: usize = 4 << 20;
 
 /// The largest file of features that is read, in bytes.
 const MAX_FEATURES: usize = 64 << 10;
-
-/// Raw files unpack to so many times the size of their archive at most: what is not known exactly
-/// must not make an estimate smaller.
-const UNPACKED: f64 = 3.0;
 
 /// Says what datasets need, by the model of the deployment. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -102,10 +100,8 @@ impl Estimator {
 
 /// What the size of a dataset's packed inputs says of it.
 pub(crate) fn packed(dataset: &Dataset, bytes: Option<u64>) -> Features {
-    #[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
-    let mb = bytes.map(|bytes| bytes as f64 / 1e6 * UNPACKED);
     Features {
-        input_mb: mb,
+        input_mb: bytes.map(unpacked_mb),
         ..Features::of_name(dataset.clone())
     }
 }

@@ -50,7 +50,7 @@ impl Hint for OtherDatasets {
 ///
 /// # Errors
 /// [`OtherDatasets`] when only others of its program have files there.
-pub(crate) fn membership(
+pub fn membership(
     dataset: &Dataset,
     names: &[String],
     directory: &Path,
@@ -61,7 +61,7 @@ pub(crate) fn membership(
 
 /// The files of an archive or answer that is of `dataset` alone: all FITS files, sorted, but what
 /// an earlier run made of them, and its environment file.
-pub(crate) fn all_inputs(dataset: &Dataset, names: &[String]) -> Vec<String> {
+pub fn all_inputs(dataset: &Dataset, names: &[String]) -> Vec<String> {
     let files = names.iter().filter(|name| is_fits(name));
     let files = files.filter(|name| !is_product(name)).cloned().collect();
     with_environment(dataset, names, files)

@@ -2,8 +2,7 @@
 //! not have: their first blocks by ranges, and of those that are packed in an archive only where
 //! little has to be unpacked for them.
 
-use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,14 +11,13 @@ use caldp_core::provenance::{FileRecord, Provenance};
 use caldp_core::state::State;
 use crds_core::dataset::read_fits;
 use crds_core::header::Header;
-use fits::ReadAt;
 use flate2::read::MultiGzDecoder;
 use storage::blocking;
 use storage::hint::with_causes;
 use storage::store::{ErrorKind, Store, StoreError};
 use tokio::runtime::Handle;
 
-use crate::ranged::{RangedFile, Sequential};
+use crate::ranged::{Forward, RangedFile, Sequential};
 
 /// How much of a file is asked for at once, in bytes: most headers, with those of the extensions that
 /// follow them.
@@ -146,47 +144,4 @@ fn end_in_archive(outputs: &[FileRecord], archive: &str, file: &str) -> u64 {
         }
     }
     end
-}
-
-/// What can only be read on and on, for headers, which are read in their order.
-struct Forward<R> {
-    inner: RefCell<(u64, R)>,
-    size: u64,
-}
-
-impl<R: Read> Forward<R> {
-    const fn new(size: u64, inner: R) -> Self {
-        Self {
-            inner: RefCell::new((0, inner)),
-            size,
-        }
-    }
-}
-
-impl<R: Read> ReadAt for Forward<R> {
-    fn size(&self) -> io::Result<u64> {
-        Ok(self.size)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut inner = self.inner.borrow_mut();
-        let (at, reader) = &mut *inner;
-        let Some(skip) = offset.checked_sub(*at) else {
-            return Err(io::Error::other("what was passed over cannot be read"));
-        };
-        *at += io::copy(&mut reader.by_ref().take(skip), &mut io::sink())?;
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..)
-            && !rest.is_empty()
-        {
-            match reader.read(rest) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        *at += filled as u64;
-        Ok(filled)
-    }
 }

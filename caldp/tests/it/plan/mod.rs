@@ -204,6 +204,34 @@ fn a_withdrawn_file_and_a_limit_of_the_cost() {
 }
 
 #[test]
+fn costs_are_by_the_prices_of_the_deployment() {
+    let world = World::new();
+    world.write(
+        "headers.jsonl",
+        &line("j8cb010b0:j8cb01u2q", &header("2017-01-15")),
+    );
+    let ask = |prices: &str, status| {
+        let words = ["--from=headers.jsonl", OLD, NEW, "--json"];
+        let mut command = world.command(&words);
+        let output = command.env("CALDP_HOURLY_PRICES", prices).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        output
+    };
+    let cost = |prices: &str| {
+        let (found, summary) = lines(&ask(prices, CHANGES));
+        assert!(summary["hourly_prices"].is_array(), "{summary}");
+        found[0]["expected_cost"].as_f64().unwrap()
+    };
+    // Where the variable is empty, those of the documentation of infra/.
+    let usual = cost("");
+    let dear = cost("38.5,86,113,452");
+    assert!((dear / usual - 1000.0).abs() < 5.0, "{dear} {usual}");
+    let refused = ask("1,2", 1);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("CALDP_HOURLY_PRICES"), "{said}");
+}
+
+#[test]
 fn fits_files_of_a_directory_are_read() {
     let world = World::new();
     let raw = world.path().join("raw");

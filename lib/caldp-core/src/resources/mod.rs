@@ -30,8 +30,8 @@ pub use estimate::{Basis, Estimate, LONGEST, SHORTEST};
 pub use features::{Family, Features, Key};
 pub use model::{Curve, Extent, Group, Model, ModelError, Origin, Published};
 pub use quantiles::Quantiles;
-pub use run::{Refusal, Run};
-pub use values::{large_detector, switch};
+pub use run::{Refusal, Run, input_files};
+pub use values::{large_detector, switch, unpacked_mb};
 
 /// Where an installed model stands below the root of a bucket or directory.
 pub const MODEL_KEY: &str = "control/resources.json";

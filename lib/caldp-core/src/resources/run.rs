@@ -45,11 +45,12 @@ impl Run {
         } else {
             record.seconds()
         };
+        let names: Vec<&str> = record.inputs.iter().map(|f| f.name.as_str()).collect();
         let bytes: u64 = record.inputs.iter().map(|f| f.size).sum();
         Ok(Self {
             features: Features {
                 dataset: record.dataset.clone(),
-                files: files(record),
+                files: input_files(&names),
                 input_mb: (bytes > 0).then_some(bytes as f64 / 1e6),
                 drizzle: needs.drizzle,
                 cte: needs.cte,
@@ -97,18 +98,12 @@ impl Run {
     }
 }
 
-/// How many files tables of runs count: with every raw file its support file, which the worker does
-/// not fetch, and the association table. Of a mosaic its exposures.
-fn files(record: &Provenance) -> Option<u32> {
-    let of = |suffix: &str| {
-        record
-            .inputs
-            .iter()
-            .filter(|f| f.name.contains(suffix))
-            .count()
-    };
+/// How many files tables of runs count, of inputs with these names: with every raw file its support
+/// file, which the worker does not fetch, and the association table. Of a mosaic its exposures.
+pub fn input_files(names: &[&str]) -> Option<u32> {
+    let of = |part: &str| names.iter().filter(|name| name.contains(part)).count();
     let count = match of("_raw") {
-        0 => record.inputs.len(),
+        0 => names.len(),
         raw => 2 * raw + of("_asn.fits"),
     };
     u32::try_from(count).ok().filter(|n| *n > 0)

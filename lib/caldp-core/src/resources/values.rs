@@ -2,6 +2,16 @@
 
 use super::features::Features;
 
+/// Raw files unpack to so many times the size of their archive at most: what is not known exactly
+/// must not make an estimate smaller.
+const UNPACKED: f64 = 3.0;
+
+/// The most that an archive of so many bytes unpacks to, in MB.
+#[expect(clippy::cast_precision_loss, reason = "sizes far below 2^52")]
+pub fn unpacked_mb(archive: u64) -> f64 {
+    archive as f64 / 1e6 * UNPACKED
+}
+
 /// A number; none where a field says that it is not known.
 pub(super) fn number(text: &str) -> Result<Option<f64>, ()> {
     if is_unknown(text) {
