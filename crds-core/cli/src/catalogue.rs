@@ -1,6 +1,6 @@
 //! The server's catalogue of datasets: which there are, and their headers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::failure::Failure;
 use crds_core::header::Header;
@@ -41,10 +41,10 @@ pub(crate) fn values(client: &Client, header: &Header, rules: Option<&Context>) 
 }
 
 /// The keys that the rules of the header's instrument look at, upper case.
-fn needed(rules: &Context, header: &Header) -> Option<Vec<String>> {
+fn needed(rules: &Context, header: &Header) -> Option<BTreeSet<String>> {
     let keys = rules.needed_keys(header.get("INSTRUME")?)?;
-    let mut keys: Vec<String> = keys.into_iter().map(str::to_uppercase).collect();
-    keys.push("INSTRUME".to_owned());
+    let mut keys: BTreeSet<String> = keys.into_iter().map(str::to_uppercase).collect();
+    keys.insert("INSTRUME".to_owned());
     Some(keys)
 }
 

@@ -83,7 +83,7 @@ const NAMES: [(&str, &str); 3] = [
 /// status. Ctrl-C and `SIGTERM` end the process, so this is for whole programs.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments = as_subcommand(arguments.into_iter().collect());
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Nobody to tell if that fails.
@@ -93,7 +93,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let begun = Instant::now();
     let stats = cli.shared.stats;
-    let code = match dispatch(cli) {
+    let code = match dispatch(cli, &arguments) {
         Ok(code) => code,
         Err(failure) => {
             if let Some(cause) = &failure.cause {
@@ -122,7 +122,7 @@ fn as_subcommand(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-fn dispatch(cli: Cli) -> Result<u8, Failure> {
+fn dispatch(cli: Cli, arguments: &[OsString]) -> Result<u8, Failure> {
     let Cli { shared, command } = cli;
     // What needs no settings works with bad ones.
     let without_settings = matches!(
@@ -152,6 +152,10 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
     }
     let config = shared.config();
     log::begin(config.as_ref().map(log::Style::of).unwrap_or_default());
+    if shared.dump_cmdline {
+        let words = arguments.iter().map(|word| word.to_string_lossy());
+        tracing::info!("Command: {:?}", words.collect::<Vec<_>>());
+    }
     let config = config?;
     for unknown in config.unknown() {
         tracing::warn!("{unknown} is set but means nothing; `crds env` lists what does");

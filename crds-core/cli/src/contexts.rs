@@ -2,8 +2,11 @@
 
 use crate::failure::Failure;
 use crds_core::Client;
-use crds_core::names::{ContextName, MappingKind, MappingName};
+use crds_core::names::{ContextName, MappingKind, MappingName, RulesPart};
 use storage::hint::parsed;
+
+/// What stands for every instrument in the name of a context.
+const ALL: &str = "all";
 
 /// Which contexts. Without any of these: `CRDS_CONTEXT`, else the one in use.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -77,7 +80,9 @@ impl Choice {
         }
         let mut files = Vec::new();
         for name in &self.contexts {
-            files.push(resolved(client, name).await?);
+            for name in of_each_instrument(client, name).await? {
+                files.push(resolved(client, &name).await?);
+            }
         }
         Ok(files)
     }
@@ -106,6 +111,37 @@ impl Choice {
         }
         Ok(all)
     }
+}
+
+/// The names that one with `all` for the instrument stands for: `hst-all-darkfile-edit` those of all
+/// instruments that have the type. Another stands for itself.
+async fn of_each_instrument(
+    client: &Client,
+    name: &ContextName,
+) -> Result<Vec<ContextName>, Failure> {
+    let part = name.part();
+    let Some(part) = part.filter(|part| part.instrument.as_deref() == Some(ALL)) else {
+        return Ok(vec![name.clone()]);
+    };
+    let whole = name.clone().with_part(RulesPart::default());
+    let file = client.context_file(Some(&whole)).await?;
+    let rules = client.rules(&file, None).await?;
+    let has = |instrument: &&str| match &part.reference_type {
+        None => true,
+        Some(name) => rules.table_of(instrument, name).is_some(),
+    };
+    let names = rules.instruments().filter(has).map(|instrument| {
+        name.clone().with_part(RulesPart {
+            instrument: Some(instrument.to_owned()),
+            reference_type: part.reference_type.clone(),
+        })
+    });
+    let names: Vec<ContextName> = names.collect();
+    if names.is_empty() {
+        let text = format!("no instrument of {file} has what {name} stands for");
+        return Err(Failure::said(1, text, None));
+    }
+    Ok(names)
 }
 
 /// The rules file that a name stands for, which is said.

@@ -19,8 +19,8 @@ static INFOS: AtomicU64 = AtomicU64::new(0);
 /// How much is written, and with what before it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Style {
-    /// As `CRDS_VERBOSITY`: 0 is the usual, 50 adds details, 75 everything.
-    verbosity: u32,
+    /// As `CRDS_VERBOSITY`: 0 is the usual, 50 adds details, 75 everything; below 0 there is less.
+    verbosity: i32,
     time: bool,
 }
 
@@ -58,9 +58,19 @@ struct Lines(Style);
 impl Lines {
     fn most(&self) -> Level {
         match self.0.verbosity {
-            0..=24 => Level::INFO,
+            ..=24 => Level::INFO,
             25..=74 => Level::DEBUG,
             _ => Level::TRACE,
+        }
+    }
+
+    /// What is not written is counted all the same: the exit status follows from it.
+    fn writes(&self, level: Level) -> bool {
+        match self.0.verbosity {
+            ..=-3 => false,
+            -2 => level == Level::ERROR,
+            -1 => level <= Level::WARN,
+            _ => true,
         }
     }
 }
@@ -83,6 +93,9 @@ impl<S: Subscriber> Layer<S> for Lines {
         };
         if let Some(count) = count {
             count.fetch_add(1, Ordering::Relaxed);
+        }
+        if !self.writes(level) {
+            return;
         }
         let mut line = String::with_capacity(128);
         if self.0.time {

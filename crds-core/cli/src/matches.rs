@@ -37,11 +37,14 @@ pub(crate) struct Args {
     /// The headers of these datasets in the server's catalogue, instead of rows of the rules
     #[arg(short, long, num_args = 1.., value_name = "ID", conflicts_with_all = ["files", "files_from_contexts"])]
     datasets: Vec<String>,
+    /// The headers of all datasets of this instrument in the server's catalogue
+    #[arg(short, long, value_name = "INSTRUMENT", conflicts_with_all = ["files", "files_from_contexts", "datasets"])]
+    instrument: Option<String>,
     /// Show the values of headers as rules compare them
-    #[arg(short, long, requires = "datasets")]
+    #[arg(short, long)]
     condition_values: bool,
     /// Show only the keys of headers that the rules look at
-    #[arg(short, long, requires = "datasets")]
+    #[arg(short, long)]
     minimize_headers: bool,
     /// Leave out the instrument and type
     #[arg(short, long)]
@@ -60,13 +63,19 @@ fn filter(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, Failure> {
-    if !args.datasets.is_empty() {
+    if !args.datasets.is_empty() || args.instrument.is_some() {
         return headers(args, config, json).await;
     }
     if args.files.is_empty() && !args.files_from_contexts {
         return Err(Failure::misuse(
             "nothing says what to show",
             "name references with --files, give --files-from-contexts, or name datasets with --datasets",
+        ));
+    }
+    if args.condition_values || args.minimize_headers {
+        return Err(Failure::misuse(
+            "--condition-values and --minimize-headers are for headers of datasets",
+            "name datasets with --datasets, or all with --instrument",
         ));
     }
     let mut files = options::expanded(&args.files)?;
@@ -137,7 +146,11 @@ async fn headers(args: &Args, config: Config, json: bool) -> Result<u8, Failure>
         } else {
             None
         };
-        for (id, header) in catalogue::headers(&client, file, &args.datasets).await? {
+        let ids = match &args.instrument {
+            None => args.datasets.clone(),
+            Some(name) => client.dataset_ids(file, &name.to_lowercase(), None).await?,
+        };
+        for (id, header) in catalogue::headers(&client, file, &ids).await? {
             let mut header = catalogue::values(&client, &header, rules.as_deref());
             if args.condition_values {
                 for value in header.values_mut() {
@@ -146,6 +159,9 @@ async fn headers(args: &Args, config: Config, json: bool) -> Result<u8, Failure>
             }
             shown.entry(id).or_default().push((file, header));
         }
+    }
+    if let Some(name) = args.instrument.as_ref().filter(|_| shown.is_empty()) {
+        tracing::error!("the server has no datasets of {name}");
     }
     let missing = |id: &&String| !shown.keys().any(|known| same_id(id, known));
     for id in args.datasets.iter().filter(missing) {

@@ -24,9 +24,18 @@ pub(crate) struct Shared {
     /// Say more: the same as --verbosity 50
     #[arg(short, long, global = true, help_heading = "Common options")]
     verbose: bool,
-    /// How much is logged, 0 to 100 [env: `CRDS_VERBOSITY`]
-    #[arg(long, value_name = "N", global = true, help_heading = "Common options")]
-    verbosity: Option<u32>,
+    /// How much is logged, -3 to 100 [env: `CRDS_VERBOSITY`]
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        global = true,
+        help_heading = "Common options"
+    )]
+    verbosity: Option<i32>,
+    /// Log the command line
+    #[arg(long, global = true, help_heading = "Common options")]
+    pub(crate) dump_cmdline: bool,
     /// Put the time before log lines [env: `CRDS_LOG_TIME`]
     #[arg(long, global = true, help_heading = "Common options")]
     log_time: bool,

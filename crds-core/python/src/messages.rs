@@ -42,9 +42,8 @@ fn begin(queue: &mut Option<Receiver<Message>>) {
 }
 
 /// What the settings say, unless a caller said otherwise.
-pub(crate) fn set_base_verbosity(verbosity: u32) {
+pub(crate) fn set_base_verbosity(verbosity: i32) {
     begin(&mut QUEUE.lock().unwrap_or_else(PoisonError::into_inner));
-    let verbosity = i32::try_from(verbosity).unwrap_or(i32::MAX);
     let _ = VERBOSITY.compare_exchange(0, verbosity, Ordering::Relaxed, Ordering::Relaxed);
 }
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::header::{Fields, LookupPath, condition, trim};
 use crate::rules::Instrument;
-use crate::selector::date::{self, Moment};
+use crate::selector::date;
+use crate::selector::moment::Moment;
 use crate::selector::slots::{Slot, Values};
 use crate::selector::{Dates, LookupFailure};
 

@@ -3,9 +3,11 @@
 //! It is JSON, compressed and encoded. A real one names tens of thousands of files, which takes
 //! longer to read than a lookup does, so it stays encoded until a file is asked for.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::payload;
 use super::verified_file::Expected;
@@ -19,19 +21,71 @@ pub struct Catalogue(HashMap<Box<str>, Expected>);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Encoded(Option<Box<str>>);
 
-/// One file of the catalogue.
-#[derive(Deserialize)]
-struct PackedEntry {
+/// One file of the catalogue, as it is read: nothing is copied, for there are tens of thousands.
+#[derive(serde::Deserialize)]
+struct PackedEntry<'t> {
     size: Size,
-    #[serde(default)]
-    sha1sum: String,
+    #[serde(borrow, default)]
+    sha1sum: Cow<'t, str>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Size {
-    Text(String),
-    Number(u64),
+/// A number, or the text of one.
+struct Size(u64);
+
+impl<'t> Deserialize<'t> for Size {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SizeVisitor)
+    }
+}
+
+struct SizeVisitor;
+
+impl Visitor<'_> for SizeVisitor {
+    type Value = Size;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the size of a file in bytes")
+    }
+
+    fn visit_u64<E: de::Error>(self, size: u64) -> Result<Size, E> {
+        Ok(Size(size))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Size, E> {
+        let size = text.trim().parse();
+        let unexpected = de::Unexpected::Str(text);
+        size.map(Size)
+            .map_err(|_| E::invalid_value(unexpected, &self))
+    }
+}
+
+impl<'t> Deserialize<'t> for Catalogue {
+    fn deserialize<D: Deserializer<'t>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FilesVisitor)
+    }
+}
+
+struct FilesVisitor;
+
+impl<'t> Visitor<'t> for FilesVisitor {
+    type Value = Catalogue;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the files of a catalogue")
+    }
+
+    fn visit_map<M: MapAccess<'t>>(self, mut map: M) -> Result<Catalogue, M::Error> {
+        let mut files = Catalogue::default();
+        while let Some((name, entry)) = map.next_entry::<Box<str>, PackedEntry<'t>>()? {
+            let expected = Expected {
+                size: Some(entry.size.0),
+                // `none` for files older than the sums.
+                sha1: entry.sha1sum.parse().ok(),
+            };
+            files.0.insert(name, expected);
+        }
+        Ok(files)
+    }
 }
 
 impl Encoded {
@@ -48,29 +102,10 @@ impl Encoded {
     }
 
     pub(super) fn decode(&self) -> Result<Catalogue, String> {
-        let Some(packed) = &self.0 else {
-            return Ok(Catalogue::default());
-        };
-        let entries: HashMap<Box<str>, PackedEntry> = payload::unpack(packed)?;
-        entries
-            .into_iter()
-            .map(|(name, entry)| {
-                let size = match entry.size {
-                    Size::Number(size) => size,
-                    Size::Text(text) => {
-                        let problem = || format!("the size of {name} is {text:?}");
-                        text.trim().parse().map_err(|_| problem())?
-                    }
-                };
-                let expected = Expected {
-                    size: Some(size),
-                    // `none` for files older than the sums.
-                    sha1: entry.sha1sum.parse().ok(),
-                };
-                Ok((name, expected))
-            })
-            .collect::<Result<_, String>>()
-            .map(Catalogue)
+        match &self.0 {
+            Some(packed) => payload::unpack(packed),
+            None => Ok(Catalogue::default()),
+        }
     }
 }
 

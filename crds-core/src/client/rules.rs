@@ -1,7 +1,8 @@
 //! Loading the rules of a context: from the cache, else from a pickle, else from far away.
 
+use std::collections::HashMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use bytes::Bytes;
@@ -13,23 +14,47 @@ use crate::literal;
 use crate::names::{MappingKind, MappingName};
 use crate::rules::{
     Checksums, Context, LoadError, MAX_PICKLE, MappingDirectory, MappingSource, Scope,
+    named_by_path,
 };
 use storage::bounded;
 
-/// A cache's rules, but the first file is from elsewhere.
+/// A cache's rules, but some files are from elsewhere.
 struct Overlaid {
-    first: (MappingName, PathBuf),
+    paths: HashMap<MappingName, PathBuf>,
     rest: MappingDirectory,
+}
+
+impl Overlaid {
+    /// The file at the path, and those that it and they name by their paths. The cache's own rules
+    /// name nothing outside of it, whatever they say. What cannot be read here is told by whoever
+    /// loads the rules.
+    fn new(first: &MappingName, path: &str, rest: MappingDirectory) -> Self {
+        let mut paths = HashMap::from([(first.clone(), PathBuf::from(path))]);
+        let mut new = vec![first.clone()];
+        while let Some(name) = new.pop() {
+            let bytes = paths.get(&name).and_then(|path| read_rules(path).ok());
+            let named = bytes.and_then(|bytes| named_by_path(&name, &bytes));
+            for (name, path) in named.unwrap_or_default() {
+                if paths.insert(name.clone(), path).is_none() {
+                    new.push(name);
+                }
+            }
+        }
+        Self { paths, rest }
+    }
 }
 
 impl MappingSource for Overlaid {
     fn read(&self, name: &MappingName) -> io::Result<Bytes> {
-        let (first, path) = &self.first;
-        if name == first {
-            return bounded::read(path, literal::MAX_BYTES).map(Bytes::from);
+        match self.paths.get(name) {
+            Some(path) => read_rules(path),
+            None => self.rest.read(name),
         }
-        self.rest.read(name)
     }
+}
+
+fn read_rules(path: &Path) -> io::Result<Bytes> {
+    bounded::read(path, literal::MAX_BYTES).map(Bytes::from)
 }
 
 impl Client {
@@ -81,10 +106,8 @@ impl Client {
         if name.as_str() == file {
             return self.load_by_name(name, scope).await;
         }
-        let source = Overlaid {
-            first: (name.clone(), file.into()),
-            rest: MappingDirectory::new(&self.layout.mappings),
-        };
+        let rest = MappingDirectory::new(&self.layout.mappings);
+        let source = Overlaid::new(name, file, rest);
         Ok(Context::load(&source, name, scope, self.checksums())?)
     }
 

@@ -72,7 +72,7 @@ pub struct Config {
     /// Where lock files are; in the cache if not given.
     pub lock_path: Option<PathBuf>,
     /// 0 is quiet, 100 says everything.
-    pub verbosity: u32,
+    pub verbosity: i32,
     /// Put the time before log lines.
     pub log_time: bool,
     /// What a leading `~` stands for.

@@ -59,8 +59,11 @@ fn flag(text: &str) -> Result<bool, String> {
     }
 }
 
-fn number(text: &str, from: u32, to: u32) -> Result<u32, String> {
-    let number: u32 = text
+fn number<N>(text: &str, from: N, to: N) -> Result<N, String>
+where
+    N: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    let number: N = text
         .parse()
         .map_err(|_| "it is not a whole number in range".to_owned())?;
     if (from..=to).contains(&number) {
@@ -382,7 +385,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         meaning: "How long to wait before a request is made again.",
         kind: ValueKind::Text,
         apply: |config, text| {
-            config.retry_delay = Duration::from_secs(number(text, 0, 3600)?.into());
+            config.retry_delay = Duration::from_secs(number(text, 0, 3600)?);
             Ok(())
         },
     },
@@ -393,7 +396,7 @@ pub(super) const VARIABLES: &[Variable] = &[
         meaning: "How long one request may take.",
         kind: ValueKind::Text,
         apply: |config, text| {
-            config.timeout = Duration::from_secs(number(text, 1, 86_400)?.into());
+            config.timeout = Duration::from_secs(number(text, 1, 86_400)?);
             Ok(())
         },
     },
@@ -464,11 +467,11 @@ pub(super) const VARIABLES: &[Variable] = &[
     Variable {
         name: "CRDS_VERBOSITY",
         default: "0",
-        allowed: "a whole number, 0 to 100",
-        meaning: "How much is logged: 0 the usual, 50 much, 100 everything.",
+        allowed: "a whole number, -3 to 100",
+        meaning: "How much is logged: 0 the usual, 50 much, 100 everything; -1 nothing but warnings and errors, -2 errors only, -3 nothing.",
         kind: ValueKind::Text,
         apply: |config, text| {
-            config.verbosity = number(text, 0, 1000)?.min(100);
+            config.verbosity = number(text, -3, 1000)?.min(100);
             Ok(())
         },
     },

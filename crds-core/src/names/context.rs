@@ -102,6 +102,23 @@ impl ContextName {
         }
     }
 
+    /// Which part of the rules is meant; nothing for a file, which is what it is.
+    pub fn part(&self) -> Option<&RulesPart> {
+        match self {
+            Self::File(_) => None,
+            Self::Symbolic { part, .. } | Self::Date { part, .. } => Some(part),
+        }
+    }
+
+    /// The same context, of another part; a file stays as it is.
+    #[must_use]
+    pub fn with_part(mut self, new: RulesPart) -> Self {
+        if let Self::Symbolic { part, .. } | Self::Date { part, .. } = &mut self {
+            *part = new;
+        }
+        self
+    }
+
     /// The observatory, if the name says it.
     pub fn observatory(&self) -> Option<Observatory> {
         match self {

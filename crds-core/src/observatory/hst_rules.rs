@@ -4,7 +4,8 @@
 
 use crate::header::{condition, float_text, python_float};
 use crate::selector::LookupFailure;
-use crate::selector::date::{self, Moment};
+use crate::selector::date;
+use crate::selector::moment::Moment;
 use crate::selector::slots::{Slot, Slots, Values};
 
 /// When the second version of ACS's rules begins to look at apertures.

@@ -1,5 +1,7 @@
 //! One rule file, checked and typed, not yet compiled.
 
+use std::path::PathBuf;
+
 use super::{LoadError, RuleHeader, checksum};
 
 use crate::literal::{self, Literal};
@@ -144,7 +146,26 @@ fn verify(name: &MappingName, header: &RuleHeader, text: &str) -> Result<(), Loa
     })
 }
 
-/// The selector of a pmap or imap. Keys are lower-cased; of equal ones the last wins.
+/// The plain name of a rule file that may be named by its path, as tests and drafts of rules do.
+fn plain(text: &str) -> &str {
+    text.rsplit('/').next().unwrap_or(text)
+}
+
+/// The rule files that a pipeline or instrument map names by their paths.
+pub(crate) fn named_by_path(
+    name: &MappingName,
+    bytes: &[u8],
+) -> Option<Vec<(MappingName, PathBuf)>> {
+    let rules = literal::parse_rules(name.as_str(), std::str::from_utf8(bytes).ok()?).ok()?;
+    let paths = rules.selector.as_dict()?.iter().filter_map(|(_, value)| {
+        let path = value.as_str().filter(|text| text.contains('/'))?;
+        Some((plain(path).parse().ok()?, PathBuf::from(path)))
+    });
+    Some(paths.collect())
+}
+
+/// The selector of a pmap or imap. Keys are lower-cased; of equal ones the last wins. A path counts
+/// as the name at its end: where its file is, is for whoever reads the files.
 pub(crate) fn targets(selector: &Literal<'_>) -> Result<Vec<(Box<str>, Target)>, String> {
     let pairs = selector.as_dict().ok_or_else(|| {
         format!(
@@ -160,7 +181,8 @@ pub(crate) fn targets(selector: &Literal<'_>) -> Result<Vec<(Box<str>, Target)>,
         let target = match special(text) {
             Some(special) => special,
             None => Target::Mapping(
-                text.parse()
+                plain(text)
+                    .parse()
                     .map_err(|error: crate::names::MappingNameError| error.to_string())?,
             ),
         };

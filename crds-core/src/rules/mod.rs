@@ -24,6 +24,7 @@ pub use header::RuleHeader;
 pub use inspect::RuleRow;
 pub(crate) use inspect::{Contents, contents};
 pub use mapping::Checksums;
+pub(crate) use mapping::named_by_path;
 pub use outcome::Outcome;
 pub use source::{MappingDirectory, MappingSource};
 use std::borrow::Cow;

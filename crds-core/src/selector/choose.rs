@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::date::Moment;
 use super::failure::Miss;
 use super::match_table::MatchTable;
+use super::moment::Moment;
 use super::slots::Values;
 use super::tree;
 use super::{Choice, LookupFailure, Node, TerminalId};

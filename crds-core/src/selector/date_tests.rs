@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 use proptest::prelude::*;
 
+use super::super::moment::{DAY, DAYS};
 use super::*;
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use storage::hint::Hint;
 
-use super::date::Moment;
+use super::moment::Moment;
 
 /// Why no answer could be given for one reference type.
 ///

@@ -10,6 +10,7 @@ pub(crate) mod date;
 mod failure;
 mod glob;
 mod match_table;
+pub(crate) mod moment;
 pub(crate) mod slots;
 mod timeline;
 pub(crate) mod tree;

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 use super::choose::{Chosen, Dates, Merged};
-use super::date::Moment;
 use super::failure::{LookupFailure, Miss};
 use super::match_table::MatchTable;
+use super::moment::Moment;
 use super::tree;
 use super::{Choice, Node, TerminalId};
 

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::date::Moment;
+use super::moment::Moment;
 use super::slots::Slot;
 use super::tree;
 use super::version::{self, Version};

@@ -110,21 +110,29 @@ pub(super) async fn gather(
         args.found_some(!files.is_empty())?;
         return Ok(Inputs::Files(files));
     }
-    let mut headers = if !args.load_pickles.is_empty() {
-        load(&args.load_pickles)?
-    } else if !args.datasets.is_empty()
+    let asks_server = !args.datasets.is_empty()
         || !args.instruments.is_empty()
         || args.all_instruments
-        || args.diffs_only
-    {
-        from_server(args, client).await?
-    } else {
+        || args.diffs_only;
+    if !asks_server && args.load_pickles.is_empty() {
         return Err(Failure::said(
             1,
             "nothing says what to choose references for",
             "give --files, --headers, --load-pickles, --datasets, --instruments or --all-instruments",
         ));
+    }
+    if !asks_server && args.datasets_since.is_some() {
+        return Err(Failure::misuse(
+            "--datasets-since chooses among the datasets of the server's catalogue",
+            "give --instruments, --all-instruments or --diffs-only",
+        ));
+    }
+    let mut headers = if asks_server {
+        from_server(args, client).await?
+    } else {
+        BTreeMap::new()
     };
+    load(&args.load_pickles, &mut headers)?;
     // Where nothing is different nothing is asked about.
     if headers.is_empty() && !args.diffs_only {
         return Err(Failure::said(1, "there is not a single header", None));
@@ -146,8 +154,8 @@ impl Args {
     }
 }
 
-fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
-    let mut headers = BTreeMap::new();
+/// Adds the headers of the files. What is known of a header already is corrected, field by field.
+fn load(paths: &[PathBuf], headers: &mut BTreeMap<String, Header>) -> Result<(), Failure> {
     for path in paths {
         let failed = |reason: String| Failure::fatal(format!("{}: {reason}", path.display()));
         tracing::info!("Loading file '{}'", path.display());
@@ -183,15 +191,14 @@ fn load(paths: &[PathBuf]) -> Result<BTreeMap<String, Header>, Failure> {
                 };
                 let header =
                     header_of_json(&fields).map_err(|reason| failed(format!("{id}: {reason}")))?;
-                // A later file corrects fields of an earlier one.
-                let known: &mut Header = headers.entry(id).or_default();
+                let known = headers.entry(id).or_default();
                 for (key, value) in header.iter() {
                     known.set(key, value);
                 }
             }
         }
     }
-    Ok(headers)
+    Ok(())
 }
 
 async fn from_server(args: &Args, client: &Client) -> Result<BTreeMap<String, Header>, Failure> {

@@ -5,7 +5,7 @@ use super::compare::{Comparison, Update};
 use super::tracked::{Tracked, prefix};
 use crds_core::literal::Literal;
 use crds_core::{FileAssignment, Problem};
-use storage::hint::explain;
+use storage::hint::{Hint as _, explain, with_causes};
 
 /// Errors call `X:X` only `X`.
 fn short(file: &FileAssignment) -> String {
@@ -92,12 +92,41 @@ pub(super) fn problems(file: &FileAssignment, tracked: &mut Tracked) {
                 reference_type.as_str(),
                 "New: No match found: 'NOT FOUND No match found.'",
             ),
+            Problem::BadReference {
+                reference_type,
+                name,
+                ..
+            } => tracked.error(
+                &short(file),
+                &file.instrument,
+                reference_type.as_str(),
+                format_args!(
+                    "{}\nhint: {}",
+                    withdrawn(name),
+                    error.hint().unwrap_or_default()
+                ),
+            ),
             other => tracing::error!("{}", explain(other)),
         }
     }
+    // What only is warned of was allowed, so no hint tells how to allow it.
     for warning in &file.warnings {
-        tracing::warn!("{}", explain(warning));
+        match warning {
+            Problem::BadReference {
+                reference_type,
+                name,
+                ..
+            } => {
+                let prefix = prefix(&file.instrument, reference_type.as_str(), &short(file));
+                tracing::warn!("{prefix} {}", withdrawn(name));
+            }
+            other => tracing::warn!("{}", with_causes(other)),
+        }
     }
+}
+
+fn withdrawn(name: &str) -> String {
+    format!("{name} was withdrawn by CRDS as scientifically wrong")
 }
 
 /// What is wrong with the rules that answers are compared with; single types are told by the
@@ -109,6 +138,6 @@ pub(super) fn old_problems(file: &FileAssignment) {
         tracing::error!("old rules: {}", explain(error));
     }
     for warning in file.warnings.iter().filter(wrong) {
-        tracing::warn!("old rules: {}", explain(warning));
+        tracing::warn!("old rules: {}", with_causes(warning));
     }
 }

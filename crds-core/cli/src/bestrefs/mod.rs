@@ -24,7 +24,8 @@ use storage::hint::parsed;
 use tracked::{Tracked, Tracking};
 
 /// Answers in JSON lines are neither compared, nor written into files, nor counted.
-const NOT_WITH_HEADERS: [&str; 16] = [
+const NOT_WITH_HEADERS: [&str; 17] = [
+    "regression",
     "dump_unique_errors",
     "all_errors_file",
     "unique_errors_file",
@@ -63,8 +64,9 @@ pub(crate) struct Args {
     /// "raw") if they differ; - is stdin. One line of answers for each, in order, on stdout
     #[arg(long, value_name = "FILE", group = "source", conflicts_with_all = NOT_WITH_HEADERS)]
     headers: Option<String>,
-    /// Files of headers, one JSON object {"id": {header}} per line or for all
-    #[arg(short = 'p', long, num_args = 1.., value_name = "FILE", group = "source")]
+    /// Files of headers, one JSON object {"id": {header}} per line or for all; what they say goes before
+    /// what the server's catalogue says, if datasets of it are asked for, too
+    #[arg(short = 'p', long, num_args = 1.., value_name = "FILE", conflicts_with_all = ["files", "headers"])]
     load_pickles: Vec<PathBuf>,
     /// Ids of datasets in the server's catalogue
     #[arg(short, long, num_args = 1.., value_name = "ID", group = "source")]
@@ -85,7 +87,7 @@ pub(crate) struct Args {
     affected_datasets: bool,
     /// Of instruments, only datasets taken since this date; auto: since the first date of a row that
     /// is different from --old-context
-    #[arg(long, value_name = "DATE", conflicts_with_all = ["files", "headers", "load_pickles", "datasets"])]
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["files", "headers", "datasets"])]
     datasets_since: Option<String>,
     /// Write the headers that were used to this file, as JSON
     #[arg(short = 'a', long, value_name = "FILE")]
@@ -159,6 +161,9 @@ pub(crate) struct Args {
     /// A difference from or to N/A counts, too
     #[arg(long)]
     na_differences_matter: bool,
+    /// --compare-source-bestrefs, --differences-are-errors and --dump-unique-errors
+    #[arg(short = 'g', long, conflicts_with = "old_context")]
+    regression: bool,
     #[command(flatten)]
     tracking: Tracking,
     /// Only warn of rules that CRDS has withdrawn
@@ -254,9 +259,14 @@ impl Args {
         Ok(())
     }
 
-    /// With what `--affected-datasets` stands for.
+    /// With what `--affected-datasets` and `--regression` stand for.
     fn spelled_out(&self) -> Self {
         let mut args = self.clone();
+        if args.regression {
+            args.compare_source_bestrefs = true;
+            args.differences_are_errors = true;
+            args.tracking.dump_unique_errors = true;
+        }
         if args.affected_datasets {
             args.diffs_only = true;
             args.datasets_since.get_or_insert_with(|| AUTO.to_owned());

@@ -13,7 +13,7 @@ use crds_core::literal::Literal;
 pub(super) struct Tracking {
     /// Log each kind of error at the end: how often there was one, and the first
     #[arg(long)]
-    dump_unique_errors: bool,
+    pub(super) dump_unique_errors: bool,
     /// Write the ids of all datasets with errors to this file
     #[arg(long, value_name = "FILE")]
     all_errors_file: Option<PathBuf>,

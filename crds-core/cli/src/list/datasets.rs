@@ -10,6 +10,9 @@ use crate::failure::Failure;
 use crate::{options, pretty};
 use crds_core::Client;
 
+/// The name of the list of headers.
+pub(super) const HEADERS: &str = "dataset_headers";
+
 pub(super) async fn list(args: &Args, client: &Client, lists: &mut Lists) -> Result<(), Failure> {
     if args.dataset_ids_for_instruments.is_empty() && args.dataset_headers.is_empty() {
         return Ok(());
@@ -53,7 +56,7 @@ pub(super) async fn list(args: &Args, client: &Client, lists: &mut Lists) -> Res
         if args.id_expansions_only {
             lines.sort_unstable();
         }
-        lists.add_as("dataset_headers", Value::Array(values), lines);
+        lists.add_as(HEADERS, Value::Array(values), lines);
     }
     Ok(())
 }

@@ -80,6 +80,9 @@ pub(crate) struct Args {
     /// Put the name of the file before each line of it
     #[arg(long, requires = "cat")]
     add_filenames: bool,
+    /// Accepted: tables of files are never printed
+    #[arg(long)]
+    no_arrays: bool,
     /// The header keys that the rules look at, for each instrument, or type of an instrument
     #[arg(long)]
     required_parkeys: bool,
@@ -91,6 +94,8 @@ pub(crate) struct Args {
     #[arg(long, num_args = 1.., value_name = "INSTRUMENT")]
     dataset_ids_for_instruments: Vec<String>,
     /// The headers of these datasets in the server's catalogue
+    ///
+    /// With --json one line {"id": {header}} each, as `crds bestrefs --load-pickles` reads them.
     #[arg(long, num_args = 1.., value_name = "ID")]
     dataset_headers: Vec<String>,
     /// Of headers, only the keys that the rules look at
@@ -116,6 +121,11 @@ impl Lists {
     /// Something that is more than lines.
     fn add_as(&mut self, name: &'static str, value: Value, lines: Vec<String>) {
         self.0.push((name, value, lines));
+    }
+
+    /// Whether headers of datasets are all that was asked for.
+    fn are_headers(&self) -> bool {
+        matches!(self.0.as_slice(), [(datasets::HEADERS, ..)])
     }
 
     /// Prints the lines there are, and forgets them.
@@ -152,7 +162,14 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     if args.required_parkeys {
         rules::keys(args, &client, &mut lists).await?;
     }
-    if json {
+    if json && lists.are_headers() && !args.id_expansions_only {
+        let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+        let headers = lists.0.iter().filter_map(|(_, all, _)| all.as_array());
+        for header in headers.flatten() {
+            writeln!(out, "{header}")?;
+        }
+        out.flush()?;
+    } else if json {
         let named = lists
             .0
             .into_iter()

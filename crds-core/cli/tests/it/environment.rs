@@ -7,7 +7,7 @@ use std::process::Command;
 
 use caldp_tests::external_data;
 
-use crate::program::CRDS;
+use crate::program::{CRDS, cache, offline, run};
 
 /// The settings a text names.
 fn variables(text: &str) -> BTreeSet<&str> {
@@ -142,4 +142,33 @@ fn every_setting_and_command_that_users_were_told_of_is_known() {
                 .success()
         );
     }
+}
+
+#[test]
+fn less_can_be_said_and_counts_all_the_same() {
+    let cache = cache();
+    let asked = [
+        "bestrefs",
+        "-f",
+        "/nowhere/j8cb01u2q_raw.fits",
+        "--dump-cmdline",
+    ];
+    let said = |verbosity: &str| {
+        let settings = [offline(&cache), vec![("CRDS_VERBOSITY", verbosity)]].concat();
+        let ran = run(&settings, &asked);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        ran.stderr
+    };
+    let usual = said("0");
+    assert!(
+        usual.contains("INFO -  Command: [") && usual.contains("--dump-cmdline"),
+        "{usual}"
+    );
+    for verbosity in ["-1", "-2"] {
+        let less = said(verbosity);
+        assert!(less.contains("ERROR") && !less.contains("INFO"), "{less}");
+    }
+    assert_eq!(said("-3"), "");
+    let option = [&asked[..], &["--verbosity", "-3"]].concat();
+    assert_eq!(run(&offline(&cache), &option).stderr, "");
 }

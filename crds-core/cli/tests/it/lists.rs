@@ -178,9 +178,48 @@ fn the_servers_catalogue_of_datasets_is_shown() {
     let first = headers(&["--first-id", "--minimize-headers"]);
     assert!(first.starts_with("Dataset pars for 'JCL403010:JCL403ECQ' with respect to 'hst_9001.pmap':\n {'APERTURE': 'UNDEFINED',\n"), "{first}");
     assert!(first.contains("'CRDS_CTX': 'hst_9001.pmap',\n") && !first.contains("OTHER"));
-    let json: Value = serde_json::from_str(&headers(&["--json"])).unwrap();
+    assert!(first.contains("'INSTRUME': 'ACS',\n"), "{first}");
+    // One line each, as `bestrefs --load-pickles` reads them.
+    let lines = headers(&["--json"]);
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(first["JCL403010:JCL403ECQ"]["OTHER"], "1.0");
+    assert_eq!(lines.lines().count(), 2);
+    let variables = [offline(&cache), vec![("CRDS_SERVER_URL", url.as_str())]].concat();
+    let of_all = ["matches", "-i", "acs", "--contexts", "latest"];
+    let of_all = run(&variables, &of_all);
+    assert_eq!(of_all.code, 0, "{}", of_all.stderr);
+    assert!(
+        of_all
+            .stdout
+            .starts_with("JCL403010:JCL403ECQ : DETECTOR='WFC' ")
+    );
+    assert_eq!(of_all.stdout.lines().count(), 2);
+}
+
+#[test]
+fn all_stands_for_every_instrument_that_has_the_type() {
+    let cache = cache();
+    let list = |context: &str| {
+        run(
+            &offline(&cache),
+            &["list", "--resolve-contexts", "--contexts", context],
+        )
+    };
+    // COS has none.
     assert_eq!(
-        json["dataset_headers"][0]["JCL403010:JCL403ECQ"]["OTHER"],
-        "1.0"
+        list("hst-all-ccdtab-edit").stdout,
+        "hst_acs_ccdtab_9000.rmap\nhst_stis_ccdtab_9000.rmap\nhst_wfc3_ccdtab_9000.rmap\n"
+    );
+    assert_eq!(
+        list("hst-all-deadtab-2026-02-01").stdout,
+        "hst_cos_deadtab_9000.rmap\n"
+    );
+    let none = list("hst-all-walktab-2026-02-01");
+    assert_eq!(none.code, 1);
+    assert!(
+        none.stderr
+            .contains("no instrument of hst_9000.pmap has what hst-all-walktab-2026-02-01"),
+        "{}",
+        none.stderr
     );
 }

@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod bestrefs;
+mod bulk;
 mod changes;
 mod commands;
+mod comparisons;
 mod concurrency;
+mod drafts;
 mod environment;
 mod hostile;
 mod jwst;
