@@ -106,9 +106,13 @@ impl Files {
         files.mappings = found.mappings.iter().map(ToString::to_string).collect();
         files.references = found.references;
         for (name, error) in &found.failures {
-            // It may be pickled.
             if contexts.iter().any(|context| context == name.as_str()) {
-                files.take(client.rules_for_once(name.as_str()).await?.as_ref());
+                // It may be pickled. One of several that cannot be had leaves the others.
+                match client.rules_for_once(name.as_str()).await {
+                    Ok(rules) => files.take(&rules),
+                    Err(error) if contexts.len() == 1 => return Err(error.into()),
+                    Err(error) => tracing::error!("{}", explain(&error)),
+                }
             } else {
                 tracing::error!("{}", explain(error));
             }

@@ -223,3 +223,20 @@ fn all_stands_for_every_instrument_that_has_the_type() {
         none.stderr
     );
 }
+
+#[test]
+fn a_context_that_cannot_be_had_leaves_the_others() {
+    let cache = cache();
+    let asked = [
+        "list",
+        "--mappings",
+        "--contexts",
+        "hst_1234.pmap",
+        "hst_9000.pmap",
+    ];
+    let some = run(&offline(&cache), &asked);
+    assert_eq!(some.code, 1);
+    assert!(some.stdout.contains("hst_9000.pmap\n"), "{}", some.stdout);
+    assert!(some.stderr.contains("hst_1234.pmap"), "{}", some.stderr);
+    assert_eq!(run(&offline(&cache), &asked[..4]).code, 255);
+}
