@@ -20,7 +20,7 @@ use crate::session;
 
 /// What is asked about one dataset.
 #[derive(Debug)]
-struct VersionQuestion {
+struct DatasetQuestion {
     context: Option<ContextName>,
     types: Option<Vec<String>>,
     reuse: Reuse,
@@ -28,7 +28,7 @@ struct VersionQuestion {
     checks: bool,
 }
 
-impl VersionQuestion {
+impl DatasetQuestion {
     fn new(
         py: Python<'_>,
         reftypes: Option<Vec<String>>,
@@ -106,7 +106,7 @@ pub(crate) fn getrecommendations<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let observatory = session::observatory(py, observatory)?;
     let client = session::client(py, observatory)?;
-    let question = VersionQuestion::new(py, reftypes, context, ignore_cache, fast)?;
+    let question = DatasetQuestion::new(py, reftypes, context, ignore_cache, fast)?;
     let header = header_of(observatory, parameters)?;
     let answers = session::wait(py, recommended(&client, &header, &question))?;
     let result = PyDict::new(py);
@@ -130,7 +130,7 @@ pub(crate) fn getreferences<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let observatory = session::observatory(py, observatory)?;
     let client = session::client(py, observatory)?;
-    let question = VersionQuestion::new(py, reftypes, context, ignore_cache, fast)?;
+    let question = DatasetQuestion::new(py, reftypes, context, ignore_cache, fast)?;
     let header = header_of(observatory, parameters)?;
     let (answers, paths) = session::wait(py, async {
         let answers = recommended(&client, &header, &question).await?;
@@ -186,7 +186,7 @@ pub(crate) fn said<'py>(py: Python<'py>, outcome: &Outcome) -> PyResult<Bound<'p
 async fn recommended(
     client: &Client,
     header: &Headers,
-    question: &VersionQuestion,
+    question: &DatasetQuestion,
 ) -> Result<BestReferences, Failure> {
     client.refuse_remote()?;
     let row = header.rows().next();

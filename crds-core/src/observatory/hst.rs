@@ -42,12 +42,6 @@ pub fn reference_variables() -> impl Iterator<Item = &'static str> {
     INSTRUMENTS.iter().map(|known| known.variable)
 }
 
-/// The instrument whose variable this is.
-pub fn instrument_of_variable(variable: &str) -> Option<&'static str> {
-    let found = INSTRUMENTS.iter().find(|known| known.variable == variable);
-    found.map(|known| known.name)
-}
-
 /// The instrument, lower case, that the name of a reference says: `hst_cos_spottab_0052.fits`,
 /// `zas1615jl_spot.fits`, `e1b09593u.r1h`; synphot for any `..._syn.fits` and `..._th.fits`.
 pub fn instrument_of_reference(name: &str) -> Option<&'static str> {
@@ -95,6 +89,5 @@ mod tests {
             assert_eq!(instrument_of_reference(name), instrument, "{name}");
         }
         assert_eq!(reference_variable("WFPC2"), Some("uref"));
-        assert_eq!(instrument_of_variable("oref"), Some("stis"));
     }
 }

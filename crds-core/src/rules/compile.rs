@@ -12,7 +12,7 @@ use crate::names::MappingName;
 use crate::names::{ReferenceName, ReferenceType};
 use crate::observatory::Observatory;
 use crate::observatory::hst_rules::Hook;
-use crate::selector::slots::{Slot, Slots};
+use crate::selector::slots::{DateKeys, Slot, Slots};
 use crate::selector::{Choice, Compiler, Node, Substitutions, tree};
 use crate::text_map::TextMap;
 
@@ -21,7 +21,7 @@ pub(super) struct Builder {
     name: Box<str>,
     observatory: Observatory,
     slots: Slots,
-    date_keys: Vec<Arc<[Slot]>>,
+    date_keys: DateKeys,
     names: Vec<Box<str>>,
     detector_and_gain: Option<[Slot; 2]>,
 }
@@ -44,7 +44,7 @@ impl Builder {
                 name: mapping.header.required("instrument")?.into(),
                 observatory,
                 slots,
-                date_keys: Vec::new(),
+                date_keys: DateKeys::default(),
                 names: Vec::new(),
                 detector_and_gain,
             })
@@ -154,11 +154,7 @@ impl Builder {
     fn stretch_of(&mut self, hooks: [Option<&Hook>; 2]) -> Option<usize> {
         let mut stretch_of = None;
         for date in hooks.into_iter().flatten().filter_map(Hook::date_slots) {
-            let known = self.date_keys.iter().position(|keys| **keys == date);
-            stretch_of = Some(known.unwrap_or_else(|| {
-                self.date_keys.push(date.into());
-                self.date_keys.len() - 1
-            }));
+            stretch_of = Some(self.date_keys.number(&date));
         }
         stretch_of
     }
@@ -273,7 +269,7 @@ impl Builder {
             needed: needed_slots,
             reduced: TextMap::default(),
             copies: Vec::new(),
-            date_keys: self.date_keys,
+            date_keys: self.date_keys.into_list(),
             names,
             decisive,
             is_needed: Vec::new(),

@@ -61,7 +61,7 @@ pub(crate) struct Compiler<'c> {
     pub(crate) substitutions: &'c [(Box<str>, Substitutions)],
     pub(crate) merges: bool,
     /// The combinations of keys that make up a date, shared by the instrument's tables.
-    pub(crate) date_keys: &'c mut Vec<Arc<[Slot]>>,
+    pub(crate) date_keys: &'c mut slots::DateKeys,
     pub(crate) terminals: Vec<tree::RawChoice>,
 }
 

@@ -41,6 +41,29 @@ impl Slots {
     }
 }
 
+/// The keys that dates are made of, as numbers.
+#[derive(Debug, Default)]
+pub(crate) struct DateKeys(Vec<Arc<[Slot]>>);
+
+impl DateKeys {
+    /// The number of these keys, new if need be.
+    pub(crate) fn number(&mut self, slots: &[Slot]) -> usize {
+        let known = self.0.iter().position(|keys| **keys == *slots);
+        known.unwrap_or_else(|| {
+            self.0.push(slots.into());
+            self.0.len() - 1
+        })
+    }
+
+    pub(crate) fn get(&self, number: usize) -> Option<&Arc<[Slot]>> {
+        self.0.get(number)
+    }
+
+    pub(crate) fn into_list(self) -> Vec<Arc<[Slot]>> {
+        self.0
+    }
+}
+
 /// The header as one table sees it: a value, or nothing, for every slot.
 #[derive(Debug, Clone)]
 pub(crate) struct Values<'v>(Vec<Option<Cow<'v, str>>>);

@@ -60,11 +60,7 @@ impl UseAfter {
         entries: &[(Box<str>, tree::RawChoice)],
         level: usize,
     ) -> Result<Self, String> {
-        let known = compiler.date_keys.iter().position(|keys| **keys == *slots);
-        let date_keys = known.unwrap_or_else(|| {
-            compiler.date_keys.push(slots.into());
-            compiler.date_keys.len() - 1
-        });
+        let date_keys = compiler.date_keys.number(slots);
         let mut dated = entries
             .iter()
             .map(|(key, choice)| Ok((DateKey::new(key), compiler.choice(choice, level)?)))

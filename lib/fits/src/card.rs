@@ -1,7 +1,7 @@
 //! One header card: 80 columns of text, or more when `CONTINUE` cards lengthen a string.
 //!
-//! Cards are read as leniently as astropy reads them, and written in its usual look. Which cards there are, where they
-//! stand, and what their values are is the business of the modules beside this one.
+//! Cards are read as leniently as astropy reads them, and written in its usual look. Which cards there
+//! are, where they stand, and what their values are is left to the modules beside this one.
 //! Source: FITS standard 4.0, sections 4.1 and 4.2; HIERARCH and CONTINUE conventions.
 
 use std::fmt::Write as _;

@@ -2,7 +2,7 @@
 //!
 //! Reading is as lenient as astropy's, because files of forty years have to be read, and bounded
 //! whatever the bytes say: sizes are checked before anything is allocated, and no bytes make it
-//! panic. Changing a header keeps every other byte of the file. Pixels are never interpreted.
+//! panic. Changing a header keeps every other byte of the file. What keywords mean is left to others.
 //! References are to the FITS standard, version 4.0.
 //!
 //! [`hdus`] is the one way from header to header; everything else stands on it:

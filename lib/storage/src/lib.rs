@@ -33,12 +33,12 @@
 //! # }
 //! ```
 //!
-//! From the bottom up: [`hint`] (errors as people read them), [`blocking`], [`bounded`], [`home`] (paths with a
-//! `~`), [`lock`], [`retry`] (the
-//! one policy of trying again), [`uri`], [`checksum`], [`unfinished`] (files
-//! being written, and what killed processes left of them), [`atomic`] (files that appear complete or not
-//! at all), [`object`] and [`error`] (what is said of stored things), [`s3`] (the client) and
-//! [`store`] (the trait and what implements it).
+//! From the bottom up: [`hint`] (errors as people read them), [`blocking`] and [`bounded`] (work in an
+//! asynchronous program), [`home`] (paths with a `~`), [`lock`] (files that processes lock), [`retry`]
+//! (the one policy of trying again), [`uri`], [`checksum`], [`unfinished`] (files being written, and what
+//! killed processes left of them), [`atomic`] (files that appear complete or not at all), [`object`] and
+//! [`error`] (what is said of stored things), [`s3`] (the client) and [`store`] (the trait and what
+//! implements it).
 
 pub mod atomic;
 pub mod blocking;

@@ -27,6 +27,24 @@ const MAX_PARTS: i32 = 10_000;
 const MAX_DELETES: usize = 1000;
 const READ_CHUNK: u64 = 256 * 1024;
 
+/// What a request for a body says of it.
+macro_rules! claimed {
+    ($input:ident) => {
+        Claimed {
+            checksum: Checksum {
+                checksum_crc32: $input.checksum_crc32,
+                checksum_crc32c: $input.checksum_crc32c,
+                checksum_crc64nvme: $input.checksum_crc64nvme,
+                checksum_sha1: $input.checksum_sha1,
+                checksum_sha256: $input.checksum_sha256,
+                ..Checksum::default()
+            },
+            algorithm: $input.checksum_algorithm,
+            length: $input.content_length,
+        }
+    };
+}
+
 #[async_trait::async_trait]
 impl S3 for Backend {
     async fn head_bucket(
@@ -108,18 +126,7 @@ impl S3 for Backend {
         let trailers = req.trailing_headers;
         let input = req.input;
         bucket(&mut lock(&self.index), &input.bucket)?;
-        let claimed = Claimed {
-            checksum: Checksum {
-                checksum_crc32: input.checksum_crc32,
-                checksum_crc32c: input.checksum_crc32c,
-                checksum_crc64nvme: input.checksum_crc64nvme,
-                checksum_sha1: input.checksum_sha1,
-                checksum_sha256: input.checksum_sha256,
-                ..Checksum::default()
-            },
-            algorithm: input.checksum_algorithm,
-            length: input.content_length,
-        };
+        let claimed = claimed!(input);
         let received = self.receive(input.body, claimed, trailers).await?;
         let object = Object {
             size: received.blob.len(),
@@ -251,18 +258,7 @@ impl S3 for Backend {
             return Err(s3_error!(InvalidArgument, "part numbers are 1 to 10000"));
         }
         upload(&mut lock(&self.index), &input.upload_id)?;
-        let claimed = Claimed {
-            checksum: Checksum {
-                checksum_crc32: input.checksum_crc32,
-                checksum_crc32c: input.checksum_crc32c,
-                checksum_crc64nvme: input.checksum_crc64nvme,
-                checksum_sha1: input.checksum_sha1,
-                checksum_sha256: input.checksum_sha256,
-                ..Checksum::default()
-            },
-            algorithm: input.checksum_algorithm,
-            length: input.content_length,
-        };
+        let claimed = claimed!(input);
         let received = self.receive(input.body, claimed, trailers).await?;
         let part = (Arc::new(received.blob), received.md5.clone());
         upload(&mut lock(&self.index), &input.upload_id)?

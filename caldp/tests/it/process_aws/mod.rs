@@ -7,9 +7,10 @@ mod operators;
 use caldp_tests::{S3Server, fixtures, registry_programs};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
+
+use crate::whole::files_below;
 
 const DATASET: &str = "lbgu17qnq";
 const BATCH: &str = "s3://hst/batch-1";
@@ -256,20 +257,4 @@ fn a_missing_program_is_named_with_where_to_get_it() {
         .unwrap();
     assert_failed(&output, 23, &["calcos", "/nowhere"]);
     assert_eq!(system.states(), [format!("dataset-error/{DATASET}")]);
-}
-
-fn files_below(directory: &Path) -> Vec<String> {
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    let of_entry = |path: std::path::PathBuf| {
-        if path.is_dir() && !path.is_symlink() {
-            files_below(&path)
-        } else {
-            vec![path.display().to_string()]
-        }
-    };
-    entries
-        .flat_map(|entry| of_entry(entry.unwrap().path()))
-        .collect()
 }

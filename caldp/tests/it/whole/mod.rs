@@ -14,4 +14,4 @@ mod observed;
 mod sharing;
 mod world;
 
-pub(crate) use world::{Origin, World};
+pub(crate) use world::{Origin, World, files_below};

@@ -1,7 +1,7 @@
 //! Tables of datasets and runs (CSV with a header): `dataset n_files total_mb drizcorr pctecorr
 //! crsplit subarray large_detector`, and for measured runs `memory_gb wallclock_s` and optionally
-//! `vcpus`; for lists of what is to be run `why`. Columns come in any order, each but `dataset` may be missing, others are passed over;
-//! an empty field, `NaN` or `N/A` is one that is not known.
+//! `vcpus`; for lists of what is to be run `why`. Columns come in any order, each but `dataset` may be
+//! missing, others are passed over; an empty field, `NaN` or `N/A` is one that is not known.
 
 use std::collections::HashMap;
 use std::io::Read;

@@ -3,7 +3,8 @@
 //! Every body carries a checksum the server verifies (the SDK's default, CRC32), so what is
 //! reported as stored is what was sent. The checksum is signed; the body itself is not, because a
 //! second, cryptographic sum of everything would cost more than sending it, and TLS protects it
-//! already. A multipart upload that fails, or whose future is dropped, is aborted; one whose process dies is left to the bucket's lifecycle rules.
+//! already. A multipart upload that fails, or whose future is dropped, is aborted; one whose process
+//! dies is left to the bucket's lifecycle rules.
 
 use std::path::Path;
 
