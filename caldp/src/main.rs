@@ -16,6 +16,7 @@ mod resources;
 mod status;
 mod sync;
 mod tables;
+mod terminal;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_worker::cli::{config, doctor, process};

@@ -2,6 +2,19 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::terminal;
+
+/// An empty table with these columns, whose cells are wrapped where a terminal is too narrow.
+pub(crate) fn wrapped_table(columns: &[&str]) -> Table {
+    let mut table = table(columns);
+    if let Some(width) = terminal::width() {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+    }
+    table
+}
+
 /// An empty table with these columns.
 pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();

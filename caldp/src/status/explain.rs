@@ -21,6 +21,7 @@ use storage::uri::Location;
 
 use super::{StatusError, block_on, command, ended};
 use crate::duration::duration;
+use crate::terminal::plain;
 
 /// No record is larger, in bytes.
 const MAX_DOCUMENT: usize = 16 << 20;
@@ -85,7 +86,7 @@ impl ExplainArguments {
             // texts, numbers and times always serialise
             serde_json::to_string_pretty(&story).unwrap_or_default() + "\n"
         } else {
-            story.text()
+            plain(&story.text())
         };
         // A closed pipe is the reader's choice.
         let _ = anstream::stdout().write_all(text.as_bytes());
@@ -195,11 +196,12 @@ impl Story {
             text += &provenance_text(provenance);
         }
         if let Some(failure) = failure {
-            let _ = writeln!(
-                text,
-                "\nfailed: {}\n{}",
-                failure.reason, failure.explanation
-            );
+            let _ = writeln!(text, "\nfailed: {}", failure.reason);
+            let last = self.record.as_ref().and_then(Record::last);
+            // else its attempt has told so
+            if last.is_none_or(|last| last.outcome.is_none()) {
+                let _ = writeln!(text, "{}", failure.explanation);
+            }
             if !self.log.is_empty() {
                 let _ = writeln!(
                     text,

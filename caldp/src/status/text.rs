@@ -6,13 +6,16 @@ use anstyle::{AnsiColor, Style};
 use caldp_core::resources::MemoryBin;
 use caldp_core::state::State;
 
-use super::OutputStatus;
+use super::{FailedDataset, OutputStatus};
 use crate::duration::duration;
-use crate::tables::{counted, lines, table};
+use crate::tables::{counted, lines, table, wrapped_table};
+use crate::terminal;
 use caldp_trigger::overview::summary::Summary;
 
-/// Characters of the bar of a state that all datasets are in.
+/// Characters of the bar of a state that all datasets are in, where there is room for them, and those of a
+/// line that are not of its bar.
 const BAR: usize = 40;
+const BESIDE_BAR: usize = 30;
 
 /// The screens of all outputs.
 pub(super) fn of(statuses: &[OutputStatus], failed: bool) -> String {
@@ -35,7 +38,7 @@ fn screen(status: &OutputStatus) -> String {
     let mut text = format!("{}: {datasets}\n\n", status.output);
     text += &states(summary);
     if !summary.failures.is_empty() {
-        let mut table = table(&["datasets", "reason", "for example", "what to do"]);
+        let mut table = wrapped_table(&["datasets", "reason", "for example", "what to do"]);
         for group in &summary.failures {
             table.add_row([
                 group.datasets.to_string(),
@@ -64,10 +67,13 @@ fn screen(status: &OutputStatus) -> String {
 /// The counts of states, with bars.
 fn states(summary: &Summary) -> String {
     let mut text = String::new();
+    let room = terminal::width().map_or(BAR, |width| {
+        usize::from(width).saturating_sub(BESIDE_BAR).min(BAR)
+    });
     for (state, count) in &summary.states {
         let (style, plain) = (colour(*state), Style::new());
-        let filled = (count * BAR).div_ceil(summary.datasets.max(1)).min(BAR);
-        let bar = "█".repeat(filled) + &"·".repeat(BAR - filled);
+        let filled = (count * room).div_ceil(summary.datasets.max(1)).min(room);
+        let bar = "█".repeat(filled) + &"·".repeat(room - filled);
         let share = percent(*count, summary.datasets);
         let _ = writeln!(
             text,
@@ -166,5 +172,32 @@ fn failures(status: &OutputStatus) -> String {
             one.command.clone().unwrap_or_default(),
         ]);
     }
-    lines(&table) + "\n"
+    let table = lines(&table) + "\n";
+    let widest = table.lines().map(|line| line.chars().count()).max();
+    match terminal::width() {
+        Some(width) if widest > Some(width.into()) => one_after_another(failed),
+        _ => table,
+    }
+}
+
+/// The same below each other, where a terminal is too narrow for lines that can be pasted.
+fn one_after_another(failed: &[FailedDataset]) -> String {
+    let mut text = String::new();
+    for one in failed {
+        let attempts = counted(one.progress.attempts, "attempt");
+        let _ = write!(text, "{}  {attempts}", one.progress.dataset);
+        if let Some(failure) = &one.progress.failure {
+            let _ = write!(
+                text,
+                "  {}\n  next: {}",
+                failure.reason,
+                failure.remedy.words()
+            );
+        }
+        text.push('\n');
+        if let Some(command) = &one.command {
+            let _ = writeln!(text, "  {command}");
+        }
+    }
+    text
 }

@@ -43,6 +43,9 @@ use round::Reason;
 use run::Run;
 use stop::Stop;
 
+/// Of one look no more notes are printed than this.
+const MOST_NOTES: usize = 5;
+
 /// What is logged where `RUST_LOG` does not say.
 const DEFAULT_FILTER: &str = "warn";
 
@@ -197,8 +200,14 @@ impl SyncArguments {
         }
         // A closed pipe is the reader's choice.
         let _ = io::stdout().write_all(text.as_bytes());
-        for note in reports.iter().flat_map(|report| &report.notes) {
-            eprintln!("caldp: {note}");
+        for report in reports {
+            for note in report.notes.iter().take(MOST_NOTES) {
+                eprintln!("caldp: {note}");
+            }
+            let more = report.notes.len().saturating_sub(MOST_NOTES);
+            if more > 0 && !self.json {
+                eprintln!("caldp: and {more} more of this kind, which --json has all");
+            }
         }
     }
 }

@@ -200,7 +200,7 @@ impl FromStr for Location {
         };
         let dir = text
             .strip_prefix("file:")
-            .ok_or_else(|| error("it starts with neither file: nor s3://"))?;
+            .ok_or_else(|| error("it starts with neither s3:// nor file:, as in file:results"))?;
         // `file:` alone has always meant the current directory.
         let dir = if dir.is_empty() { "." } else { dir };
         // `file:///abs` and `file://./rel` are written by habit; `//` at the start means nothing here.
