@@ -36,7 +36,7 @@ locals {
     lambda-throttled = {
       namespace = "AWS/Lambda", metric = "Throttles", dimensions = local.of_lambda
       statistic = "Sum", above = 0, periods = 3
-      says      = "The account's concurrency of Lambda functions is used up; events wait, and are given up after five tries."
+      says      = "The account's concurrency of Lambda functions is used up; events wait, and are given up after eight tries."
     }
   }
 }

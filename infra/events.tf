@@ -41,6 +41,41 @@ locals {
   )
 }
 
+# What tells those who bring results home that there are some: messages of processed datasets, in both layouts, at the
+# bucket's root and in outputs.
+locals {
+  processed_patterns = var.site_queue ? concat(
+    [for prefix in ["messages/dataset-processed/", "messages/processed-"] : { prefix = prefix }],
+    [for folder in local.output_folders : { wildcard = "${folder}/*messages/dataset-processed/*" }],
+    [for folder in local.output_folders : { wildcard = "${folder}/*messages/processed-*" }],
+  ) : []
+}
+
+resource "aws_cloudwatch_event_rule" "processed" {
+  count = length(local.processed_patterns)
+
+  name        = "${var.name}-processed-${count.index}"
+  description = "A dataset is processed: caldp sync may fetch it"
+  tags        = local.tags
+
+  event_pattern = jsonencode({
+    source        = ["aws.s3"]
+    "detail-type" = ["Object Created"]
+    detail = {
+      bucket = { name = [var.bucket_name] }
+      object = { key = [local.processed_patterns[count.index]] }
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "site" {
+  count = length(local.processed_patterns)
+  rule  = aws_cloudwatch_event_rule.processed[count.index].name
+  arn   = local.sqs_arns["site"]
+
+  depends_on = [aws_sqs_queue_policy.all]
+}
+
 resource "aws_cloudwatch_event_rule" "all" {
   for_each = local.rules
 

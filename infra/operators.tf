@@ -105,6 +105,17 @@ data "aws_iam_policy_document" "sync" {
     resources = ["${local.bucket_arn}/*messages/*"]
   }
 
+  # `caldp sync --queue`
+  dynamic "statement" {
+    for_each = var.site_queue ? [1] : []
+
+    content {
+      sid       = "TakeNews"
+      actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+      resources = [local.sqs_arns["site"]]
+    }
+  }
+
   statement {
     sid       = "NoRequests"
     effect    = "Deny"
@@ -113,7 +124,7 @@ data "aws_iam_policy_document" "sync" {
   }
 }
 
-# Asking the Lambda: batch lists and messages that ask for something, put with any tool.
+# Asking the Lambda: batch lists and messages that ask for something, put with any tool; orders as its event.
 data "aws_iam_policy_document" "requests" {
   source_policy_documents = [data.aws_iam_policy_document.read.json]
 
@@ -121,5 +132,11 @@ data "aws_iam_policy_document" "requests" {
     sid       = "Ask"
     actions   = ["s3:PutObject", "s3:DeleteObject"]
     resources = concat(["${local.bucket_arn}/batches/*"], local.request_arns)
+  }
+
+  statement {
+    sid       = "Invoke"
+    actions   = ["lambda:InvokeFunction"]
+    resources = ["${local.arns.lambda}:function:${local.trigger_name}"]
   }
 }

@@ -35,6 +35,11 @@ output "dead_letter_queue_url" {
   value       = aws_sqs_queue.all["dead-letters"].url
 }
 
+output "site_queue_url" {
+  description = "For caldp sync --queue, with site_queue; else empty."
+  value       = var.site_queue ? aws_sqs_queue.all["site"].url : ""
+}
+
 output "job_log_group" {
   description = "Where the logs of jobs are, besides their copy with the products."
   value       = aws_cloudwatch_log_group.all["jobs"].name

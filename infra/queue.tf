@@ -2,13 +2,17 @@
 # second one, which raises an alarm.
 
 locals {
-  queues_of_events = {
-    # Twice the Lambda's time: an event is not handed out again while it is worked on, and one whose invocation died
-    # comes back within half an hour. (AWS advises six times, for functions that are throttled and do the same work
-    # twice; this one has a concurrency of its own, and second deliveries find the first's lease.)
-    events       = { days = 4, invisible_seconds = 2 * local.trigger_seconds }
-    dead-letters = { days = 14, invisible_seconds = 30 }
-  }
+  queues_of_events = merge(
+    {
+      # Twice the Lambda's time: an event is not handed out again while it is worked on, and one whose invocation died
+      # comes back within half an hour. (AWS advises six times, for functions that are throttled and do the same work
+      # twice; this one has a concurrency of its own, and second deliveries find the first's lease.)
+      events       = { days = 4, invisible_seconds = 2 * local.trigger_seconds }
+      dead-letters = { days = 14, invisible_seconds = 30 }
+    },
+    # What tells `caldp sync --queue` to look. Who looks now and then as well misses nothing with an old message.
+    var.site_queue ? { site = { days = 1, invisible_seconds = 30 } } : {},
+  )
 
   sqs_arns = { for name in keys(local.queues_of_events) : name => "${local.arns.sqs}:${var.name}-${name}" }
 }

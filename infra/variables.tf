@@ -43,6 +43,12 @@ variable "allowed_job_definitions" {
   default     = []
 }
 
+variable "site_queue" {
+  description = "Whether there is a queue that tells caldp sync --queue of processed datasets."
+  type        = bool
+  default     = false
+}
+
 variable "allowed_outputs" {
   description = "Folders of the bucket besides data in which orders may have their results (s3_output_bucket)."
   type        = list(string)
@@ -247,7 +253,7 @@ variable "archive_days" {
 }
 
 variable "overview_rate" {
-  description = "How often the state overview is written, as an EventBridge schedule; empty: never."
+  description = "How often states are counted, pages written and stuck datasets settled, as an EventBridge schedule; empty: never."
   type        = string
   default     = "rate(15 minutes)"
 }

@@ -1,11 +1,13 @@
 """Whether each role of the deployment can do its work and nothing else, at an emulator that enforces what IAM decides:
 signatures, assumed roles, their policies. The policies are those of a plan.
 
-The emulator enforces S3, SQS and STS; AWS Batch it does not, so nothing is submitted here.
+The emulator enforces S3, SQS, STS, Lambda and KMS, each where it is called. It does not ask for the rights to a key when
+S3 or SQS uses it: those are shown by calls of KMS. AWS Batch it does not enforce, so nothing is submitted here.
 """
 
 import json
 import subprocess
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -29,6 +31,9 @@ OUTPUT = f"s3://{BUCKET}/{BATCH}"
 # Of the policies that people may be given, by the names they have in the module.
 PEOPLE = {"submit": "work", "look": "look", "sync": "sync", "requests": "requests"}
 
+# A first look of `caldp sync` is over after this; and what it is told of is at home within this.
+FIRST_LOOK_SECONDS, NEWS_SECONDS = 5, 60
+
 # What a command says of its credentials when it is refused.
 NOT_ALLOWED = "hint: check that the credentials are current and their role may do this"
 
@@ -44,7 +49,8 @@ class Permissions:
         emulator.script("scenario.py", "prepare", check=True, stdout=subprocess.DEVNULL)
         for bucket in (BUCKET, OTHER):
             root.create_bucket(Bucket=bucket)
-        self._queue = client("sqs", emulator.environment).create_queue(QueueName="caldp-events")["QueueUrl"]
+        self._queue, self._site_queue = (
+            client("sqs", emulator.environment).create_queue(QueueName=name)["QueueUrl"] for name in ("caldp-events", "caldp-site"))
         policies = {name: plan.role(name) for name in ("job", "trigger")}
         policies |= {name: [plan.documents[document]] for name, document in PEOPLE.items()}
         self.roles = {name: self.role(name, documents) for name, documents in policies.items()}
@@ -111,6 +117,74 @@ class Permissions:
         queue.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
         return function.answers(log)
 
+    def check_invocation(self, bootstrap: Path) -> None:
+        """Who may ask may invoke the Lambda; a job and one who looks may not. What it answers is not looked at: the
+        emulator would run it in a container of its own."""
+        trust = {"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+        root = self._emulator.environment
+        role = client("iam", root).create_role(RoleName="function", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        name = self._plan["aws_lambda_function.trigger"]["function_name"]
+        client("lambda", root).create_function(FunctionName=name, Runtime="provided.al2023", Handler="bootstrap", Role=role,
+                                               Code={"ZipFile": bootstrap.read_bytes()})
+        for asker in ("job", "look", "sync"):
+            refused(f"{asker} invokes the Lambda", lambda asker=asker: invoke(self.roles[asker], name))
+        try:
+            invoke(self.roles["requests"], name)
+        except ClientError as problem:
+            if "AccessDenied" in problem.response["Error"]["Code"]:
+                raise Failed(f"who may ask invokes the Lambda: {problem}") from None
+        self._progress.say("who may ask may invoke the Lambda, a job may not")
+
+    def check_keys(self, plan: Plan) -> None:
+        """With a key of one's own, in a plan that has one: each role may use it, and may not without its statement."""
+        root = client("kms", self._emulator.environment)
+        account = client("sts", self._emulator.environment).get_caller_identity()["Account"]
+        statement = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+        key = root.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))["KeyMetadata"]["Arn"]
+        policies = {name: plan.role(name) for name in ("job", "trigger")}
+        policies |= {name: [plan.documents[document]] for name, document in PEOPLE.items()}
+        [planned] = {queue["kms_master_key_id"] for _, queue in plan.all("aws_sqs_queue")}
+        for name, documents in policies.items():
+            own = json.loads(json.dumps(documents).replace(planned, key))
+            without = [{**document, "Statement": [s for s in document["Statement"] if s.get("Sid") != "Key"]} for document in own]
+            for kind, given in (("with", own), ("without", without)):
+                kms = client("kms", self.role(f"{name}-{kind}-key", given))
+                made = root.generate_data_key(KeyId=key, KeySpec="AES_256")["CiphertextBlob"]
+                calls = {"GenerateDataKey": lambda kms=kms: kms.generate_data_key(KeyId=key, KeySpec="AES_256"),
+                         "Decrypt": lambda kms=kms, made=made: kms.decrypt(KeyId=key, CiphertextBlob=made)}
+                for operation, call in calls.items():
+                    if kind == "with":
+                        call()
+                    else:
+                        refused(f"{name} without the key's statement calls {operation}", call)
+                refused(f"{name} disables the key", lambda kms=kms: kms.disable_key(KeyId=key))
+        self._progress.say(f"{len(policies)} roles may use the deployment's key, and only use it; without its statement none may")
+
+    def check_news(self, caldp: Path) -> None:
+        """`caldp sync --queue` is told of a dataset that ends while it watches, brings it home and takes the message off."""
+        site = self._progress.scratch / "told"
+        sqs = client("sqs", self._emulator.environment)
+        message = f"{BATCH}/messages/dataset-processed/{DATASET}"
+        s3 = client("s3", self._emulator.environment)
+        s3.delete_object(Bucket=BUCKET, Key=message.replace("processed", "synced"))
+        # a day between looks: what it brings it brings because it was told
+        command = [str(caldp), "sync", OUTPUT, str(site), "--watch", "86400", "--queue", self._site_queue]
+        log = self._progress.log("sync")
+        with log.open("w") as file, subprocess.Popen(command, env=self.roles["sync"], stdout=file, stderr=file) as sync:
+            try:
+                time.sleep(FIRST_LOOK_SECONDS)
+                s3.put_object(Bucket=BUCKET, Key=message, Body=b"")
+                sqs.send_message(QueueUrl=self._site_queue, MessageBody=json.dumps({"detail": {"object": {"key": message}}}))
+                wait("the dataset at home", lambda: list(site.rglob(f"{DATASET}*.fits")))
+                wait("an empty queue", lambda: waiting(sqs, self._site_queue) == 0)
+            finally:
+                sync.terminate()
+        look = client("sqs", self.roles["look"])
+        refused("one who looks takes news", lambda: look.receive_message(QueueUrl=self._site_queue))
+        refused("who brings results home takes events", lambda: client("sqs", self.roles["sync"]).receive_message(QueueUrl=self._queue))
+        self._progress.say("caldp sync --queue is told, brings the dataset home and takes the message off the queue")
+
     def check_people(self, caldp: Path) -> None:
         """Operators' commands with the policies that the module has for them, and without."""
         def does(role: str, *command: str, status: int = 0, says: str = "") -> None:
@@ -163,6 +237,25 @@ def client(service: str, env: Environment) -> Any:
         aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"], aws_session_token=env.get("AWS_SESSION_TOKEN"),
         config=Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 1}),
     )
+
+
+def invoke(env: Environment, name: str) -> None:
+    client("lambda", env).invoke(FunctionName=name, Payload=json.dumps({"datasets": DATASET, "dry_run": True}))
+
+
+def waiting(sqs: Any, queue: str) -> int:
+    """How many messages a queue holds, those included that somebody has taken and not deleted."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
+    return sum(int(found[name]) for name in names)
+
+
+def wait(what: str, there: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + NEWS_SECONDS
+    while not there():
+        if time.monotonic() > deadline:
+            raise Failed(f"{what}: not within {NEWS_SECONDS} s")
+        time.sleep(0.5)
 
 
 def keys(s3: Any, prefix: str) -> list[str]:

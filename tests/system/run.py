@@ -136,13 +136,17 @@ class System:
         terraform, image = self.terraform, self.image
         with start_moto(self.progress, dict(os.environ), LAMBDA_IMAGE) as moto:
             plan = terraform.plan("whose policies are enforced", moto, IMAGE, image.programs.zip)
+            with_key = terraform.plan("with a key", moto, IMAGE, image.programs.zip, "-var", "everything=true")
         self.progress.step("start fakecloud")
         with start_fakecloud(self.progress) as fakecloud:
             permissions = Permissions(self.progress, fakecloud, plan)
             self.progress.step("a job, the Lambda and operators under their policies")
             permissions.check_job(lambda role: self.run_image(role, OUTPUT))
             permissions.check_people(image.programs.worker)
+            permissions.check_news(image.programs.worker)
             permissions.check_trigger(image.programs.zip)
+            permissions.check_invocation(image.programs.zip)
+            permissions.check_keys(with_key)
 
     def run_image(self, credentials: dict[str, str], output: str) -> None:
         """One dataset, as a job of AWS Batch runs it, with the credentials of `credentials`."""

@@ -44,3 +44,15 @@ def _(world: World) -> None:
 @breaks("people_may_do_what_their_policy_is_for", "who looks may delete")
 def _(world: World) -> None:
     next(s for s in world.plan.documents["look"]["Statement"] if s["Sid"] == "Read")["Action"] = "s3:*"
+
+
+@breaks("who_brings_results_home_may_take_what_the_queue_tells", "its messages stay")
+def _(world: World) -> None:
+    statement = next(s for s in world.plan.documents["sync"]["Statement"] if s.get("Sid") == "TakeNews")
+    statement["Action"] = ["sqs:ReceiveMessage"]
+
+
+@breaks("people_may_do_what_their_policy_is_for", "who asks may not invoke the Lambda")
+def _(world: World) -> None:
+    document = world.plan.documents["requests"]
+    document["Statement"] = [s for s in document["Statement"] if s.get("Sid") != "Invoke"]

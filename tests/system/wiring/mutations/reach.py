@@ -119,3 +119,16 @@ def _(world: World) -> None:
 def _(world: World) -> None:
     for _, queue in world.plan.all("aws_sqs_queue"):
         queue["kms_master_key_id"] = "arn:aws:kms:us-east-1:123456789012:key/foreign"
+
+
+@breaks("the_queue_for_sync_is_told_once_of_every_processed_dataset", "a layout is forgotten")
+def _(world: World) -> None:
+    for address, values in world.plan.resources.items():
+        if address.startswith("aws_cloudwatch_event_rule.processed") and "dataset-processed" in str(values["event_pattern"]):
+            values["event_pattern"]["detail"]["bucket"]["name"] = ["another"]
+
+
+@breaks("the_queue_for_sync_is_told_once_of_every_processed_dataset", "the queue takes nothing")
+def _(world: World) -> None:
+    document = world.plan['aws_sqs_queue_policy.all["site"]']["policy"]
+    document["Statement"] = [s for s in document["Statement"] if s.get("Sid") != "Events"]

@@ -5,7 +5,7 @@ from typing import Any
 
 from .. import policy
 from ..calls import DELIVERED
-from .world import ACCOUNT, BATCH, BUCKET, World, rule
+from .world import ACCOUNT, BATCH, BUCKET, EVENTS_QUEUE, REGION, SITE_QUEUE, World, rule
 
 # What the Lambda service does in the trigger's name; no program of ours calls it.
 BY_AWS = ["logs:CreateLogStream", "logs:PutLogEvents", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes",
@@ -52,14 +52,15 @@ def each_role_is_taken_by_its_service_alone(world: World) -> Iterator[str]:
 PEOPLE: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
     "requests": (
         [("s3:PutObject", "batches/spring.ids"), ("s3:PutObject", "data/spring/messages/request-rescue/all"), ("s3:PutObject", "messages/cancel-all"),
-         ("s3:GetObject", "blackboard/index.html"), ("s3:PutObject", "data/spring/messages/broadcast/kill")],
-        [("s3:PutObject", "data/spring/messages/dataset-error/j8cb010b0"), ("s3:DeleteObject", DELIVERED), ("batch:SubmitJob", "")],
+         ("s3:GetObject", "blackboard/index.html"), ("s3:PutObject", "data/spring/messages/broadcast/kill"), ("lambda:InvokeFunction", "")],
+        [("s3:PutObject", "data/spring/messages/dataset-error/j8cb010b0"), ("s3:DeleteObject", DELIVERED), ("batch:SubmitJob", ""),
+         ("lambda:UpdateFunctionCode", "")],
     ),
     "sync": (
         [("s3:GetObject", DELIVERED), ("s3:PutObject", "data/spring/messages/dataset-synced/j8cb010b0"),
          ("s3:DeleteObject", "messages/processed-j8cb010b0.trigger"), ("s3:PutObject", "data/spring/messages/batch-done/spring.json")],
         [("s3:PutObject", "data/spring/messages/request-clean/all"), ("s3:PutObject", "batches/spring.ids"), ("s3:DeleteObject", DELIVERED),
-         ("batch:SubmitJob", "")],
+         ("batch:SubmitJob", ""), ("lambda:InvokeFunction", ""), ("sqs:ReceiveMessage", EVENTS_QUEUE), ("sqs:SendMessage", SITE_QUEUE)],
     ),
     "look": (
         [("s3:GetObject", "control/j8cb010b0/attempts.json"), ("s3:PutObject", "data/spring/blackboard/index.html"), ("batch:DescribeJobs", "*")],
@@ -72,13 +73,27 @@ PEOPLE: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
 }
 
 
+# What calls are about that are not about an object.
+PLACES = {"batch:SubmitJob": f"{BATCH}job-queue/caldp-2g", "batch:TerminateJob": f"{BATCH}job/1",
+          **{f"lambda:{name}": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:caldp-trigger" for name in ("InvokeFunction", "UpdateFunctionCode")}}
+
+
+@rule
+def who_brings_results_home_may_take_what_the_queue_tells(world: World) -> Iterator[str]:
+    wanted = policy.ALLOWED if 'aws_sqs_queue.all["site"]' in world.plan.resources else policy.NOT_ALLOWED
+    for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage"):
+        done = policy.decide([world.plan.documents["sync"]], action, SITE_QUEUE)
+        if done != wanted:
+            yield f"with the policy sync, {action} is {done}"
+
+
 @rule
 def people_may_do_what_their_policy_is_for(world: World) -> Iterator[str]:
     for name, (allowed, refused) in PEOPLE.items():
         for wanted, calls in ((True, allowed), (False, refused)):
             for action, what in calls:
-                resource = {"batch:SubmitJob": f"{BATCH}job-queue/caldp-2g", "batch:TerminateJob": f"{BATCH}job/1"}.get(action, f"{BUCKET}/{what}")
-                done = policy.decide([world.plan.documents[name]], action, "*" if what == "*" else resource)
+                resource = PLACES.get(action, f"{BUCKET}/{what}")
+                done = policy.decide([world.plan.documents[name]], action, what if what == "*" or what.startswith("arn:") else resource)
                 if (done == policy.ALLOWED) != wanted:
                     yield f"with the policy {name}, {action} on {what} is {done}"
 

@@ -7,7 +7,7 @@ from typing import Any
 from .. import policy
 from ..patterns import MOST_PLACES, event_matches, notified, overlapping, places
 from ..plan import Plan
-from .world import ACCOUNT, BATCH, BUCKET, EVENTS_QUEUE, REGION, World, listed, rule
+from .world import ACCOUNT, BATCH, BUCKET, EVENTS_QUEUE, REGION, SITE_QUEUE, World, listed, rule
 
 
 @rule
@@ -84,6 +84,24 @@ def the_trigger_is_told_once_of_every_end_of_a_job(world: World) -> Iterator[str
 
 
 @rule
+def the_queue_for_sync_is_told_once_of_every_processed_dataset(world: World) -> Iterator[str]:
+    if 'aws_sqs_queue.all["site"]' not in world.plan.resources:
+        return
+    queue = [world.plan['aws_sqs_queue_policy.all["site"]']["policy"]]
+    tls = {"aws:SecureTransport": "true", "aws:SourceAccount": ACCOUNT, "aws:SourceArn": f"arn:aws:events:{REGION}:{ACCOUNT}:rule/caldp-processed-0"}
+    done = policy.decide(queue, "sqs:SendMessage", SITE_QUEUE, tls, "events.amazonaws.com")
+    if done != policy.ALLOWED:
+        yield f"the rule telling the queue is {done}"
+    roots = ["", "data/spring/", *(f"{folder}/spring/" for folder in listed(world.plan.lambda_environment(), "CALDP_ALLOWED_OUTPUTS"))]
+    for root in roots:
+        for message, wanted in (("dataset-processed/j8cb010b0", 1), ("processed-j8cb010b0.trigger", 1), ("dataset-processing/j8cb010b0", 0),
+                                ("dataset-error/j8cb010b0", 0), ("request-rescue/j8cb010b0", 0)):
+            times = _events_told(world.plan, _created(f"{root}messages/{message}"), SITE_QUEUE)
+            if times != wanted:
+                yield f"the queue for sync is told {times} times of {root}messages/{message}"
+
+
+@rule
 def only_this_deployment_puts_events_into_the_queue(world: World) -> Iterator[str]:
     queue = [world.plan['aws_sqs_queue_policy.all["events"]']["policy"]]
     tls = {"aws:SecureTransport": "true", "aws:SourceAccount": ACCOUNT}
@@ -130,10 +148,12 @@ def a_key_of_ones_own_serves_those_who_need_it(world: World) -> Iterator[str]:
 def _times_told(plan: Plan, key: str) -> int:
     notification = plan["aws_s3_bucket_notification.main"]
     times = sum(notified(one, key) for one in notification["queue"] if one["queue_arn"] == EVENTS_QUEUE)
-    event = {"source": "aws.s3", "detail-type": "Object Created",
-             "detail": {"bucket": {"name": "caldp-system"}, "object": {"key": key}}}
-    return times + (_events_told(plan, event) if notification["eventbridge"] else 0)
+    return times + (_events_told(plan, _created(key)) if notification["eventbridge"] else 0)
 
 
-def _events_told(plan: Plan, event: dict[str, Any]) -> int:
-    return sum(targets.count(EVENTS_QUEUE) for _, pattern, targets in plan.rules() if event_matches(pattern, event))
+def _created(key: str) -> dict[str, Any]:
+    return {"source": "aws.s3", "detail-type": "Object Created", "detail": {"bucket": {"name": "caldp-system"}, "object": {"key": key}}}
+
+
+def _events_told(plan: Plan, event: dict[str, Any], queue: str = EVENTS_QUEUE) -> int:
+    return sum(targets.count(queue) for _, pattern, targets in plan.rules() if event_matches(pattern, event))

@@ -11,6 +11,7 @@ from ..plan import Plan
 ACCOUNT, REGION = "123456789012", "us-east-1"
 BATCH = f"arn:aws:batch:{REGION}:{ACCOUNT}:"
 EVENTS_QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:caldp-events"
+SITE_QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:caldp-site"
 BUCKET = "arn:aws:s3:::caldp-system"
 
 
