@@ -75,6 +75,7 @@ module "caldp" {
   ami_epoch               = var.everything ? "2026-11" : ""
   alarm_emails            = ["operators@example.org"]
   alarm_actions           = var.everything ? ["arn:aws:sns:us-east-1:123456789012:others"] : []
+  trigger_architecture    = var.everything ? "arm64" : "x86_64"
   site_queue              = !var.everything
   monthly_budget          = var.everything ? 100 : 0
   dashboard               = true
