@@ -19,8 +19,8 @@ pub(super) struct Rules {
     client: Client,
     handle: Handle,
     new: Arc<Context>,
-    /// By instrument and type of the new rules: the keyword that switches the step off.
-    switches: HashMap<(String, ReferenceType), String>,
+    /// By type and instrument of the new rules: the keyword that switches the step off.
+    switches: HashMap<ReferenceType, HashMap<String, String>>,
     /// Those of old contexts, in the order in which they were asked for.
     old: Box<[OnceLock<Arc<Context>>]>,
     /// Where in `old` the rules of a name are, or why there are none.
@@ -36,10 +36,11 @@ impl Rules {
         client.refuse_remote()?;
         let file = client.context_file(new).await?;
         let new = client.rules(&file, None).await?;
-        let switches = new
-            .switches()
-            .map(|(instrument, name, key)| ((instrument.to_owned(), name.clone()), key))
-            .collect();
+        let mut switches: HashMap<ReferenceType, HashMap<String, String>> = HashMap::new();
+        for (instrument, name, key) in new.switches() {
+            let of_type = switches.entry(name.clone()).or_default();
+            of_type.insert(instrument.to_owned(), key);
+        }
         Ok(Self {
             client,
             handle: Handle::current(),
@@ -100,8 +101,7 @@ impl Rules {
         reference_type: &ReferenceType,
         header: impl DoubleEndedIterator<Item = (&'h str, &'h str)>,
     ) -> Option<&str> {
-        let key = (instrument.to_owned(), reference_type.clone());
-        let switch = self.switches.get(&key)?;
+        let switch = self.switches.get(reference_type)?.get(instrument)?;
         let mut own = header
             .rev()
             .filter(|(key, _)| key.eq_ignore_ascii_case(switch));

@@ -109,8 +109,10 @@ impl Totals {
     }
 
     fn count(&mut self, key: ChangeKey) {
-        if self.changes.len() < MAX_CHANGES || self.changes.contains_key(&key) {
-            *self.changes.entry(key).or_default() += 1;
+        if let Some(count) = self.changes.get_mut(&key) {
+            *count += 1;
+        } else if self.changes.len() < MAX_CHANGES {
+            self.changes.insert(key, 1);
         } else {
             self.more_changes += 1;
         }

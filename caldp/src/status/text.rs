@@ -135,6 +135,10 @@ fn named(summary: &Summary) -> String {
             .collect();
         let _ = writeln!(text, "slowest: {}", slow.join(", "));
     }
+    for because in &summary.because {
+        let datasets = counted(because.datasets, "dataset");
+        let _ = writeln!(text, "reprocessed because {}: {datasets}", because.why);
+    }
     if !summary.stuck.is_empty() {
         let stuck: Vec<String> = summary
             .stuck

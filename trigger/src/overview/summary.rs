@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::dataset::{DatasetProgress, Remedy};
+use crate::order::details::Why;
 
 /// The currency of all costs.
 pub const CURRENCY: &str = "USD";
@@ -64,6 +65,8 @@ pub struct Summary {
     pub currency: &'static str,
     /// The jobs that took longest.
     pub slowest: Vec<Slow>,
+    /// Why datasets are in their batch, where their order said: the most frequent reasons.
+    pub because: Vec<Because>,
     /// Datasets that have been processing for longer than their time limit.
     pub stuck: Vec<Dataset>,
 }
@@ -79,6 +82,15 @@ pub struct FailureGroup {
     pub example: Dataset,
     /// What to do.
     pub remedy: Remedy,
+}
+
+/// Datasets that are in their batch for one reason.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Because {
+    /// The reason.
+    pub why: Why,
+    /// How many.
+    pub datasets: usize,
 }
 
 /// A dataset and how long its latest job took.
@@ -128,6 +140,7 @@ pub fn summarize(datasets: &[DatasetProgress], assumed: Assumptions<'_>) -> Summ
         cost_expected: cost_so_far + cost_left,
         currency: CURRENCY,
         slowest: slowest(datasets),
+        because: because(datasets),
         stuck: stuck(datasets, assumed.now),
         states,
     }
@@ -201,6 +214,22 @@ fn failures(datasets: &[DatasetProgress]) -> Vec<FailureGroup> {
     let mut groups: Vec<_> = groups.into_values().collect();
     groups.sort_by_key(|group| std::cmp::Reverse(group.datasets));
     groups
+}
+
+fn because(datasets: &[DatasetProgress]) -> Vec<Because> {
+    let mut counts: BTreeMap<&str, (usize, &Why)> = BTreeMap::new();
+    for why in datasets.iter().filter_map(|progress| progress.why.as_ref()) {
+        counts.entry(why.as_str()).or_insert((0, why)).0 += 1;
+    }
+    let mut counts: Vec<_> = counts.into_values().collect();
+    counts.sort_by_key(|(count, _)| std::cmp::Reverse(*count));
+    let first = counts.into_iter().take(NAMED);
+    first
+        .map(|(datasets, why)| Because {
+            why: why.clone(),
+            datasets,
+        })
+        .collect()
 }
 
 fn slowest(datasets: &[DatasetProgress]) -> Vec<Slow> {

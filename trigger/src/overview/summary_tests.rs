@@ -144,3 +144,23 @@ fn bringing_results_on_site_is_not_counted_as_speed() {
     let synced = dataset(name, State::Synced, "11:59").with_record(&early);
     assert_eq!(summary(&[synced]).recent_per_hour, 0.0);
 }
+
+#[test]
+fn the_reasons_of_an_order_are_counted() {
+    let mut datasets: Vec<_> = (0..7)
+        .map(|n| dataset(&format!("j8cb01{n:02}0"), State::Processed, "11:50"))
+        .collect();
+    for (n, progress) in datasets.iter_mut().enumerate().skip(1) {
+        progress.why = Why::new(if n < 3 {
+            "IDCTAB a -> b"
+        } else {
+            "DARKFILE x -> y"
+        });
+    }
+    let because = summary(&datasets).because;
+    let counts: Vec<(&str, usize)> = because
+        .iter()
+        .map(|because| (because.why.as_str(), because.datasets))
+        .collect();
+    assert_eq!(counts, [("DARKFILE x -> y", 4), ("IDCTAB a -> b", 2)]);
+}
