@@ -114,6 +114,10 @@ class Applied:
             raise Failed("what AWS would have refused")
         self._progress.say(f"permissions: {len(calls)} different calls of jobs and the Lambda, all of them allowed")
 
+    def deployment(self) -> str:
+        """What operators' commands have to know of it: the Lambda's variables, as JSON."""
+        return json.dumps(self._plan.lambda_environment())
+
     def shared_references(self) -> Path:
         """The directory of an instance that the job definitions mount."""
         [directory] = {volume["host"]["sourcePath"] for _, container, _ in self._plan.containers() for volume in container["volumes"]}

@@ -97,6 +97,12 @@ class System:
                     show_end(moto.log, 60, without='" 200 ')
                     raise Failed("the scenario")
                 shared.check(moto.log)
+                self.progress.step("other rules, and what they change processed again")
+                operator = self.progress.scratch / "operator"
+                operator.mkdir()
+                if moto.script("reprocess.py", str(image.programs.worker), str(operator), applied.deployment()).returncode:
+                    show_end(moto.log, 60, without='" 200 ')
+                    raise Failed("what other rules change")
                 applied.check_calls()
                 # The test is worth something only if it fails with a worker that is broken.
                 self.progress.step("a broken worker")
