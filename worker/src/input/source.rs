@@ -43,12 +43,7 @@ impl FromStr for Source {
             text: text.to_owned(),
             reason,
         };
-        let location = |error: UriError| {
-            wrong(match error.hint() {
-                Some(hint) => format!("{error}; {hint}"),
-                None => error.to_string(),
-            })
-        };
+        let location = |error: UriError| wrong(error.to_string());
         if text == "stpubdata:" {
             return Ok(Self::PublicBucket);
         }
