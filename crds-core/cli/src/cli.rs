@@ -13,8 +13,8 @@ use storage::hint::explain;
 
 use crate::failure::Failure;
 use crate::{
-    bestrefs, diff, env, interrupt, list, log, matches, options, s3_get, s3_set, s3_unset, sync,
-    uses,
+    bestrefs, diff, env, interrupt, list, log, matches, options, pretty, s3_get, s3_set, s3_unset,
+    sync, uses,
 };
 
 /// Calibration references: which a dataset should have, and where they are.
@@ -153,8 +153,10 @@ fn dispatch(cli: Cli, arguments: &[OsString]) -> Result<u8, Failure> {
     let config = shared.config();
     log::begin(config.as_ref().map(log::Style::of).unwrap_or_default());
     if shared.dump_cmdline {
-        let words = arguments.iter().map(|word| word.to_string_lossy());
-        tracing::info!("Command: {:?}", words.collect::<Vec<_>>());
+        let words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+        let words = words.map(|word| pretty::quoted(&word).to_string());
+        let words = words.collect::<Vec<_>>().join(", ");
+        tracing::info!("Command: ['{PROGRAM}', {words}]");
     }
     let config = config?;
     for unknown in config.unknown() {

@@ -161,10 +161,16 @@ impl<'a> Scan<'a> {
         let bytes = body.as_bytes();
         let mut at = 0;
         let mut has_escapes = false;
+        // Nearly all bytes mean themselves; the catalogue is one string of megabytes.
+        let means_more =
+            |byte: &u8| matches!(byte, b'\\' | b'\n' | b'\r') || char::from(*byte) == quote;
         loop {
-            let Some(&byte) = bytes.get(at) else {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let Some(plain) = rest.iter().position(means_more) else {
                 return Err(self.error(start, "the string has no end"));
             };
+            at += plain;
+            let byte = rest[plain];
             match byte {
                 b'\\' => {
                     has_escapes = true;

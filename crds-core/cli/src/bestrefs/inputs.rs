@@ -78,15 +78,16 @@ impl Inputs {
     }
 }
 
-/// An answer as headers have it that the server keeps.
+/// An answer as headers have it that the server keeps: upper case.
 fn answer(outcome: &Outcome) -> String {
-    match outcome {
+    let answer = match outcome {
         Outcome::File(name) => name.to_string(),
-        Outcome::NotApplicable => "NOT FOUND n/a".to_owned(),
+        Outcome::NotApplicable => "N/A".to_owned(),
         Outcome::NoMatch => "NOT FOUND No match found.".to_owned(),
         Outcome::Ambiguous(names) => format!("NOT FOUND several files fit: {}", names.join(", ")),
         Outcome::Error(failure) => format!("NOT FOUND {failure}"),
-    }
+    };
+    answer.to_uppercase()
 }
 
 /// Finds the headers that the options name.

@@ -161,7 +161,7 @@ fn less_can_be_said_and_counts_all_the_same() {
     };
     let usual = said("0");
     assert!(
-        usual.contains("INFO -  Command: [") && usual.contains("--dump-cmdline"),
+        usual.contains("INFO -  Command: ['crds', 'bestrefs', '-f', "),
         "{usual}"
     );
     for verbosity in ["-1", "-2"] {

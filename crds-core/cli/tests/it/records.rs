@@ -91,7 +91,7 @@ fn headers_are_saved_with_the_answers() {
     fs::write(path("x.json"), HEADERS).unwrap();
     for (more, answer) in [
         (None, "old.fits"),
-        (Some("--update-pickle"), "zz900001j_ccd.fits"),
+        (Some("--update-pickle"), "ZZ900001J_CCD.FITS"),
     ] {
         let (from, to) = (path("x.json"), path("y.json"));
         let mut asked = vec![
