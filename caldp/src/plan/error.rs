@@ -25,6 +25,8 @@ pub(super) enum PlanError {
     Type(String),
     #[error("{0} is neither an output, nor a directory, nor a file")]
     Source(String),
+    #[error("there are no datasets in {0}")]
+    NoDatasets(String),
     #[error("{from} cannot be read")]
     Read { from: String, source: io::Error },
     #[error("{from} cannot be read")]
@@ -61,7 +63,7 @@ impl Hint for PlanError {
             Self::Model(error) => error.hint(),
             Self::Prices(error) => error.hint(),
             Self::Instrument { known, .. } => Some(format!("they are {known}").into()),
-            Self::Source(_) => {
+            Self::Source(_) | Self::NoDatasets(_) => {
                 Some("name an s3:// or file: output, a directory, a file of JSON lines, or the address of a \
                  CRDS server"
                     .into())

@@ -190,6 +190,9 @@ fn plan(arguments: &PlanArguments, runtime: &Runtime) -> Result<Totals, PlanErro
         }
     });
     read?;
+    if answer.totals.all_asked() == 0 && answer.totals.left_out == 0 {
+        return Err(PlanError::NoDatasets(about.from));
+    }
     answer.finish(&about)
 }
 

@@ -133,7 +133,9 @@ fn table(path: &Path, say: &mut impl FnMut(&Features)) -> Result<usize, Error> {
         source,
     })?;
     let mut unnamed = 0;
+    let mut is_empty = true;
     for line in lines {
+        is_empty = false;
         match line.features {
             Ok(features) => say(&features),
             Err(refusal) => {
@@ -147,6 +149,9 @@ fn table(path: &Path, say: &mut impl FnMut(&Features)) -> Result<usize, Error> {
                 }
             }
         }
+    }
+    if is_empty {
+        return Err(Error::NoDatasets(path.to_owned()));
     }
     Ok(unnamed)
 }

@@ -41,6 +41,8 @@ pub(crate) enum Error {
     Model { place: String, source: ModelError },
     #[error("cannot use {place}")]
     Store { place: String, source: StoreError },
+    #[error("there are no datasets in {}", .0.display())]
+    NoDatasets(PathBuf),
     #[error("there is nothing to learn from in {0}")]
     NoRuns(String),
     #[error("the new model is not installed: {0}")]

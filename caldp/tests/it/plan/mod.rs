@@ -204,6 +204,20 @@ fn a_withdrawn_file_and_a_limit_of_the_cost() {
 }
 
 #[test]
+fn a_source_without_datasets_is_no_answer() {
+    let world = World::new();
+    world.write("empty.jsonl", "\n");
+    fs::create_dir(world.path().join("nothing")).unwrap();
+    for from in ["--from=empty.jsonl", "--from=nothing"] {
+        let output = world.plan(&[from, OLD, NEW, "--ids=list.ids"]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("there are no datasets in"), "{said}");
+    }
+    assert!(!world.path().join("list.ids").exists());
+}
+
+#[test]
 fn costs_are_by_the_prices_of_the_deployment() {
     let world = World::new();
     world.write(
