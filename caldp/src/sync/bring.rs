@@ -283,7 +283,7 @@ impl Bringing<'_> {
         };
         self.flow.files.fetch_add(1, Ordering::Relaxed);
         Ok(match (file.expected.sha1, checked_by_store) {
-            (Some(_), _) => Checked::Sha1,
+            (Some(_), _) => Checked::Recorded,
             (None, true) => Checked::Store,
             (None, false) => Checked::Size,
         })
@@ -360,7 +360,7 @@ pub(super) fn stands(
     let same_size = file.expected.size.is_none_or(|size| size == now.len());
     match file.expected.sha1 {
         Some(_) if same_size && file.expected.check_file(path)?.is_ok() => {
-            Ok(Standing::There(Checked::Sha1))
+            Ok(Standing::There(Checked::Recorded))
         }
         _ if untouched.is_some() => Ok(Standing::Wanted),
         None if same_size => Ok(Standing::Unknown),

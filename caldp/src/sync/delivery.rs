@@ -8,7 +8,7 @@ use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
 use caldp_core::provenance::{self, Provenance};
 use clap::ValueEnum;
-use storage::checksum::{Expected, Sha1Sum};
+use storage::checksum::Expected;
 use storage::object::{Content, Object, Version};
 use storage::store::{Dir, Store, content_if_there};
 
@@ -132,7 +132,7 @@ impl Delivery {
             let Some(relative) = relative.map(str::to_owned) else {
                 continue;
             };
-            let sha1 = match sums.stored.remove(&relative) {
+            let expected = match sums.stored.remove(&relative) {
                 Some(expected) => {
                     let recorded = expected.size.unwrap_or(object.size);
                     if recorded != object.size {
@@ -142,16 +142,16 @@ impl Delivery {
                             found: object.size,
                         });
                     }
-                    expected.sha1
+                    expected
                 }
-                None => None,
+                None => Expected::default(),
             };
             let is_archive = archive.as_ref() == Some(&object.key);
             let delivered = Delivered {
                 name: on_site(layout, &relative, is_archive),
                 expected: Expected {
                     size: Some(object.size),
-                    sha1,
+                    ..expected
                 },
                 version: object.version.map(|version| version.as_str().to_owned()),
                 content: None,
@@ -237,10 +237,11 @@ struct WrittenSums {
 fn sums(record: &Provenance) -> Result<WrittenSums, DatasetError> {
     let mut sums = WrittenSums::default();
     for file in &record.outputs {
-        let sha1: Option<Sha1Sum> = file.sha1.parse().ok();
+        let crc64 = file.crc64.as_ref();
         let expected = Expected {
             size: Some(file.size),
-            sha1,
+            sha1: file.sha1.parse().ok(),
+            crc64: crc64.and_then(|sum| sum.parse().ok()),
         };
         check_name(&file.name, &file.name)?;
         let of = match file.archive {

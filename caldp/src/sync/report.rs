@@ -253,8 +253,8 @@ impl Report {
         let count = |of| checked.get(&of).copied().unwrap_or_default();
         let _ = writeln!(
             text,
-            "checked by the SHA-1 of the run's record: {}, by the checksum of S3: {}, by size alone: {}",
-            count(Checked::Sha1),
+            "checked by the sum of the run's record: {}, by the checksum of S3: {}, by size alone: {}",
+            count(Checked::Recorded),
             count(Checked::Store),
             count(Checked::Size)
         );

@@ -64,8 +64,9 @@ pub(super) struct BroughtFile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Checked {
-    /// By the SHA-1 that the record of the run has.
-    Sha1,
+    /// By a sum that the record of the run has.
+    #[serde(alias = "sha1")]
+    Recorded,
     /// By the checksum that the store has.
     Store,
     /// By its size alone.

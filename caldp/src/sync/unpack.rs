@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use caldp_core::dataset::Dataset;
 use caldp_worker::input::archive::{Limits, unpack_as_packed};
 use storage::blocking;
-use storage::checksum::{Expected, Sha1Sum};
+use storage::checksum::{Expected, Sha1Sum, Sum};
 use storage::unfinished::UnfinishedDirectory;
 
 use super::bring::{Became, Bringing, Changed, OnSite, Packing, Standing, local, stands};
@@ -79,6 +79,7 @@ impl Bringing<'_> {
                 let expected = Expected {
                     size: Some(now.len()),
                     sha1: file.sha1,
+                    ..Expected::default()
                 };
                 there.push((member(name, expected), Became::There(file.checked)));
             }
@@ -190,7 +191,7 @@ impl Unpacking {
             if let Some(expected) = missing.remove(name) {
                 let size = found.size.unwrap_or_default();
                 expected
-                    .check(size, found.sha1)
+                    .check(size, found.sha1.map(Sum::Sha1))
                     .map_err(|mismatch| DatasetError::Member {
                         name: name.to_owned(),
                         reason: mismatch.to_string(),
@@ -264,5 +265,6 @@ fn sum_of(path: &Path) -> io::Result<Expected> {
     Ok(Expected {
         size: Some(fs::metadata(path)?.len()),
         sha1: Some(Sha1Sum::of_file(path)?),
+        ..Expected::default()
     })
 }

@@ -12,7 +12,7 @@ use caldp_core::provenance::{FileRecord, Provenance};
 use caldp_core::state::State;
 use caldp_tests::S3Server;
 use serde_json::{Value, json};
-use storage::checksum::Sha1Sum;
+use storage::checksum::{Crc64Sum, Sha1Sum};
 
 const BUCKET: &str = "hst-out";
 const BATCH: &str = "spring";
@@ -136,6 +136,7 @@ impl World {
                     name: name.to_owned(),
                     size: size as u64,
                     sha1: Sha1Sum::of(&body).to_string(),
+                    crc64: Some(Crc64Sum::of(&body).to_string()),
                     archive: None,
                 });
             }
@@ -339,7 +340,7 @@ fn what_is_processed_comes_on_site(world: &mut World, site: &Path) {
     );
     let files = &report["files"];
     assert_eq!(files["fetched"], processed * (FILES.len() + 1));
-    assert_eq!(files["checked"]["sha1"], processed * 2);
+    assert_eq!(files["checked"]["recorded"], processed * 2);
     for (dataset, state) in &mut world.states {
         if *state != State::Processed {
             continue;

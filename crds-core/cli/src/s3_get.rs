@@ -85,6 +85,7 @@ pub(crate) async fn run(args: &Args, config: Config, reuse: Reuse) -> Result<u8,
     let expected = Expected {
         size: args.file_size.flatten(),
         sha1: args.file_sha1sum.flatten(),
+        ..Expected::default()
     };
     match client
         .fetch_file(&name, uri.as_ref(), &target, expected)

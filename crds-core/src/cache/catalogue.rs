@@ -81,6 +81,7 @@ impl<'t> Visitor<'t> for FilesVisitor {
                 size: Some(entry.size.0),
                 // `none` for files older than the sums.
                 sha1: entry.sha1sum.parse().ok(),
+                ..Expected::default()
             };
             files.0.insert(name, expected);
         }

@@ -49,6 +49,7 @@ fn damage_and_strangers_are_found() {
             let expected = Expected {
                 size: Some(3),
                 sha1: sum.parse().ok(),
+                ..Expected::default()
             };
             (name, expected)
         }));

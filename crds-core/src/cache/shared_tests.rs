@@ -61,6 +61,7 @@ fn expected(content: &[u8]) -> Expected {
     Expected {
         size: Some(content.len() as u64),
         sha1: Some(Sha1Sum::of(content)),
+        ..Expected::default()
     }
 }
 
@@ -188,6 +189,7 @@ fn a_reference_without_a_sum_is_not_shared() {
     let size = Expected {
         size: Some(4),
         sha1: None,
+        ..Expected::default()
     };
     let name = "a_drk.fits".parse().unwrap();
     fs::write(folder.path().join("a_drk.fits"), "dark").unwrap();

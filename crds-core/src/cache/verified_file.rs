@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use storage::hint::Hint;
 
 use storage::atomic::{CheckedFile, CheckedFileError};
-pub use storage::checksum::{Expected, Sha1Sum};
+pub use storage::checksum::{Expected, Sha1Sum, Sum};
 
 use crate::config::Config;
 
@@ -18,6 +18,7 @@ pub(crate) fn as_configured(expected: Expected, config: &Config) -> Expected {
     Expected {
         size: expected.size.filter(|_| config.verify_lengths),
         sha1: expected.sha1.filter(|_| config.verify_checksums),
+        ..Expected::default()
     }
 }
 
@@ -43,14 +44,14 @@ pub enum VerifyError {
         found: u64,
     },
     /// The sum is wrong.
-    #[error("{path}: has SHA-1 {found}, should have {expected}")]
+    #[error("{path}: has {} {found}, should have {expected}", .expected.kind())]
     Sum {
         /// The file's final place.
         path: PathBuf,
         /// As the catalogue says.
-        expected: Sha1Sum,
+        expected: Sum,
         /// As it is.
-        found: Sha1Sum,
+        found: Sum,
     },
 }
 
@@ -73,7 +74,7 @@ impl VerifyError {
                 expected,
                 found,
             },
-            CheckedFileError::Mismatch(Mismatch::Sha1 { expected, found }) => Self::Sum {
+            CheckedFileError::Mismatch(Mismatch::Sum { expected, found }) => Self::Sum {
                 path,
                 expected,
                 found,

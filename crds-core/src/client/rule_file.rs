@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::{Client, ClientError, FileKind, Reuse};
 use crate::cache::inventory::Depth;
-use crate::cache::verified_file::{self, Expected, Sha1Sum, VerifyError};
+use crate::cache::verified_file::{self, Expected, Sha1Sum, Sum, VerifyError};
 use crate::literal;
 use crate::names::MappingName;
 use crate::source::Source;
@@ -156,7 +156,7 @@ impl Client {
     ) -> Option<VerifyError> {
         let expected = self.known(name.as_str());
         let sum = expected.sha1.filter(|_| judgement.depth == Depth::Sums);
-        let sum = sum.map(|_| Sha1Sum::of(bytes));
+        let sum = sum.map(|_| Sum::Sha1(Sha1Sum::of(bytes)));
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let mismatch = expected.check(size, sum).err()?;
         Some(VerifyError::new(path, mismatch))

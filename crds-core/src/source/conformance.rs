@@ -37,6 +37,7 @@ async fn conforms(uri: &str, connections: Connections) {
     let right = Expected {
         size: Some(content.len() as u64),
         sha1: Some(Sha1Sum::of_file(&original).unwrap()),
+        ..Expected::default()
     };
     let temporary = tempfile::tempdir().unwrap();
     let target = temporary.path().join(REFERENCE);

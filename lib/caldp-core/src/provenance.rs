@@ -204,6 +204,9 @@ pub struct FileRecord {
     pub size: u64,
     /// The SHA-1 of its bytes, in hexadecimal.
     pub sha1: String,
+    /// Their CRC-64/NVME, in hexadecimal, of what is stored by itself: older records have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crc64: Option<String>,
     /// The archive that holds it, where it is not stored by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub archive: Option<String>,

@@ -1,5 +1,6 @@
 //! Measures transfers: `transfer get s3://bucket/key FILE`, `transfer put FILE s3://bucket/key`, on the
-//! server of `AWS_ENDPOINT_URL`; `transfer serve` is such a server, with the bucket `bench`, for putting.
+//! server of `AWS_ENDPOINT_URL`; `transfer serve` is such a server, with the bucket `bench`, for putting;
+//! `transfer sums` prints SHA-1 and CRC-64 of the files whose names it reads.
 //!
 //! Prints bytes, seconds, MiB/s and the process's peak memory in MiB. `get` checks no sum unless
 //! `SHA1` has one.
@@ -7,7 +8,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use storage::checksum::{Expected, Sha1Sum};
+use storage::checksum::{Expected, Sha1Sum, sums_of_file};
 use storage::s3::S3;
 use storage::uri::S3Uri;
 
@@ -22,7 +23,11 @@ async fn main() -> Result<(), Error> {
         ["get", uri, file] => {
             let sha1 = std::env::var("SHA1").ok();
             let sha1: Option<Sha1Sum> = sha1.map(|sum| sum.parse()).transpose()?;
-            let expected = Expected { size: None, sha1 };
+            let expected = Expected {
+                size: None,
+                sha1,
+                ..Expected::default()
+            };
             let uri: S3Uri = uri.parse()?;
             let s3 = S3::from_env().await;
             s3.get_to_file(&uri, Path::new(file), &expected).await?.size
@@ -32,6 +37,13 @@ async fn main() -> Result<(), Error> {
             let s3 = S3::from_env().await;
             s3.put_file(&uri, Path::new(file)).await?.size
         }
+        ["sums"] => {
+            for name in std::io::stdin().lines() {
+                let (sha1, crc64) = sums_of_file(Path::new(&name?))?;
+                println!("{sha1} {crc64}");
+            }
+            return Ok(());
+        }
         ["serve"] => {
             let server = caldp_tests::S3Server::start(&["bench"]);
             for (name, value) in server.environment() {
@@ -40,7 +52,7 @@ async fn main() -> Result<(), Error> {
             std::future::pending::<()>().await;
             0
         }
-        _ => return Err("usage: transfer get URI FILE | put FILE URI | serve".into()),
+        _ => return Err("usage: transfer get URI FILE | put FILE URI | sums | serve".into()),
     };
     let seconds = start.elapsed().as_secs_f64();
     #[allow(clippy::cast_precision_loss, reason = "shown with one decimal")]

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::blocking;
-use crate::checksum::{Expected, Mismatch, Sha1, Sha1Sum};
+use crate::checksum::{Expected, Mismatch, Sum, Summing};
 use crate::unfinished::{self, parent};
 
 /// A file being written; dropped without [`Self::commit`] it is gone.
@@ -87,7 +87,7 @@ pub fn replace(target: &Path, content: &[u8]) -> io::Result<()> {
 pub struct CheckedFile {
     pending: Pending,
     expected: Expected,
-    sha1: Option<Sha1>,
+    sum: Option<Summing>,
     size: u64,
 }
 
@@ -111,7 +111,7 @@ impl CheckedFile {
         Ok(Self {
             pending: Pending::create(target)?,
             expected,
-            sha1: expected.sha1.map(|_| Sha1::new()),
+            sum: Summing::begin(&expected),
             size: 0,
         })
     }
@@ -125,8 +125,8 @@ impl CheckedFile {
         if self.expected.size.is_some_and(|most| self.size > most) {
             self.expected.check(self.size, None)?;
         }
-        if let Some(sha1) = &mut self.sha1 {
-            sha1.update(bytes);
+        if let Some(sum) = &mut self.sum {
+            sum.update(bytes);
         }
         Ok(self.pending.file().write_all(bytes)?)
     }
@@ -136,11 +136,11 @@ impl CheckedFile {
     ///
     /// # Errors
     /// When it is not what was expected, or cannot be committed.
-    pub fn commit(self) -> Result<(u64, Option<Sha1Sum>), CheckedFileError> {
-        let sha1 = self.sha1.map(Sha1::finish);
-        self.expected.check(self.size, sha1)?;
+    pub fn commit(self) -> Result<(u64, Option<Sum>), CheckedFileError> {
+        let sum = self.sum.map(Summing::finish);
+        self.expected.check(self.size, sum)?;
         self.pending.commit(Existing::Replace)?;
-        Ok((self.size, sha1))
+        Ok((self.size, sum))
     }
 }
 
@@ -202,6 +202,7 @@ mod tests {
     #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::checksum::Sha1Sum;
 
     #[test]
     fn nothing_is_seen_before_the_commit_and_nothing_left_without_one() {
@@ -228,6 +229,7 @@ mod tests {
         let expected = Expected {
             size: Some(3),
             sha1: Some(Sha1Sum::of(b"abc")),
+            ..Expected::default()
         };
         let put = |expected, bytes: &[u8]| {
             let mut file = CheckedFile::create(&target, expected)?;
@@ -244,7 +246,7 @@ mod tests {
         }
         assert!(matches!(
             put(expected, b"abd"),
-            Err(CheckedFileError::Mismatch(Mismatch::Sha1 { .. }))
+            Err(CheckedFileError::Mismatch(Mismatch::Sum { .. }))
         ));
         assert_eq!(left(), 0);
         put(expected, b"abc").unwrap();

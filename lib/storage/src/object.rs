@@ -64,7 +64,7 @@ pub struct Stored {
 pub struct Downloaded {
     /// Bytes.
     pub size: u64,
-    /// The SHA-1, if one was expected.
+    /// The SHA-1, if one was expected and no CRC-64 instead of it.
     pub sha1: Option<Sha1Sum>,
     /// The version that was downloaded, if that is known.
     pub version: Option<Version>,

@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
-use storage::checksum::Sha1;
+use storage::checksum::{Crc64, Sha1};
 use storage::hint::Hint;
 use storage::s3::Length;
 use storage::store::{Place, Store, StoreError};
@@ -160,11 +160,14 @@ impl<'a> Delivery<'a> {
             })
             .collect();
         let most = package::longest(&members)?;
-        let mut sum = Sha1::new();
+        let (mut sha1, mut crc64) = (Sha1::new(), Crc64::new());
         let mut packed = package::package(members);
         let stream = packed
             .by_ref()
-            .inspect_ok(|member| sum.update(member))
+            .inspect_ok(|member| {
+                sha1.update(member);
+                crc64.update(member);
+            })
             .map_err(io::Error::other);
         let stored = self
             .store
@@ -173,7 +176,8 @@ impl<'a> Delivery<'a> {
         let whole = FileRecord {
             name: archive.clone(),
             size: stored.size,
-            sha1: sum.finish().to_string(),
+            sha1: sha1.finish().to_string(),
+            crc64: Some(crc64.finish().to_string()),
             archive: None,
         };
         let within = format!("{}/", self.dataset);
@@ -181,6 +185,7 @@ impl<'a> Delivery<'a> {
             name: name.strip_prefix(&within).unwrap_or(&name).to_owned(),
             size,
             sha1: sha1.to_string(),
+            crc64: None,
             archive: Some(archive.clone()),
         };
         let members = packed.finish().into_iter().map(record);

@@ -5,7 +5,7 @@ use caldp_core::provenance::{FileRecord, ProgramRecord};
 use std::io;
 use std::path::Path;
 use storage::blocking;
-use storage::checksum::Sha1Sum;
+use storage::checksum::sums_of_file;
 
 /// The record of a file, under `name`.
 ///
@@ -14,9 +14,11 @@ use storage::checksum::Sha1Sum;
 pub async fn file_record(path: &Path, name: &str) -> io::Result<FileRecord> {
     let (path, name) = (path.to_owned(), name.to_owned());
     blocking::run(move || {
+        let (sha1, crc64) = sums_of_file(&path)?;
         Ok(FileRecord {
             size: path.metadata()?.len(),
-            sha1: Sha1Sum::of_file(&path)?.to_string(),
+            sha1: sha1.to_string(),
+            crc64: Some(crc64.to_string()),
             name,
             archive: None,
         })

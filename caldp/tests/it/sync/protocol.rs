@@ -25,7 +25,7 @@ fn processed_datasets_come_on_site_in_both_layouts() {
             json!([{"batch": BATCH, "state": "done"}])
         );
         // all but logs have their sums in the record of the run
-        assert_eq!(report["files"]["checked"]["sha1"], 9, "{report}");
+        assert_eq!(report["files"]["checked"]["recorded"], 9, "{report}");
         let gets = world.server.count("GetObject");
         let records = world.server.reads();
         let records = records

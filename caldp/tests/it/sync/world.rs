@@ -12,7 +12,7 @@ use caldp_core::state::State;
 use caldp_tests::S3Server;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
-use storage::checksum::Sha1Sum;
+use storage::checksum::{Crc64Sum, Sha1Sum};
 
 pub(super) const BUCKET: &str = "hst-out";
 pub(super) const BATCH: &str = "spring";
@@ -130,6 +130,7 @@ impl World {
                 name: name.clone(),
                 size: body.len() as u64,
                 sha1: Sha1Sum::of(body).to_string(),
+                crc64: Some(Crc64Sum::of(body).to_string()),
                 archive: archive.as_ref().map(|_| dataset.archive_file()),
             });
             if archive.is_some() {
@@ -152,6 +153,7 @@ impl World {
                 name: dataset.archive_file(),
                 size: packed.len() as u64,
                 sha1: Sha1Sum::of(&packed).to_string(),
+                crc64: Some(Crc64Sum::of(&packed).to_string()),
                 archive: None,
             });
             self.put(&key, packed);

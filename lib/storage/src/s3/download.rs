@@ -10,10 +10,10 @@ use futures_util::stream::FuturesUnordered;
 use super::S3;
 use super::classify::classify;
 use super::range::{no_ranges, total};
-use super::range_writer::{Broken, RangeWriter, Sum};
+use super::range_writer::{Broken, RangeWriter};
 use crate::atomic::{CheckedFile, Existing, Pending};
 use crate::blocking;
-use crate::checksum::{Expected, Mismatch};
+use crate::checksum::{Expected, Mismatch, Sum, Summing};
 use crate::error::{AttemptError, ErrorKind, StoreError};
 use crate::object::{Downloaded, OnBytes, Version};
 use crate::retry::Failure;
@@ -107,25 +107,21 @@ impl S3 {
         })
         .await
         .map_err(failed)?;
-        let sum = match expected.sha1 {
-            None => Sum::Unwanted,
-            Some(_) => Sum::Wanted,
-        };
-        let file = RangeWriter::start(file, sum);
+        let file = RangeWriter::start(file, Summing::begin(expected));
         let fetched = self.fetch(uri, &file, expected, on_bytes).await;
         // Why a file cannot be written is known here alone.
-        let sha1 = file.finish().await;
-        let sha1 = sha1.map_err(|error| failed(AttemptError::local("writing it failed", error)))?;
+        let sum = file.finish().await;
+        let sum = sum.map_err(|error| failed(AttemptError::local("writing it failed", error)))?;
         let whole = fetched?;
         expected
-            .check(whole.size, sha1)
+            .check(whole.size, sum)
             .map_err(|mismatch| failed(mismatch.into()))?;
         off_thread("write", target, move || pending.commit(Existing::Replace))
             .await
             .map_err(failed)?;
         Ok(Downloaded {
             size: whole.size,
-            sha1,
+            sha1: sum.and_then(Sum::sha1),
             version: whole.version,
             checked_by_store: false,
         })
@@ -163,12 +159,12 @@ impl S3 {
             file.write(&got.bytes)?;
             file.commit()
         });
-        let (size, sha1) = written
+        let (size, sum) = written
             .await
             .map_err(|error| failed(AttemptError::of_target(target, error)))?;
         Ok(Downloaded {
             size,
-            sha1,
+            sha1: sum.and_then(Sum::sha1),
             version: got.version,
             checked_by_store: got.checked_by_store,
         })

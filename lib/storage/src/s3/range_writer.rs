@@ -1,4 +1,4 @@
-//! A file that is written while its ranges arrive in any order, and its SHA-1.
+//! A file that is written while its ranges arrive in any order, and a sum of it.
 //!
 //! One thread writes whatever comes, so that writers never wait for one another inside the system. What comes
 //! in order is summed up as it is written; what came before its turn is read back then, from the page cache.
@@ -14,7 +14,7 @@ use tokio::sync::mpsc as queue;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::blocking;
-use crate::checksum::{Sha1, Sha1Sum};
+use crate::checksum::{Sum, Summing};
 
 /// How many pieces may wait to be written.
 const WAITING: usize = 2;
@@ -22,17 +22,10 @@ const WAITING: usize = 2;
 /// How much is read back at a time, in bytes.
 const READ: usize = 256 * 1024;
 
-/// Whether the SHA-1 is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sum {
-    Wanted,
-    Unwanted,
-}
-
 /// A file that is being written.
 pub(super) struct RangeWriter {
     pieces: queue::Sender<Pieces>,
-    writing: JoinHandle<io::Result<Option<Sha1Sum>>>,
+    writing: JoinHandle<io::Result<Option<Sum>>>,
 }
 
 /// The file cannot be written; [`RangeWriter::finish`] says why.
@@ -48,11 +41,11 @@ struct Pieces {
 }
 
 impl RangeWriter {
-    /// Begins; must be called in a tokio runtime.
-    pub(super) fn start(file: File, sum: Sum) -> Self {
+    /// Begins, with the sum of nothing where one is wanted; must be called in a tokio runtime.
+    pub(super) fn start(file: File, sum: Option<Summing>) -> Self {
         let (pieces, mut arriving) = queue::channel::<Pieces>(WAITING);
         let writing = spawn_blocking(move || {
-            let mut summing = (sum == Sum::Wanted).then(Summing::default);
+            let mut summing = sum.map(InOrder::new);
             while let Some(pieces) = arriving.blocking_recv() {
                 write(&file, pieces.offset, &pieces.bytes)?;
                 if let Some(summing) = &mut summing {
@@ -81,16 +74,16 @@ impl RangeWriter {
     }
 
     /// Waits until all is written. The sum, if it was wanted, is that of what is complete from the start.
-    pub(super) async fn finish(self) -> io::Result<Option<Sha1Sum>> {
+    pub(super) async fn finish(self) -> io::Result<Option<Sum>> {
         drop(self.pieces);
         blocking::joined(self.writing).await
     }
 }
 
 /// The sum of a file that is being written.
-#[derive(Default)]
-struct Summing {
-    sum: Sha1,
+struct InOrder {
+    empty: Summing,
+    sum: Summing,
     /// Up to here all is summed up.
     position: u64,
     /// Ranges, or beginnings of ranges, that were written before their turn.
@@ -100,7 +93,18 @@ struct Summing {
     buffer: Vec<u8>,
 }
 
-impl Summing {
+impl InOrder {
+    fn new(empty: Summing) -> Self {
+        Self {
+            sum: empty.clone(),
+            empty,
+            position: 0,
+            waiting: BTreeMap::new(),
+            rewritten: false,
+            buffer: Vec::new(),
+        }
+    }
+
     /// Sums up what was written now, and what waited for it.
     fn add(&mut self, file: &File, pieces: &Pieces) -> io::Result<()> {
         let length: u64 = pieces.bytes.iter().map(|piece| piece.len() as u64).sum();
@@ -138,9 +142,9 @@ impl Summing {
     }
 
     /// The sum of what is in the file now.
-    fn finish(mut self, file: &File) -> io::Result<Sha1Sum> {
+    fn finish(mut self, file: &File) -> io::Result<Sum> {
         if self.rewritten {
-            self.sum = Sha1::new();
+            self.sum = self.empty.clone();
             self.read_back(file, 0..self.position)?;
         }
         Ok(self.sum.finish())
@@ -160,6 +164,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
+    use crate::checksum::{Crc64Sum, Sha1, Sha1Sum};
 
     /// What Linux answers to writing to a file that is open for reading.
     const EBADF: i32 = 9;
@@ -173,7 +178,10 @@ mod tests {
     fn ranges_in_any_order_make_the_file_and_its_sum() {
         let target = tempfile::NamedTempFile::new().unwrap();
         let sum = run(async {
-            let writer = RangeWriter::start(target.reopen().unwrap(), Sum::Wanted);
+            let writer = RangeWriter::start(
+                target.reopen().unwrap(),
+                Some(Summing::Crc64(Box::default())),
+            );
             // the second range whole, the third in part, then the first, and the rest in order
             for (start, offset, pieces) in [
                 (3, 3, vec!["d".into(), "ef".into()]),
@@ -187,7 +195,7 @@ mod tests {
             writer.finish().await.unwrap()
         });
         assert_eq!(std::fs::read(target.path()).unwrap(), b"abcdefgh");
-        assert_eq!(sum, Some(Sha1Sum::of(b"abcdefgh")));
+        assert_eq!(sum, Some(Sum::Crc64(Crc64Sum::of(b"abcdefgh"))));
     }
 
     /// Whatever came of an attempt that broke off, the sum is of what the file has.
@@ -204,7 +212,7 @@ mod tests {
                 .write(true)
                 .open(target.path());
             let sum = run(async {
-                let writer = RangeWriter::start(file.unwrap(), Sum::Wanted);
+                let writer = RangeWriter::start(file.unwrap(), Some(Summing::Sha1(Sha1::new())));
                 for (start, offset, piece) in &pieces {
                     let piece = vec![(*piece).into()];
                     writer.write(*start, *offset, piece).await.unwrap();
@@ -216,7 +224,8 @@ mod tests {
                 b"abcdef",
                 "{pieces:?}"
             );
-            assert_eq!(sum, Some(Sha1Sum::of(b"abcdef")), "{pieces:?}");
+            let right = Sum::Sha1(Sha1Sum::of(b"abcdef"));
+            assert_eq!(sum, Some(right), "{pieces:?}");
         }
     }
 
@@ -225,7 +234,7 @@ mod tests {
         let target = tempfile::NamedTempFile::new().unwrap();
         let readable = File::open(target.path()).unwrap();
         let error = run(async {
-            let writer = RangeWriter::start(readable, Sum::Unwanted);
+            let writer = RangeWriter::start(readable, None);
             while writer.write(0, 0, vec!["x".into()]).await.is_ok() {}
             writer.finish().await.unwrap_err()
         });

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use super::{Answer, ErrorKind, Listing, Place, Reader, Store, StoreError, found, refused};
 use crate::atomic::{CheckedFile, Existing, Pending};
 use crate::blocking;
-use crate::checksum::{Expected, Sha1Sum};
+use crate::checksum::{Expected, Sha1Sum, Sum};
 use crate::error::AttemptError;
 use crate::lock::FileLock;
 use crate::object::{
@@ -343,11 +343,11 @@ fn copy_checked(
         // Fails when nobody waits any more.
         let _ = arrived.send(read as u64);
     }
-    let (size, sha1) = file.commit().map_err(unwritable)?;
+    let (size, sum) = file.commit().map_err(unwritable)?;
     let version = None;
     Ok(Downloaded {
         size,
-        sha1,
+        sha1: sum.and_then(Sum::sha1),
         version,
         checked_by_store: false,
     })

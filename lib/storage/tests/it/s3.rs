@@ -278,6 +278,7 @@ async fn files_of_every_size_arrive_whole() {
         let expected = Expected {
             size: Some(size as u64),
             sha1: Some(Sha1Sum::of(&body)),
+            ..Expected::default()
         };
         let done = s3
             .get_to_file(&uri("file"), &target, &expected)
@@ -306,6 +307,7 @@ async fn a_file_that_is_not_what_it_should_be_does_not_appear() {
         Expected {
             size: None,
             sha1: Some(Sha1Sum::of(b"sound")),
+            ..Expected::default()
         },
     ];
     for expected in expectations {
@@ -482,6 +484,7 @@ async fn bad_weather_is_weathered() {
         let expected = Expected {
             size: Some(body.len() as u64),
             sha1: Some(Sha1Sum::of(&body)),
+            ..Expected::default()
         };
         s3.get_to_file(&key, &target, &expected).await.unwrap();
         s3.put_bytes(

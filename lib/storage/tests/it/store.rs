@@ -256,6 +256,7 @@ async fn files_go_in_and_out_whole_and_checked() {
         let expected = Expected {
             size: Some(body.len() as u64),
             sha1: Some(Sha1Sum::of(&body)),
+            ..Expected::default()
         };
         for (n, store) in stores.iter().enumerate() {
             store.put_file("file", &source).await.unwrap();

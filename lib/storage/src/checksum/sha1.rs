@@ -1,5 +1,4 @@
-//! Whether a file is what it should be: its size, and its SHA-1 sum as CRDS publishes it and
-//! provenance records it, for finding damage, not attacks.
+//! SHA-1 sums, as CRDS publishes them of its files.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,10 +8,8 @@ use std::str::FromStr;
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use serde::{Deserialize, Serialize};
 
+use super::read_all;
 use crate::hint::Hint;
-
-/// How much of a file is read at a time.
-const READ_SIZE: usize = 256 * 1024;
 
 /// A SHA-1 sum; displays as 40 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,17 +40,9 @@ impl Sha1Sum {
     /// # Errors
     /// When the file cannot be read.
     pub fn of_file(path: &Path) -> std::io::Result<Self> {
-        use std::io::Read;
-        let mut file = std::fs::File::open(path)?;
         let mut sum = Sha1::new();
-        let mut buffer = vec![0; READ_SIZE];
-        loop {
-            let read = file.read(&mut buffer)?;
-            if read == 0 {
-                return Ok(sum.finish());
-            }
-            sum.update(buffer.get(..read).unwrap_or_default());
-        }
+        read_all(path, |bytes| sum.update(bytes))?;
+        Ok(sum.finish())
     }
 }
 
@@ -80,72 +69,6 @@ impl Sha1 {
             *to = *from;
         }
         Sha1Sum(sum)
-    }
-}
-
-/// What is known of a file before it is there. What is not known is not checked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Expected {
-    /// Its size in bytes.
-    pub size: Option<u64>,
-    /// Its SHA-1 sum. Where none is expected, none is computed.
-    pub sha1: Option<Sha1Sum>,
-}
-
-/// A file is not what it should be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
-    /// The size is wrong.
-    #[error("it has {found} bytes, it should have {expected}")]
-    Size {
-        /// As it should be.
-        expected: u64,
-        /// As it is; at least, if it was too long.
-        found: u64,
-    },
-    /// The sum is wrong.
-    #[error("its SHA-1 is {found}, it should be {expected}")]
-    Sha1 {
-        /// As it should be.
-        expected: Sha1Sum,
-        /// As it is.
-        found: Sha1Sum,
-    },
-}
-
-impl Expected {
-    /// Compares with what was found; a sum that is not known yet is not compared.
-    ///
-    /// # Errors
-    /// [`Mismatch`], of the size before the sum.
-    pub fn check(&self, size: u64, sha1: Option<Sha1Sum>) -> Result<(), Mismatch> {
-        if let Some(expected) = self.size
-            && expected != size
-        {
-            return Err(Mismatch::Size {
-                expected,
-                found: size,
-            });
-        }
-        match (self.sha1, sha1) {
-            (Some(expected), Some(found)) if expected != found => {
-                Err(Mismatch::Sha1 { expected, found })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Compares with a file, which is read only if a sum is expected. Blocks.
-    ///
-    /// # Errors
-    /// When the file cannot be read, and what is wrong with it otherwise.
-    pub fn check_file(&self, path: &Path) -> std::io::Result<Result<(), Mismatch>> {
-        let size = std::fs::metadata(path)?.len();
-        if let Err(mismatch) = self.check(size, None) {
-            return Ok(Err(mismatch));
-        }
-        let sum = self.sha1.map(|_| Sha1Sum::of_file(path)).transpose()?;
-        Ok(self.check(size, sum))
     }
 }
 
