@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
-use storage::hint::explain;
+use storage::hint::{explain, say};
 use storage::store::Store;
 
 use crate::answers::words;
@@ -70,6 +70,6 @@ fn text(output: &CommandOutput) -> String {
 }
 
 fn refuse(code: Code, error: impl Display) -> ExitCode {
-    eprintln!("caldp: {error}");
+    say(format_args!("caldp: {error}"));
     ExitCode::from(code.number())
 }

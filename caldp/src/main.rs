@@ -26,7 +26,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use storage::hint::with_hint;
+use storage::hint::{say, with_hint};
 
 fn main() -> ExitCode {
     let (arguments, command) = spelled_out(std::env::args_os().collect());
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
         } => match names::pages(&directory) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("caldp: {}: {error}", directory.display());
+                say(format_args!("caldp: {}: {error}", directory.display()));
                 ExitCode::FAILURE
             }
         },
@@ -85,7 +85,7 @@ fn print(text: Option<Vec<u8>>, name: &str, what: &str) -> ExitCode {
     let Some(text) = text else {
         let names = format!("the names are {}", names::all().join(" "));
         let sentence = format!("caldp: {name:?} is not {what}");
-        eprintln!("{}", with_hint(sentence, Some(&names)));
+        say(with_hint(sentence, Some(&names)));
         return ExitCode::from(Code::CommandLine.number());
     };
     // A closed pipe is the reader's choice.

@@ -9,6 +9,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use storage::hint::say;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::layout::Layout;
@@ -74,7 +75,7 @@ impl PageArguments {
         };
         let notes: BTreeSet<&String> = written.iter().flat_map(|w| &w.notes).collect();
         for note in notes {
-            eprintln!("caldp: {note}");
+            say(format_args!("caldp: {note}"));
         }
         // A closed pipe is the reader's choice.
         let _ = writeln!(std::io::stdout(), "{}", pages.place(&page)?);

@@ -28,7 +28,7 @@ use clap::Args;
 use crds_core::names::ContextName;
 use crds_core::{Client, Config, Observatory};
 use crds_core::{TableRows, Tables};
-use storage::hint::explain;
+use storage::hint::{explain, say};
 use tokio::runtime::Runtime;
 
 use self::error::PlanError;
@@ -141,7 +141,7 @@ pub(crate) fn run(arguments: &PlanArguments) -> ExitCode {
         Ok(totals) if totals.unknown > 0 || totals.failed > 0 => ExitCode::from(UNKNOWN),
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("caldp: {}", explain(&error));
+            say(format_args!("caldp: {}", explain(&error)));
             ExitCode::from(Code::Generic.number())
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Write};
+use storage::hint::say;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::resources::BINS;
@@ -276,7 +277,7 @@ impl Told {
     fn line(&mut self, line: fmt::Arguments<'_>) {
         if self.lines < NAMED {
             self.lines += 1;
-            eprintln!("caldp: {line}");
+            say(format_args!("caldp: {line}"));
         } else {
             self.more += 1;
         }
@@ -284,7 +285,10 @@ impl Told {
 
     pub(super) fn end(&self) {
         if self.more > 0 {
-            eprintln!("caldp: and {} others; --json has them all", self.more);
+            say(format_args!(
+                "caldp: and {} others; --json has them all",
+                self.more
+            ));
         }
     }
 }

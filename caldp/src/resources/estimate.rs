@@ -11,7 +11,7 @@ use caldp_core::resources::table::Table;
 use caldp_core::resources::{Basis, Estimate, Features};
 use clap::Args;
 use serde::Serialize;
-use storage::hint::parsed;
+use storage::hint::{self, parsed};
 use storage::uri::Location;
 
 use super::{Error, ended, inputs, model};
@@ -141,10 +141,12 @@ fn table(path: &Path, say: &mut impl FnMut(&Features)) -> Result<usize, Error> {
             Err(refusal) => {
                 let place = format!("{}:{}", path.display(), line.number);
                 if let Ok(dataset) = Dataset::parse(&line.name) {
-                    eprintln!("caldp: {place}: {dataset}: {refusal}; estimated from its name");
+                    hint::say(format_args!(
+                        "caldp: {place}: {dataset}: {refusal}; estimated from its name"
+                    ));
                     say(&Features::of_name(dataset));
                 } else {
-                    eprintln!("caldp: {place}: {:?}: {refusal}", line.name);
+                    hint::say(format_args!("caldp: {place}: {:?}: {refusal}", line.name));
                     unnamed += 1;
                 }
             }

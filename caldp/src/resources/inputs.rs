@@ -17,7 +17,7 @@ use fits::ReadAt;
 use flate2::read::MultiGzDecoder;
 use futures_util::{StreamExt as _, stream};
 use storage::blocking;
-use storage::hint::with_causes;
+use storage::hint::{say, with_causes};
 use storage::store::{Store, StoreError};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
@@ -68,13 +68,15 @@ pub(crate) fn known(seen: Vec<Seen>, tell: bool) -> Vec<Features> {
             Ok(features) => known.push(features),
             Err(reason) if tell && told < NAMED => {
                 told += 1;
-                eprintln!("caldp: {dataset}: {reason}; estimated without its inputs");
+                say(format_args!(
+                    "caldp: {dataset}: {reason}; estimated without its inputs"
+                ));
             }
             Err(_) => more += usize::from(tell),
         }
     }
     if more > 0 {
-        eprintln!("caldp: and {more} other datasets");
+        say(format_args!("caldp: and {more} other datasets"));
     }
     known
 }

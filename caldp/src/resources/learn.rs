@@ -2,6 +2,7 @@
 //! done on them, and installs it when it does no worse than the one in use.
 
 use std::fs::File;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use caldp_core::resources::judge::{Judgement, Knowledge, cross_validate, judge};
 use caldp_core::resources::{MODEL_KEY, Model, Refusal, Run};
 use caldp_trigger::config::hourly_prices;
 use clap::Args;
+use storage::hint::say;
 use storage::object::Precondition;
 use storage::store::{Store, StoreError};
 use storage::uri::Location;
@@ -72,7 +74,8 @@ async fn learn(arguments: &LearnArguments) -> Result<(), Error> {
     let (Some(new), Some(old)) = (judged(&model), judged(&in_use)) else {
         return Err(Error::NoRuns(sources));
     };
-    println!(
+    let _ = writeln!(
+        io::stdout(),
         "{} runs, {} left out",
         runs.all().len(),
         runs.left_out().count()
@@ -102,7 +105,7 @@ async fn learn(arguments: &LearnArguments) -> Result<(), Error> {
             .put_bytes(MODEL_KEY, json()?.into(), &Precondition::None)
             .await
             .map_err(at(store.as_ref()))?;
-        println!("installed: {store}/{MODEL_KEY}");
+        let _ = writeln!(io::stdout(), "installed: {store}/{MODEL_KEY}");
     }
     Ok(())
 }
@@ -117,7 +120,7 @@ fn write(path: &Path, json: &str) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     })?;
-    println!("written: {}", path.display());
+    let _ = writeln!(io::stdout(), "written: {}", path.display());
     Ok(())
 }
 
@@ -189,17 +192,20 @@ async fn add_output(runs: &mut Runs, store: &Arc<dyn Store>) -> Result<(), Error
 
 fn tell_left_out(left_out: &LeftOut) {
     for (place, name, refusal) in &left_out.first {
-        eprintln!("caldp: left out: {place}: {name:?}: {refusal}");
+        say(format_args!(
+            "caldp: left out: {place}: {name:?}: {refusal}"
+        ));
     }
     if left_out.count() > left_out.first.len() {
         for (reason, count) in &left_out.reasons {
-            eprintln!("caldp: left out in all: {count}: {reason}");
+            say(format_args!("caldp: left out in all: {count}: {reason}"));
         }
     }
 }
 
 fn tell(who: &str, judged: &Judgement) {
-    println!(
+    let _ = writeln!(
+        io::stdout(),
         "{who}: cost {:.3} times perfect knowledge, {} killed at their limit, {} climb, limits \
          {:.1} times the real time at the median, the closest run at {:.0} % of its limit",
         judged.cost_ratio,

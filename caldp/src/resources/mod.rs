@@ -15,7 +15,7 @@ use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::resources::table::TableError;
 use caldp_core::resources::{Model, ModelError};
 use caldp_trigger::config::ConfigError;
-use storage::hint::{Hint, explain};
+use storage::hint::{Hint, explain, say};
 use storage::store::StoreError;
 use storage::uri::Location;
 
@@ -96,7 +96,7 @@ fn ended(result: Result<(), Error>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("caldp: {}", explain(&error));
+            say(format_args!("caldp: {}", explain(&error)));
             ExitCode::from(Code::Generic.number())
         }
     }

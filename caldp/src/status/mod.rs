@@ -24,7 +24,7 @@ use caldp_trigger::overview::summary::{Assumptions, Summary, summarize};
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use storage::hint::{Hint, explain as in_words};
+use storage::hint::{Hint, explain as in_words, say};
 use storage::store::{self, Store, StoreError};
 use storage::uri::Location;
 
@@ -142,7 +142,7 @@ pub(crate) fn ended(result: Result<u8, StatusError>) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("caldp: {}", in_words(&error));
+            say(format_args!("caldp: {}", in_words(&error)));
             ExitCode::from(Code::Generic.number())
         }
     }
@@ -157,7 +157,7 @@ impl StatusArguments {
                 (Ok(statuses), _) => statuses,
                 // what could be read once can be read again
                 (Err(StatusError::Store(error)), Some(seconds)) if said.looked => {
-                    eprintln!("caldp: {}", in_words(&error));
+                    say(format_args!("caldp: {}", in_words(&error)));
                     tokio::time::sleep(Duration::from_secs(seconds)).await;
                     continue;
                 }
@@ -237,7 +237,7 @@ impl StatusArguments {
         let _ = anstream::stdout().write_all(text.as_bytes());
         for note in statuses.iter().flat_map(|s| &s.notes) {
             if said.notes.insert(note.clone()) {
-                eprintln!("caldp: {note}");
+                say(format_args!("caldp: {note}"));
             }
         }
     }

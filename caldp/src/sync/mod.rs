@@ -31,7 +31,7 @@ use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::layout::Layout;
 use caldp_worker::cli::logging;
 use clap::Args;
-use storage::hint::explain;
+use storage::hint::{explain, say};
 use storage::uri::Location;
 
 use crate::status::{SOME_FAILED, UNDER_WAY, outputs};
@@ -122,7 +122,7 @@ pub(crate) fn run(arguments: &SyncArguments) -> ExitCode {
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            eprintln!("caldp: {}", explain(&error));
+            say(format_args!("caldp: {}", explain(&error)));
             ExitCode::from(Code::Generic.number())
         }
     }
@@ -143,7 +143,7 @@ impl SyncArguments {
             match self.look(&mut run, reason, &stop, &mut reports).await {
                 // What watches outlives a server that does not answer.
                 Err(error @ SyncError::Store(_)) if self.watch.is_some() => {
-                    eprintln!("caldp: {}", explain(&error));
+                    say(format_args!("caldp: {}", explain(&error)));
                 }
                 looked => looked?,
             }
@@ -202,11 +202,13 @@ impl SyncArguments {
         let _ = io::stdout().write_all(text.as_bytes());
         for report in reports {
             for note in report.notes.iter().take(MOST_NOTES) {
-                eprintln!("caldp: {note}");
+                say(format_args!("caldp: {note}"));
             }
             let more = report.notes.len().saturating_sub(MOST_NOTES);
             if more > 0 && !self.json {
-                eprintln!("caldp: and {more} more of this kind, which --json has all");
+                say(format_args!(
+                    "caldp: and {more} more of this kind, which --json has all"
+                ));
             }
         }
     }
@@ -227,7 +229,7 @@ async fn waited(time: Duration, queue: Option<&Queue>) -> Reason {
         told = told => match told {
             Ok(()) => Reason::Told,
             Err(error) => {
-                eprintln!("caldp: {}", explain(&error));
+                say(format_args!("caldp: {}", explain(&error)));
                 time.await;
                 Reason::Time
             }

@@ -172,3 +172,25 @@ fn the_configuration_can_be_read_by_programs() {
     let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
     assert_eq!(left.len(), 1, "something was written: {left:?}");
 }
+
+/// A reader that is gone, as `head` is, changes no exit status.
+#[test]
+fn nobody_needs_to_read_what_is_said() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, arguments) in [
+        ("caldp-process", &["j8cb010b0", "file:none", "file:out"][..]),
+        ("caldp-status", &["file:none"]),
+        ("caldp-estimate", &["j8cb010b0", "not-a-dataset"]),
+        ("caldp-learn", &["none.csv"]),
+    ] {
+        let heard = caldp(directory.path(), name, arguments).output().unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let unheard = caldp(directory.path(), name, arguments)
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .status()
+            .unwrap();
+        assert_eq!(unheard.code(), heard.status.code(), "{name}");
+    }
+}

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::str::FromStr;
 
 /// An error that may know its remedy.
@@ -55,6 +55,13 @@ pub fn with_hint(sentence: impl fmt::Display, hint: Option<&str>) -> String {
         Some(hint) => format!("{sentence}\nhint: {hint}"),
         None => sentence.to_string(),
     }
+}
+
+/// Writes a line to standard error. A reader that is gone is no failure of what was done, so unlike
+/// `eprintln!` it never panics.
+pub fn say(line: impl fmt::Display) {
+    // Nothing else can be done about a console that is gone.
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Displays an error with its causes; made by [`with_causes`].

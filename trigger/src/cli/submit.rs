@@ -6,7 +6,7 @@ use caldp_core::batch::BatchName;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::BatchListFormat;
 use clap::Args;
-use storage::hint::parsed;
+use storage::hint::{parsed, say};
 use storage::uri::{Location, S3Uri};
 
 use super::arguments::{CommonArgs, RunArgs, parse_priority};
@@ -135,8 +135,10 @@ fn add_features(order: &mut Order, path: &Path) -> Result<(), CliError> {
     let place = path.display().to_string();
     let file = std::fs::File::open(path).map_err(|source| unreadable(&place, source))?;
     let tell = |line, what: String| match line {
-        0 => eprintln!("caldp: {place}: {what}"),
-        line => eprintln!("caldp: {place}:{line}: {what}; estimated without it"),
+        0 => say(format_args!("caldp: {place}: {what}")),
+        line => say(format_args!(
+            "caldp: {place}:{line}: {what}; estimated without it"
+        )),
     };
     let count = order.datasets.len();
     let used = order
@@ -147,7 +149,9 @@ fn add_features(order: &mut Order, path: &Path) -> Result<(), CliError> {
             source,
         })?;
     if used < count {
-        eprintln!("caldp: {place}: of {count} datasets it has {used}");
+        say(format_args!(
+            "caldp: {place}: of {count} datasets it has {used}"
+        ));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use caldp_core::provenance::Provenance;
 use serde_json::json;
 use std::io::Write as _;
 use std::process::ExitCode;
-use storage::hint::{Hint, explain};
+use storage::hint::{Hint, explain, say};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -51,12 +51,16 @@ pub fn run(asked: &RunArguments) -> ExitCode {
     if asked.json {
         // Serialising plain strings and numbers cannot fail; a closed pipe is the reader's choice.
         let _ = serde_json::to_writer_pretty(std::io::stdout(), &record);
-        println!();
+        let _ = writeln!(std::io::stdout());
     }
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("caldp: {}: {}", record.dataset, explain(&error));
+            say(format_args!(
+                "caldp: {}: {}",
+                record.dataset,
+                explain(&error)
+            ));
             ExitCode::from(error.code.number())
         }
     }
@@ -76,7 +80,7 @@ async fn run_share(
         JobInput::List(list) => {
             let line = dataset_of_child(list, settings.get(INDEX_VARIABLE)).await;
             line.map_err(|error| {
-                eprintln!("caldp: {}", explain(&error));
+                say(format_args!("caldp: {}", explain(&error)));
                 ExitCode::from(error.code().number())
             })?
         }
@@ -94,12 +98,12 @@ pub(super) fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 pub(super) fn refuse(error: &dyn Hint) -> ExitCode {
-    eprintln!("caldp: {}", explain(error));
+    say(format_args!("caldp: {}", explain(error)));
     ExitCode::from(Code::CommandLine.number())
 }
 
 pub(super) fn no_runtime(error: &std::io::Error) -> ExitCode {
-    eprintln!("caldp: no threads can be started: {error}");
+    say(format_args!("caldp: no threads can be started: {error}"));
     ExitCode::from(Code::CommandLine.number())
 }
 
