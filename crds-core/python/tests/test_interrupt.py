@@ -13,8 +13,10 @@ from conftest import ACS
 
 import crds_core
 
+# A shell's background job ignores the signal, and so would this program of a test run in one.
 FETCH = """
-import crds_core, sys
+import crds_core, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 print("begun", flush=True)
 try:
     crds_core.getreferences({header!r}, ["ccdtab"], observatory="hst")
