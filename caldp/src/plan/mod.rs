@@ -101,7 +101,7 @@ What counts: another file, a file where none applied, none where one did, a file
 What does not: a type whose step is switched off (OMIT), a file that was only renamed, a table of
 which the dataset uses no row that changed (where both tables can be read).
 Costs are in US dollars, with the prices of CALDP_HOURLY_PRICES (four, by memory bin) or those of
-infra/README.md; the answer says which.
+infra/README.md; the answer names those it took.
 Exit status: 0 nothing changes; 3 something does; 4 nothing that is known changes, but not all is
 known; 1 the question could not be asked.";
 }

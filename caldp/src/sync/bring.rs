@@ -13,6 +13,7 @@ use caldp_core::dataset::Dataset;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use storage::atomic;
 use storage::blocking;
+use storage::object::SMALL;
 use storage::store::Store;
 use storage::unfinished::UnfinishedDirectory;
 use tokio::sync::Semaphore;
@@ -21,11 +22,8 @@ use super::delivery::{Delivered, Delivery, Part, part_of};
 use super::error::DatasetError;
 use super::site::{Brought, BroughtFile, Checked, Site};
 
-/// Files up to this size, in bytes, go through memory and count as one of those in flight.
-const SMALL: u64 = 512 * 1024;
-
-/// A larger file counts as so many of those in flight, because of what it takes in memory. The client has
-/// as many ranges under way whether they are of one file or of several; of several they come in order.
+/// A file that is not [`SMALL`] counts as so many of those in flight, because of what it takes in memory. The
+/// client has as many ranges under way whether they are of one file or of several; of several they come in order.
 const LARGE_COUNTS: u32 = 2;
 
 /// How many files of one dataset are looked at and fetched at once.
@@ -282,10 +280,10 @@ impl Bringing<'_> {
             done.checked_by_store
         };
         self.flow.files.fetch_add(1, Ordering::Relaxed);
-        Ok(match (file.expected.sha1, checked_by_store) {
-            (Some(_), _) => Checked::Recorded,
-            (None, true) => Checked::Store,
-            (None, false) => Checked::Size,
+        Ok(match (file.expected.has_sum(), checked_by_store) {
+            (true, _) => Checked::Recorded,
+            (false, true) => Checked::Store,
+            (false, false) => Checked::Size,
         })
     }
 
@@ -358,14 +356,15 @@ pub(super) fn stands(
         return Ok(Standing::There(before.checked));
     }
     let same_size = file.expected.size.is_none_or(|size| size == now.len());
-    match file.expected.sha1 {
-        Some(_) if same_size && file.expected.check_file(path)?.is_ok() => {
-            Ok(Standing::There(Checked::Recorded))
-        }
-        _ if untouched.is_some() => Ok(Standing::Wanted),
-        None if same_size => Ok(Standing::Unknown),
-        _ => Ok(Standing::Changed),
+    let has_sum = file.expected.has_sum();
+    if has_sum && same_size && file.expected.check_file(path)?.is_ok() {
+        return Ok(Standing::There(Checked::Recorded));
     }
+    Ok(match untouched {
+        Some(_) => Standing::Wanted,
+        None if same_size && !has_sum => Standing::Unknown,
+        None => Standing::Changed,
+    })
 }
 
 fn same_content(one: &Path, other: &Path) -> io::Result<bool> {

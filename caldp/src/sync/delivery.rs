@@ -9,16 +9,13 @@ use caldp_core::layout::{Area, Layout};
 use caldp_core::provenance::{self, Provenance};
 use clap::ValueEnum;
 use storage::checksum::Expected;
-use storage::object::{Content, Object, Version};
+use storage::object::{Content, Object, SMALL, Version};
 use storage::store::{Dir, Store, content_if_there};
 
 use super::error::DatasetError;
 
 /// No record of a run is larger, in bytes.
 const MOST_RECORD: usize = 16 << 20;
-
-/// What was read is kept until it is written up to this size, in bytes.
-const MOST_KEPT: usize = 512 << 10;
 
 /// The longest name of a file, in bytes, as file systems have it.
 const LONGEST_NAME: usize = 255;
@@ -51,11 +48,11 @@ pub(super) struct Delivered {
 impl Delivered {
     /// Whether it has this content, and nothing that is to be compared with it.
     fn is(&self, content: &Content) -> bool {
-        let size = content.bytes.len();
+        let size = content.bytes.len() as u64;
         let version = content.version.as_ref().map(Version::as_str);
-        size <= MOST_KEPT
-            && self.expected.sha1.is_none()
-            && self.expected.size == Some(size as u64)
+        size <= SMALL
+            && !self.expected.has_sum()
+            && self.expected.size == Some(size)
             && self.version.as_deref() == version
     }
 }

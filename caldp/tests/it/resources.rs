@@ -104,6 +104,11 @@ fn what_a_table_says_wrongly_is_told_and_counts_as_unknown() {
         stderr(&refused).contains("no column \"dataset\"\nhint: a table is CSV"),
         "{refused:?}"
     );
+    fs::write(directory.path().join("h.csv"), HEAD).unwrap();
+    let empty = caldp(directory.path(), &["estimate", "--features", "h.csv"]);
+    assert_eq!(empty.status.code(), Some(1));
+    let said = stderr(&empty);
+    assert!(said.contains("there are no datasets in h.csv"), "{said}");
 }
 
 /// Forty runs of STIS, each with another peak and time.

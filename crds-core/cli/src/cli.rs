@@ -154,9 +154,9 @@ fn dispatch(cli: Cli, arguments: &[OsString]) -> Result<u8, Failure> {
     log::begin(config.as_ref().map(log::Style::of).unwrap_or_default());
     if shared.dump_cmdline {
         let words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
-        let words = words.map(|word| pretty::quoted(&word).to_string());
-        let words = words.collect::<Vec<_>>().join(", ");
-        tracing::info!("Command: ['{PROGRAM}', {words}]");
+        let words = std::iter::once(PROGRAM.into()).chain(words);
+        let words: Vec<String> = words.map(|w| pretty::quoted(&w).to_string()).collect();
+        tracing::info!("Command: [{}]", words.join(", "));
     }
     let config = config?;
     for unknown in config.unknown() {

@@ -59,6 +59,10 @@ pub struct Stored {
     pub version: Option<Version>,
 }
 
+/// Objects of at most this size, in bytes, are downloaded with one request, through memory; larger ones in
+/// ranges.
+pub const SMALL: u64 = 512 * 1024;
+
 /// A finished download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Downloaded {

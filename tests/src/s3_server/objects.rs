@@ -132,7 +132,7 @@ impl Objects {
         let object = Object {
             size: body.len() as u64,
             segments: Arc::from([Arc::new(Blob::Memory(body))]),
-            etag: hex(&md5.finalize()),
+            etag: hex::encode(md5.finalize()),
             modified: SystemTime::now(),
             metadata: None,
             content_type: None,
@@ -217,12 +217,4 @@ impl Drop for BlobWriter {
             let _ = std::fs::remove_file(&self.path);
         }
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

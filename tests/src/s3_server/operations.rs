@@ -17,7 +17,7 @@ use s3s::dto::{
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::listing::list;
-use super::objects::{Index, Object, Objects, Upload, hex};
+use super::objects::{Index, Object, Objects, Upload};
 use super::receive::Claimed;
 use super::{Backend, internal, lock};
 
@@ -316,7 +316,7 @@ impl S3 for Backend {
         }
         let object = Object {
             size: segments.iter().map(|blob| blob.len()).sum(),
-            etag: format!("{}-{}", hex(&md5.finalize()), segments.len()),
+            etag: format!("{}-{}", hex::encode(md5.finalize()), segments.len()),
             segments: segments.into(),
             modified: SystemTime::now(),
             metadata: upload.metadata.take(),

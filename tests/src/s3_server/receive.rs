@@ -7,7 +7,7 @@ use s3s::dto::{Checksum, ChecksumAlgorithm, StreamingBlob};
 use s3s::{S3Result, TrailingHeaders, s3_error};
 
 use super::internal;
-use super::objects::{Blob, Objects, hex};
+use super::objects::{Blob, Objects};
 
 /// What a request says of its body.
 pub(super) struct Claimed {
@@ -77,7 +77,7 @@ impl Objects {
         }
         Ok(Received {
             blob,
-            md5: hex(&md5.finalize()),
+            md5: hex::encode(md5.finalize()),
             checksum: found,
         })
     }

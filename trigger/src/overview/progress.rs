@@ -38,8 +38,8 @@ const MAX_MEMORY: usize = 64 << 20;
 const FILE: &str = "status.json";
 /// Datasets remembered with less known of each are read again.
 const VERSION: u32 = 3;
-/// Of more datasets under way than this the versions of their records are listed; of fewer the records are
-/// read. No more pages are listed than so many records would take requests.
+/// A page of a listing tells the versions of many records and may tell none of those wanted: one is listed for
+/// each so many datasets under way. The records of fewer are read.
 const READ_DIRECTLY: usize = 10;
 /// What is said when that is so.
 const NOT_REMEMBERED: &str = "what was read cannot be remembered for the next time";

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::fs;
-use storage::checksum::Sha1Sum;
+use storage::checksum::{Crc64Sum, Sha1Sum};
 use storage::hint::explain;
 use storage::store::Dir;
 
@@ -57,12 +57,15 @@ async fn the_calcloud_layout_packs_products_and_previews_into_one_archive() {
         ]
     );
     assert_eq!(records[0].sha1, Sha1Sum::of(&bytes).to_string());
+    assert_eq!(records[0].crc64, Some(Crc64Sum::of(&bytes).to_string()));
     assert_eq!(records[2].sha1, Sha1Sum::of(b"flt").to_string());
 
     let stored_logs = delivery
         .store(&[files(Area::Logs, logs.path())])
         .await
         .unwrap();
+    let log = std::fs::read(logs.path().join("process.txt")).unwrap();
+    assert_eq!(stored_logs[0].crc64, Some(Crc64Sum::of(&log).to_string()));
     let failed = [files(Area::Failed, data.path())];
     delivery.store(&failed).await.unwrap();
     let kept: Vec<FileRecord> = records.iter().chain(&stored_logs).cloned().collect();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use caldp_core::layout::{BatchState, Layout};
+use caldp_core::layout::{Area, BatchState, Layout};
 use caldp_core::state::State;
 use serde_json::{Value, json};
 
@@ -210,6 +210,37 @@ fn a_damaged_or_incomplete_delivery_is_an_error_and_nothing_of_it_has_a_final_na
             assert!(!world.path(&dataset(0), "j8c00_flt.fits").exists());
             world.assert_nothing_partial();
             world.assert_on_site(&dataset(1));
+        }
+    }
+}
+
+/// The CRC-64 of a record decides; of an older record, which has none, the SHA-1.
+#[test]
+fn the_sum_that_a_record_has_is_compared() {
+    let wrong = |digits| Some("0".repeat(digits));
+    for layout in Layout::ALL {
+        for (crc64, sha1, state, reason) in [
+            (wrong(16), None, State::Error, "its CRC-64 is"),
+            (None, None, State::Synced, ""),
+            (None, wrong(40), State::Error, "its SHA-1 is"),
+        ] {
+            let world = World::with(layout, 1);
+            let key = layout.file(&dataset(0), Area::Logs, "provenance.json");
+            let mut record: Value = serde_json::from_slice(&world.get(&key).unwrap()).unwrap();
+            let outputs = record["outputs"].as_array_mut().unwrap().iter_mut();
+            for file in outputs.filter(|file| file["archive"].is_null()) {
+                file["crc64"] = json!(crc64);
+                if let Some(sha1) = &sha1 {
+                    file["sha1"] = json!(sha1);
+                }
+            }
+            world.put(&key, record.to_string());
+            let report = world.report(&[], if state == State::Error { 4 } else { 0 });
+            assert_eq!(world.states(&dataset(0)), [state], "{layout}: {report}");
+            let told = report["failures"].to_string();
+            assert!(told.contains(reason), "{layout} {reason}: {report}");
+            let product = world.path(&dataset(0), "j8c00_flt.fits");
+            assert_eq!(product.exists(), state == State::Synced, "{layout}");
         }
     }
 }

@@ -5,7 +5,7 @@ use super::compare::{Comparison, Update};
 use super::tracked::{Tracked, prefix};
 use crds_core::literal::Literal;
 use crds_core::{FileAssignment, Problem};
-use storage::hint::{Hint as _, explain, with_causes};
+use storage::hint::{Hint as _, explain, with_causes, with_hint};
 
 /// Errors call `X:X` only `X`.
 fn short(file: &FileAssignment) -> String {
@@ -100,11 +100,7 @@ pub(super) fn problems(file: &FileAssignment, tracked: &mut Tracked) {
                 &short(file),
                 &file.instrument,
                 reference_type.as_str(),
-                format_args!(
-                    "{}\nhint: {}",
-                    withdrawn(name),
-                    error.hint().unwrap_or_default()
-                ),
+                format_args!("{}", with_hint(withdrawn(name), error.hint().as_deref())),
             ),
             other => tracing::error!("{}", explain(other)),
         }

@@ -119,6 +119,11 @@ pub enum Mismatch {
 }
 
 impl Expected {
+    /// Whether a sum is expected, of any kind.
+    pub const fn has_sum(&self) -> bool {
+        self.sha1.is_some() || self.crc64.is_some()
+    }
+
     /// Compares with what was found; a sum that is not known yet is not compared.
     ///
     /// # Errors

@@ -86,7 +86,7 @@ impl fmt::Debug for Sha1 {
 
 impl fmt::Display for Sha1Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hex::encode(self.0))
     }
 }
 
@@ -100,21 +100,9 @@ impl FromStr for Sha1Sum {
     type Err = NotASum;
 
     fn from_str(text: &str) -> Result<Self, NotASum> {
-        let error = || NotASum(text.chars().take(60).collect());
-        let digits = text.as_bytes();
-        if digits.len() != 40 {
-            return Err(error());
-        }
         let mut sum = [0; 20];
-        for (byte, pair) in sum.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair
-                .iter()
-                .try_fold(0, |value, digit| {
-                    let digit = char::from(*digit).to_digit(16)?;
-                    Some(value * 16 + u8::try_from(digit).ok()?)
-                })
-                .ok_or_else(error)?;
-        }
+        hex::decode_to_slice(text, &mut sum)
+            .map_err(|_| NotASum(text.chars().take(60).collect()))?;
         Ok(Self(sum))
     }
 }

@@ -15,7 +15,7 @@ use crate::atomic::{CheckedFile, Existing, Pending};
 use crate::blocking;
 use crate::checksum::{Expected, Mismatch, Sum, Summing};
 use crate::error::{AttemptError, ErrorKind, StoreError};
-use crate::object::{Downloaded, OnBytes, Version};
+use crate::object::{Downloaded, OnBytes, SMALL, Version};
 use crate::retry::Failure;
 use crate::uri::S3Uri;
 
@@ -28,9 +28,6 @@ pub(super) const RANGES_IN_FLIGHT: usize = 16;
 /// How much of a range is gathered before it is written, in bytes. With the number of ranges it
 /// bounds the memory of a download.
 const WRITE: usize = 256 * 1024;
-
-/// Up to this size, in bytes, one request gets the whole and one task writes it.
-const SMALL: u64 = 512 * 1024;
 
 /// A size, if what has it is small.
 fn small(size: u64) -> Option<usize> {
