@@ -1,4 +1,4 @@
-//! CRC-64/NVME sums, as S3 has them of objects: some ten times as fast as SHA-1, so that a download is checked
+//! CRC-64/NVME sums, as S3 has them of objects: many times as fast as SHA-1, so that a download is checked
 //! for next to nothing.
 
 use std::fmt;

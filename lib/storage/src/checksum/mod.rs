@@ -21,7 +21,7 @@ pub struct Expected {
     pub size: Option<u64>,
     /// Its SHA-1 sum. Where none is expected, none is computed.
     pub sha1: Option<Sha1Sum>,
-    /// Its CRC-64 sum. Where one is expected, it is compared instead of the SHA-1, at a tenth of the cost.
+    /// Its CRC-64 sum. Where one is expected, it is compared instead of the SHA-1, which costs more.
     pub crc64: Option<Crc64Sum>,
 }
 
