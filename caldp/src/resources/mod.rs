@@ -15,7 +15,7 @@ use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::resources::table::TableError;
 use caldp_core::resources::{Model, ModelError};
 use caldp_trigger::config::ConfigError;
-use storage::hint::{Hint, explain, say};
+use storage::hint::{Hint, explain, local_hint, say};
 use storage::store::StoreError;
 use storage::uri::Location;
 
@@ -60,6 +60,9 @@ pub(crate) enum Error {
 impl Hint for Error {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
+            Self::Read { source, .. } | Self::Write { source, .. } => {
+                Some(local_hint(source).into())
+            }
             Self::Store { source, .. } => source.hint(),
             Self::Model { source, .. } => source.hint(),
             Self::Prices(error) => error.hint(),

@@ -104,6 +104,12 @@ fn what_a_table_says_wrongly_is_told_and_counts_as_unknown() {
         stderr(&refused).contains("no column \"dataset\"\nhint: a table is CSV"),
         "{refused:?}"
     );
+    let absent = stderr(&caldp(directory.path(), &["learn", "none.csv"]));
+    assert!(
+        absent.contains("cannot read none.csv: No such file"),
+        "{absent}"
+    );
+    assert!(absent.contains("\nhint: check the path"), "{absent}");
     fs::write(directory.path().join("h.csv"), HEAD).unwrap();
     let empty = caldp(directory.path(), &["estimate", "--features", "h.csv"]);
     assert_eq!(empty.status.code(), Some(1));
