@@ -27,6 +27,10 @@ fn thirty_kills_at_random_moments_leave_nothing_partial_and_lose_nothing() {
     for layout in Layout::ALL {
         let count = datasets(12, 2_000);
         let world = World::with(layout, count);
+        // so slow that each moment is one of a run, on any machine
+        world
+            .server
+            .set_faults(Faults::one_in(1, &[Fault::Slow(Duration::from_millis(10))]));
         let mut killed = 0;
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..30 {
@@ -58,6 +62,7 @@ fn thirty_kills_at_random_moments_leave_nothing_partial_and_lose_nothing() {
             }
         }
         assert!(killed > 5, "killed {killed} of 30");
+        world.server.set_faults(None);
         world.report(&[], 0);
         for number in 0..count {
             world.assert_on_site(&dataset(number));
