@@ -79,11 +79,11 @@ pub struct SubmittedJob {
 #[derive(Debug)]
 pub struct BatchServer {
     http: HttpThread,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<BatchContents>>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BatchContents {
     jobs: Vec<SubmittedJob>,
     /// What is said of jobs and children that ended, by id.
     ended: BTreeMap<String, Value>,
@@ -99,7 +99,7 @@ struct State {
 impl BatchServer {
     /// Starts a server with no jobs and no limit.
     pub fn start() -> Self {
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(BatchContents::default()));
         let shared = Arc::clone(&state);
         let calls = Calls::of_this_test();
         let http = Port::bind().serve("batch-server", move |request: Request<Incoming>| {
@@ -177,7 +177,7 @@ fn record(calls: &Calls, path: &str, body: &[u8]) {
     calls.record("batch", operation, &Value::Object(kept).to_string());
 }
 
-async fn answer(shared: &Mutex<State>, path: &str, body: &[u8]) -> Answer {
+async fn answer(shared: &Mutex<BatchContents>, path: &str, body: &[u8]) -> Answer {
     let request = serde_json::from_slice(body).unwrap_or(Value::Null);
     let operation = path.rsplit('/').next().unwrap_or_default();
     let fault = {
@@ -239,7 +239,7 @@ fn refusal(text: &str) -> Refusal {
     (StatusCode::BAD_REQUEST, text.to_owned())
 }
 
-fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value, Refusal> {
+fn perform(state: &mut BatchContents, operation: &str, request: &Value) -> Result<Value, Refusal> {
     let text = |name: &str| request.get(name).and_then(Value::as_str);
     match operation {
         "submitjob" => submit(state, request),
@@ -294,7 +294,7 @@ fn perform(state: &mut State, operation: &str, request: &Value) -> Result<Value,
     }
 }
 
-fn submit(state: &mut State, request: &Value) -> Result<Value, Refusal> {
+fn submit(state: &mut BatchContents, request: &Value) -> Result<Value, Refusal> {
     if state.limit.as_mut().is_some_and(|limit| !limit.take()) {
         state.throttled += 1;
         let text = "Too Many Requests".to_owned();
@@ -333,7 +333,7 @@ fn wrong_in(request: &Value) -> Option<&'static str> {
     }
 }
 
-fn describe(state: &State, id: &str) -> Option<Value> {
+fn describe(state: &BatchContents, id: &str) -> Option<Value> {
     let (parent, child) = id.split_once(':').map_or((id, None), |(p, c)| (p, Some(c)));
     let job = state.jobs.iter().find(|job| job.id == parent)?;
     if state.forgotten.contains(id) {
@@ -370,7 +370,7 @@ fn describe(state: &State, id: &str) -> Option<Value> {
 }
 
 /// How many children of an array are in each status; those that are forgotten are in none.
-fn summary(state: &State, array: &str, size: u64) -> BTreeMap<String, u64> {
+fn summary(state: &BatchContents, array: &str, size: u64) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::from([("RUNNING".to_owned(), 0)]);
     for child in (0..size).map(|index| format!("{array}:{index}")) {
         if !state.forgotten.contains(&child) {

@@ -36,11 +36,11 @@ pub enum CrdsFault {
 #[derive(Debug)]
 pub struct CrdsServer {
     http: HttpThread,
-    shared: Arc<Shared>,
+    shared: Arc<CrdsContents>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct CrdsContents {
     root: PathBuf,
     info: Value,
     requests: Mutex<Vec<String>>,
@@ -56,7 +56,7 @@ impl CrdsServer {
     /// When `root` has no mappings and references to serve, or no port is free.
     pub fn start(root: &Path, latest: &str, edit: &str) -> Self {
         let port = Port::bind();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(CrdsContents {
             root: root.to_owned(),
             info: server_info(root, &format!("http://{}", port.address), latest, edit),
             requests: Mutex::default(),
@@ -170,7 +170,7 @@ fn encode(value: &Value) -> Value {
     json!({"crds_encoded": "1.0", "crds_payload": payload})
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn answer(shared: &CrdsContents, request: Request<Incoming>) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     let asked = match path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "json", method, ..] => (*method).to_owned(),
@@ -205,7 +205,7 @@ fn status(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-fn file(shared: &Shared, asked: &str, fault: Option<CrdsFault>) -> Response<Full<Bytes>> {
+fn file(shared: &CrdsContents, asked: &str, fault: Option<CrdsFault>) -> Response<Full<Bytes>> {
     if asked.split('/').any(|part| part == "..") {
         return status(StatusCode::NOT_FOUND);
     }
@@ -225,7 +225,11 @@ fn file(shared: &Shared, asked: &str, fault: Option<CrdsFault>) -> Response<Full
     Response::new(Full::new(content.into()))
 }
 
-async fn call(shared: &Shared, method: &str, request: Request<Incoming>) -> Response<Full<Bytes>> {
+async fn call(
+    shared: &CrdsContents,
+    method: &str,
+    request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
     let Ok(body) = request.into_body().collect().await else {
         return status(StatusCode::BAD_REQUEST);
     };
@@ -249,7 +253,7 @@ async fn call(shared: &Shared, method: &str, request: Request<Incoming>) -> Resp
     Response::new(Full::new(answer.to_string().into()))
 }
 
-fn result(shared: &Shared, method: &str, params: &Value) -> Result<Value, String> {
+fn result(shared: &CrdsContents, method: &str, params: &Value) -> Result<Value, String> {
     if let Some(set) = lock(&shared.answers).get(method) {
         return Ok(set.clone());
     }

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 /// Names the directory of data that is not bundled: real rules, oracles, batch lists, events.
 const EXTERNAL_DATA: &str = "CALDP_TEST_DATA";
 
+/// Asks for the variants of tests that take long.
+const LONG: &str = "CALDP_TEST_LONG";
+
 /// The bundled fixtures: `crds/`, `golden/`, `raw/<dataset>.tar.gz`, `manifest.json`.
 pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
@@ -117,6 +120,16 @@ pub fn external_data(path: &str, what: &str) -> Option<PathBuf> {
         path.display()
     );
     Some(path)
+}
+
+/// Whether the long variants of tests are wanted (`CALDP_TEST_LONG`); `false` after saying on stderr that
+/// `what` is left out.
+pub fn long_variants(what: &str) -> bool {
+    let wanted = std::env::var_os(LONG).is_some();
+    if !wanted {
+        eprintln!("left out: {what}: {LONG} is not set");
+    }
+    wanted
 }
 
 /// A folder of its own below the S3 location that `variable` names (`CALDP_S3_TEST_INPUTS` or

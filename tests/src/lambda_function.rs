@@ -67,7 +67,7 @@ impl Invoked {
 #[derive(Debug)]
 pub struct LambdaFunction {
     process: Mutex<Child>,
-    shared: Arc<Shared>,
+    shared: Arc<RuntimeApi>,
     events: tokio::sync::mpsc::UnboundedSender<Event>,
     log: tempfile::NamedTempFile,
     // last, so that the process is gone before its API
@@ -83,7 +83,7 @@ struct Event {
 }
 
 #[derive(Debug)]
-struct Shared {
+struct RuntimeApi {
     started: Mutex<Instant>,
     ready: Mutex<Option<Duration>>,
     waiting: Mutex<BTreeMap<String, mpsc::Sender<Invoked>>>,
@@ -97,7 +97,7 @@ impl LambdaFunction {
     /// When it cannot be started.
     pub fn start(program: &Path, variables: &[(&str, String)]) -> Self {
         let (events, queue) = tokio::sync::mpsc::unbounded_channel();
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(RuntimeApi {
             started: Mutex::new(Instant::now()),
             ready: Mutex::default(),
             waiting: Mutex::default(),
@@ -229,7 +229,7 @@ impl Drop for LambdaFunction {
     }
 }
 
-async fn answer(shared: &Shared, request: Request<Incoming>) -> Answer {
+async fn answer(shared: &RuntimeApi, request: Request<Incoming>) -> Answer {
     let path = request.uri().path().to_owned();
     if request.method() == Method::GET && path.ends_with("/invocation/next") {
         lock(&shared.ready).get_or_insert(lock(&shared.started).elapsed());
@@ -255,7 +255,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Answer {
     Some(json_answer(StatusCode::ACCEPTED, &json!({"status": "OK"})))
 }
 
-async fn next(shared: &Shared) -> Answer {
+async fn next(shared: &RuntimeApi) -> Answer {
     let event = shared.queue.lock().await.recv().await?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -143,13 +143,13 @@ mod tests {
     use crate::{fixtures, unpack_fixture};
 
     /// A working directory of a dataset whose raw files name their references.
-    struct Bench {
+    struct WorkingDirectory {
         programs: Programs,
         folder: TempDir,
         references: String,
     }
 
-    impl Bench {
+    impl WorkingDirectory {
         fn new(dataset: &str) -> Self {
             let folder = tempfile::tempdir().expect("a temporary directory");
             for path in unpack_fixture(dataset, folder.path()) {
@@ -223,7 +223,7 @@ mod tests {
             ("calwf3.e", "ib8t01010", "ib8t01a2q", 115),
         ] {
             let table = format!("{dataset}_asn.fits");
-            let bench = Bench::new(dataset);
+            let bench = WorkingDirectory::new(dataset);
             let without_slash = bench.references.trim_end_matches('/');
             let output = bench.run(program, &[&table], without_slash);
             assert_eq!(output.status.code(), Some(missing), "{program}");
@@ -234,17 +234,17 @@ mod tests {
                 "{left:?}"
             );
 
-            let bench = Bench::new(dataset);
+            let bench = WorkingDirectory::new(dataset);
             assert_eq!(
                 bench.run(program, &[&table], "").status.code(),
                 Some(missing)
             );
-            let bench = Bench::new(dataset);
+            let bench = WorkingDirectory::new(dataset);
             let long = format!("/{}/", "c".repeat(260));
             let output = bench.run(program, &[&table], &long);
             assert_eq!(output.status.signal(), Some(6), "{program}");
 
-            let bench = Bench::new(dataset);
+            let bench = WorkingDirectory::new(dataset);
             assert_eq!(bench.status(program, &[&table]), Some(0), "{program}");
             assert_eq!(bench.status(program, &[&table]), Some(2), "outputs there");
             let two = [&*table, &*format!("{exposure}_raw.fits")];
@@ -254,7 +254,7 @@ mod tests {
             let drizzled = format!("{}1_drz.fits", &dataset[..8]);
             assert!(bench.names().contains(&drizzled), "{:?}", bench.names());
 
-            let bench = Bench::new(dataset);
+            let bench = WorkingDirectory::new(dataset);
             cleared(&[&format!("{exposure}_raw.fits")], bench.folder.path());
             assert_eq!(bench.status(program, &[&table]), Some(2), "member missing");
             assert_eq!(bench.status("runastrodriz", &["-n", "1", &table]), Some(1));
@@ -265,10 +265,10 @@ mod tests {
 
     #[test]
     fn the_standin_for_spectra_ends_as_the_real_program_was_seen_to_end() {
-        let bench = Bench::new("octka7040");
+        let bench = WorkingDirectory::new("octka7040");
         let raw = "octka7040_raw.fits";
         assert_eq!(bench.run("cs0.e", &["-tv", raw], "").status.code(), Some(2));
-        let bench = Bench::new("octka7040");
+        let bench = WorkingDirectory::new("octka7040");
         assert_eq!(bench.status("cs0.e", &["-tv", raw]), Some(0));
         assert_eq!(
             bench.names(),
@@ -290,7 +290,7 @@ mod tests {
         for (program, dataset, status) in
             [("calacs.e", "j8cb010b0", 2), ("calwf3.e", "ib8t01010", 0)]
         {
-            let bench = Bench::new(dataset);
+            let bench = WorkingDirectory::new(dataset);
             let files = bench.names();
             for raw in files.iter().filter(|name| name.ends_with("_raw.fits")) {
                 crate::switch_off(&bench.folder.path().join(raw));
@@ -308,7 +308,7 @@ mod tests {
             ("calwf3.e", "ib8t02a3q", "ib8t02a3q_raw.fits"),
             ("cs0.e", "octka7040", "octka7040_raw.fits"),
         ] {
-            let bench = Bench::new(dataset);
+            let bench = WorkingDirectory::new(dataset);
             crate::switch_off(&bench.folder.path().join(raw));
             assert_eq!(bench.status(program, &[raw]), Some(0), "{program}");
             assert_eq!(bench.names(), [raw], "{program}");

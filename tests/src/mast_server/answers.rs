@@ -19,7 +19,7 @@ use hyper::{Request, Response, StatusCode};
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-use super::{Asked, State, Trick};
+use super::{Asked, MastContents, Trick};
 use crate::http::{closed, lock};
 
 type Body = BoxBody<Bytes, std::io::Error>;
@@ -30,7 +30,7 @@ const DOWNLOAD: &str = "/api/v0.1/Download/file";
 const PRODUCT: &str = "mast:HST/product/";
 
 /// Answers a request; an error closes the connection.
-pub(super) async fn answer(shared: Arc<Mutex<State>>, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(shared: Arc<Mutex<MastContents>>, request: Request<Incoming>) -> Answer {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?;
     let question = question(&body.to_bytes());
@@ -100,7 +100,7 @@ fn uris(parts: &Parts) -> Vec<String> {
 }
 
 /// The rows of the page asked for.
-fn page(state: &State, question: &Value, rows: Vec<Value>) -> Value {
+fn page(state: &MastContents, question: &Value, rows: Vec<Value>) -> Value {
     let count = |name: &str| {
         question[name]
             .as_u64()
@@ -140,7 +140,7 @@ fn page(state: &State, question: &Value, rows: Vec<Value>) -> Value {
     })
 }
 
-fn download(state: &State, parts: &Parts, file: &str, trick: Option<&Trick>) -> Answer {
+fn download(state: &MastContents, parts: &Parts, file: &str, trick: Option<&Trick>) -> Answer {
     let header = |name| {
         parts
             .headers

@@ -21,11 +21,11 @@ type Script = Box<dyn FnMut(&Seen) -> Option<Trick> + Send>;
 /// A running MAST service; dropping it stops it.
 pub struct MastServer {
     http: HttpThread,
-    shared: Arc<Mutex<State>>,
+    shared: Arc<Mutex<MastContents>>,
 }
 
 #[derive(Default)]
-struct State {
+struct MastContents {
     archive: Archive,
     page_size: Option<usize>,
     token: Option<String>,
@@ -37,7 +37,7 @@ struct State {
 impl MastServer {
     /// Starts a server with an empty archive.
     pub fn start() -> Self {
-        let shared: Arc<Mutex<State>> = Arc::default();
+        let shared: Arc<Mutex<MastContents>> = Arc::default();
         let served = Arc::clone(&shared);
         let http = Port::bind().serve("mast-server", move |request| {
             answers::answer(Arc::clone(&served), request)
@@ -171,7 +171,7 @@ impl MastServer {
             .count()
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MastContents> {
         lock(&self.shared)
     }
 }
@@ -184,7 +184,7 @@ impl std::fmt::Debug for MastServer {
     }
 }
 
-impl State {
+impl MastContents {
     /// Records a request and says what to do about it.
     fn see(&mut self, asked: Asked, headers: &HeaderMap) -> Option<Trick> {
         let nth = self.seen.iter().filter(|seen| seen.asked == asked).count() + 1;

@@ -46,11 +46,11 @@ const REGION: &str = "us-east-1";
 #[derive(Debug)]
 pub struct S3Server {
     http: HttpThread,
-    shared: Arc<Shared>,
+    shared: Arc<S3Contents>,
 }
 
 #[derive(Debug)]
-struct Shared {
+struct S3Contents {
     objects: Arc<Objects>,
     public: Arc<Mutex<BTreeSet<String>>>,
     counts: Mutex<BTreeMap<String, u64>>,
@@ -65,7 +65,7 @@ struct Shared {
 impl S3Server {
     /// Starts a server with the given buckets, empty.
     pub fn start(buckets: &[&str]) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(S3Contents {
             objects: Arc::new(Objects::new(buckets)),
             public: Arc::default(),
             counts: Mutex::default(),
@@ -236,7 +236,7 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> s3s::S3Err
 
 async fn answer(
     service: S3Service,
-    shared: Arc<Shared>,
+    shared: Arc<S3Contents>,
     mut request: Request<Incoming>,
 ) -> Result<s3s::HttpResponse, s3s::HttpError> {
     if let Some(refused) = refused(&shared, &mut request) {
@@ -271,7 +271,7 @@ async fn answer(
 }
 
 /// The refusal of a request for a bucket of another region.
-fn refused(shared: &Shared, request: &mut Request<Incoming>) -> Option<s3s::HttpResponse> {
+fn refused(shared: &S3Contents, request: &mut Request<Incoming>) -> Option<s3s::HttpResponse> {
     let located = lock(&shared.located);
     let mut known: Vec<String> = located.values().map(|place| place.region.clone()).collect();
     known.push(REGION.to_owned());

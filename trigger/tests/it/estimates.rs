@@ -1,13 +1,14 @@
 //! What a dataset gets at first: from its own earlier run, from what is known of it, by the model that
 //! is installed; at how many requests. And why it is run.
 
+use caldp_tests::World;
 use std::fmt::Write as _;
 
 use caldp_core::resources::{Features, MODEL_KEY, Model};
 use serde_json::{Value, json};
 
 use crate::world::story::EXITED;
-use crate::world::{BUCKET, Service, World, call, created, job_event, names};
+use crate::world::{Service, all_jobs, call, created, job_event, names, service};
 
 /// An association of ACS of full frames, which needs 2.6 GiB.
 const ASSOCIATION: &str = "jcnw14060";
@@ -25,7 +26,7 @@ async fn forecast(service: &Service, datasets: Value) -> Value {
 #[tokio::test]
 async fn what_is_known_best_decides() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let by_name = forecast(&service, json!([ASSOCIATION])).await;
     assert_eq!(by_name["rung"], 1);
 
@@ -35,15 +36,13 @@ async fn what_is_known_best_decides() {
 
     let control = format!("control/{ASSOCIATION}/");
     let file = format!("{control}{ASSOCIATION}_MemModelFeatures.txt");
-    world.s3.put(BUCKET, &file, SMALL);
+    world.put(&file, SMALL);
     let by_file = forecast(&service, large.clone()).await;
     assert_eq!(by_file["rung"], 0);
     assert!(by_file["timeout_seconds"].as_u64() < by_name["timeout_seconds"].as_u64());
 
     let measured = r#"{"peak_memory": 9000000000, "seconds": 1000}"#;
-    world
-        .s3
-        .put(BUCKET, &format!("{control}measured.json"), measured);
+    world.put(&format!("{control}measured.json"), measured);
     let by_run = forecast(&service, large).await;
     assert_eq!(
         (&by_run["rung"], &by_run["timeout_seconds"]),
@@ -68,8 +67,8 @@ async fn the_installed_model_is_read_once_and_a_broken_one_is_passed_over() {
         ("{\"schema\": \"torn".to_owned(), limit(&shipped)),
     ] {
         let world = World::new();
-        world.s3.put(BUCKET, MODEL_KEY, document);
-        let service = world.service(&[]).await;
+        world.put(MODEL_KEY, document);
+        let service = service(&world, &[]).await;
         for _ in 0..2 {
             let seen = forecast(&service, json!(["ieib04ylq"])).await;
             assert_eq!(seen["timeout_seconds"].as_f64(), expected.as_f64());
@@ -84,8 +83,8 @@ async fn features_that_come_with_a_batch_cost_no_request() {
     for threshold in ["1000", "10"] {
         let requests = |list: String, name: &'static str| async move {
             let world = World::new();
-            world.s3.put(BUCKET, &format!("batches/{name}"), list);
-            let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+            world.put(&format!("batches/{name}"), list);
+            let service = service(&world, &[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
             let event = created(&format!("batches/{name}"), "1");
             let answer = service.handle(event, &call("a")).await.unwrap();
             assert_eq!(answer["submitted"], 200, "{answer}");
@@ -119,10 +118,10 @@ async fn features_that_come_with_a_batch_cost_no_request() {
 #[tokio::test]
 async fn a_list_says_why_and_records_and_messages_keep_it() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let why = "DARKFILE a_drk.fits -> b_drk.fits";
     let list = format!("{ASSOCIATION} # {why}\nlcyid1030\n");
-    world.s3.put(BUCKET, "batches/changed.ids", list);
+    world.put("batches/changed.ids", list);
     let event = created("batches/changed.ids", "1");
     let answer = service.handle(event, &call("a")).await.unwrap();
     let root = format!("data/{}/", answer["batch"].as_str().unwrap());
@@ -138,7 +137,7 @@ async fn a_list_says_why_and_records_and_messages_keep_it() {
     let record = body(&format!("control/{ASSOCIATION}/attempts.json"));
     assert_eq!(record["settings"]["why"], why);
 
-    let jobs = world.jobs();
+    let jobs = all_jobs(&world);
     let job = jobs
         .into_iter()
         .find(|j| j.new.command[2] == ASSOCIATION)

@@ -2,23 +2,18 @@
 
 use std::time::Duration;
 
-use crate::world::{BUCKET, World, call, created, created_in, names};
+use crate::world::{
+    BUCKET, all_jobs, assert_submitted, call, created, created_in, fail_one_in, lines, names,
+    service, service_with,
+};
 use caldp_core::dataset::Dataset;
-use caldp_tests::{Fault, Faults};
+use caldp_tests::{Fault, Faults, World};
 use serde_json::json;
 use storage::hint::explain;
 
-fn lines(datasets: &[Dataset]) -> String {
-    datasets
-        .iter()
-        .map(|d| format!("{d}\n"))
-        .collect::<Vec<_>>()
-        .concat()
-}
-
 async fn submit_list(world: &World, list: &str, variables: &[(&str, &str)]) -> serde_json::Value {
-    world.s3.put(BUCKET, "batches/list.ids", list.to_owned());
-    let service = world.service(variables).await;
+    world.put("batches/list.ids", list.to_owned());
+    let service = service(world, variables).await;
     let event = created("batches/list.ids", "1");
     service.handle(event, &call("one")).await.unwrap()
 }
@@ -39,7 +34,7 @@ async fn a_small_list_becomes_single_jobs() {
     let expected: Vec<Dataset> = ["j8cb010b0", "j8ne53znq", "lcyid1030"]
         .map(|n| n.parse().unwrap())
         .to_vec();
-    world.assert_submitted(&root, &batch, &expected);
+    assert_submitted(&world, &root, &batch, &expected);
     let message = world.json(&format!("{root}messages/dataset-submitted/j8cb010b0"));
     assert_eq!(message["attempt"], 1);
     assert_eq!(message["rung"], 1, "an ACS association");
@@ -62,10 +57,10 @@ async fn a_large_list_becomes_one_array_per_memory_bin() {
     let datasets = names(900);
     let answer = submit_list(&world, &lines(&datasets), &[]).await;
     assert_eq!(answer["submitted"], 900);
-    assert_eq!(world.jobs().len(), 2, "{:?}", answer["rungs"]);
+    assert_eq!(all_jobs(&world).len(), 2, "{:?}", answer["rungs"]);
     let (root, batch) = root(&answer);
-    world.assert_submitted(&root, &batch, &datasets);
-    let parent = world.jobs()[0].clone();
+    assert_submitted(&world, &root, &batch, &datasets);
+    let parent = all_jobs(&world)[0].clone();
     let message = world.json(&format!("{root}messages/dataset-submitted/{}", datasets[0]));
     assert_eq!(message["job_id"], format!("{}:0", parent.id));
 }
@@ -73,22 +68,21 @@ async fn a_large_list_becomes_one_array_per_memory_bin() {
 #[tokio::test]
 async fn one_bad_name_and_nothing_is_submitted() {
     let world = World::new();
-    world.s3.put(
-        BUCKET,
+    world.put(
         "batches/list.ids",
         "j8cb010b0\nnope\nlcyid1030\nu2ab0101t\n",
     );
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let error = service
         .handle(created("batches/list.ids", "1"), &call("a"))
         .await
         .unwrap_err();
     let text = error.to_string();
     assert!(text.contains("line 2") && text.contains("line 4"), "{text}");
-    assert!(world.jobs().is_empty());
+    assert!(all_jobs(&world).is_empty());
     // its author finds the answer beside it, until the list is good
     let refused = "batches/list.ids.refused";
-    assert_eq!(world.s3.keys(BUCKET), ["batches/list.ids", refused]);
+    assert_eq!(world.keys(), ["batches/list.ids", refused]);
     let answer = world.json(refused);
     let told = answer["error"].as_str().unwrap();
     assert!(told.contains("line 2") && told.contains("line 4"), "{told}");
@@ -96,19 +90,19 @@ async fn one_bad_name_and_nothing_is_submitted() {
     // and the answer itself is nobody's order
     let event = created(refused, "1");
     service.handle(event, &call("b")).await.unwrap();
-    world.s3.put(BUCKET, "batches/list.ids", "j8cb010b0\n");
+    world.put("batches/list.ids", "j8cb010b0\n");
     let event = created("batches/list.ids", "2");
     service.handle(event, &call("c")).await.unwrap();
-    assert!(world.s3.get(BUCKET, refused).is_none());
+    assert!(world.get(refused).is_none());
 }
 
 /// One record after another, whatever is wrong with some.
 #[tokio::test]
 async fn a_record_that_concerns_nobody_does_not_keep_the_next_from_being_handled() {
     let world = World::new();
-    let service = world.service(&[]).await;
-    world.s3.put(BUCKET, "batches/good.ids", "j8cb010b0\n");
-    world.s3.put(BUCKET, "batches/bad.ids", "nope\n");
+    let service = service(&world, &[]).await;
+    world.put("batches/good.ids", "j8cb010b0\n");
+    world.put("batches/bad.ids", "nope\n");
     let mut event = created("somewhere/else.txt", "1");
     let mut removed = created("batches/gone.ids", "1")["Records"][0].clone();
     removed["eventName"] = json!("ObjectRemoved:Delete");
@@ -118,35 +112,33 @@ async fn a_record_that_concerns_nobody_does_not_keep_the_next_from_being_handled
     records.extend(others);
     let answer = service.handle(event.clone(), &call("a")).await;
     assert!(answer.unwrap_err().to_string().contains("line 1"));
-    assert_eq!(world.jobs().len(), 1);
+    assert_eq!(all_jobs(&world).len(), 1);
     // what is not ours is no error
     let mut event = created("somewhere/else.txt", "1");
     let records = event["Records"].as_array_mut().unwrap();
     records.push(created("batches/good.ids", "1")["Records"][0].clone());
     service.handle(event, &call("b")).await.unwrap();
-    world
-        .s3
-        .put(BUCKET, "batches/better.ids", "j8cb010b1 lcyid1030\n");
+    world.put("batches/better.ids", "j8cb010b1 lcyid1030\n");
     let mut event = created("batches/better.ids", "2");
     event["Records"].as_array_mut().unwrap().insert(0, removed);
     assert!(service.handle(event, &call("c")).await.is_err());
-    assert_eq!(world.jobs().len(), 3);
+    assert_eq!(all_jobs(&world).len(), 3);
 }
 
 /// As the AWS command line does when it gives up waiting.
 #[tokio::test]
 async fn the_same_order_under_another_request_id_is_the_same_order() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let order = json!({"datasets": "j8cb010b0 lcyid1030"});
     let first = service.handle(order.clone(), &call("one")).await.unwrap();
     let again = service.handle(order, &call("two")).await.unwrap();
     assert_eq!(first, again);
-    assert_eq!(world.jobs().len(), 2);
+    assert_eq!(all_jobs(&world).len(), 2);
     let other = json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "other"});
     let other = service.handle(other, &call("three")).await.unwrap();
     assert_eq!(other["batch"], "other");
-    assert_eq!(world.jobs().len(), 4);
+    assert_eq!(all_jobs(&world).len(), 4);
 }
 
 #[tokio::test]
@@ -157,7 +149,7 @@ async fn what_this_deployment_does_not_have_is_refused_with_what_it_has() {
         ("CALDP_ALLOWED_DEFINITIONS", ""),
         ("CALDP_ALLOWED_OUTPUTS", ""),
     ];
-    let service = world.service(&nothing).await;
+    let service = service(&world, &nothing).await;
     for (field, value, listed) in [
         ("job_queue", "mine".to_owned(), "q2, q8, q16, q64"),
         ("job_definition", "mine:3".to_owned(), "d2, d8, d16, d64"),
@@ -168,7 +160,7 @@ async fn what_this_deployment_does_not_have_is_refused_with_what_it_has() {
         ),
     ] {
         let order = json!({"datasets": "j8cb010b0", field: value});
-        world.s3.put(BUCKET, "batches/list.json", order.to_string());
+        world.put("batches/list.json", order.to_string());
         let list = created("batches/list.json", field);
         for event in [order, list] {
             let error = service.handle(event, &call(field)).await.unwrap_err();
@@ -185,13 +177,13 @@ async fn what_this_deployment_does_not_have_is_refused_with_what_it_has() {
             "{answer}"
         );
     }
-    assert!(world.jobs().is_empty());
+    assert!(all_jobs(&world).is_empty());
 }
 
 #[tokio::test]
 async fn a_direct_invocation_decides_everything() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let order = json!({
         "datasets": "j8cb010b0 lcyid1030", "s3_output_bucket": format!("s3://{BUCKET}/elsewhere"),
         "batch_name": "mine", "job_queue": "own", "job_definition": "own", "context": "hst_9000.pmap",
@@ -199,8 +191,8 @@ async fn a_direct_invocation_decides_everything() {
     });
     service.handle(order, &call("a")).await.unwrap();
     let datasets = ["j8cb010b0", "lcyid1030"].map(|n| n.parse().unwrap());
-    world.assert_submitted("elsewhere/", "mine", &datasets);
-    for job in world.jobs() {
+    assert_submitted(&world, "elsewhere/", "mine", &datasets);
+    for job in all_jobs(&world) {
         assert_eq!(
             (job.new.queue.as_str(), job.new.definition.as_str()),
             ("own", "own")
@@ -217,7 +209,7 @@ async fn a_direct_invocation_decides_everything() {
 #[tokio::test]
 async fn other_buckets_are_refused() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let foreign = created_in("somebody-elses", "batches/list.ids", "1");
     let text = service
         .handle(foreign, &call("a"))
@@ -230,13 +222,13 @@ async fn other_buckets_are_refused() {
     );
     let order = json!({"datasets": "j8cb010b0", "s3_output_bucket": "s3://somebody-elses/x"});
     assert!(service.handle(order, &call("a")).await.is_err());
-    assert!(world.jobs().is_empty());
+    assert!(all_jobs(&world).is_empty());
 }
 
 #[tokio::test]
 async fn a_second_order_leaves_alone_what_has_a_job() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let order = |names: &str| json!({"datasets": names, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
     service
         .handle(order("j8cb010b0 lcyid1030"), &call("a"))
@@ -248,27 +240,27 @@ async fn a_second_order_leaves_alone_what_has_a_job() {
         .unwrap();
     assert_eq!(answer["left_alone"], json!(["lcyid1030"]));
     let datasets = ["j8cb010b0", "j8ne53znq", "lcyid1030"].map(|n| n.parse().unwrap());
-    world.assert_submitted("o/", "b", &datasets);
+    assert_submitted(&world, "o/", "b", &datasets);
 }
 
 #[tokio::test]
 async fn a_dry_run_tells_and_does_nothing() {
     for (count, jobs) in [(12, 12), (900, 2)] {
         let world = World::new();
-        let service = world.service(&[]).await;
+        let service = service(&world, &[]).await;
         let order = json!({"datasets": lines(&names(count)), "dry_run": true});
         let answer = service.handle(order, &call("a")).await.unwrap();
         assert_eq!(answer["jobs"], jobs);
         assert_eq!(answer["datasets"], count);
         assert!(answer["highest_cost"].as_f64() > answer["expected_cost"].as_f64());
-        assert!(world.s3.keys(BUCKET).is_empty());
-        assert!(world.jobs().is_empty());
+        assert!(world.keys().is_empty());
+        assert!(all_jobs(&world).is_empty());
         // and it told the truth
         let order = json!({"datasets": lines(&names(count))});
         service.handle(order, &call("b")).await.unwrap();
-        let written = world.s3.keys(BUCKET).len();
+        let written = world.keys().len();
         assert_eq!(answer["objects_written"], written);
-        assert_eq!(answer["jobs"], world.jobs().len());
+        assert_eq!(answer["jobs"], all_jobs(&world).len());
     }
 }
 
@@ -278,7 +270,7 @@ async fn three_deliveries_at_once_make_one_job_each() {
     for (threshold, seed) in [("1000", 1), ("10", 2)] {
         let world = World::new();
         let datasets = names(60);
-        world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
+        world.put("batches/list.ids", lines(&datasets));
         world.s3.set_faults(
             Faults::one_in(
                 3,
@@ -286,8 +278,8 @@ async fn three_deliveries_at_once_make_one_job_each() {
             )
             .seeded(seed),
         );
-        world.fail_one_in(3, seed);
-        let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+        fail_one_in(&world, 3, seed);
+        let service = service(&world, &[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
         let event = || created("batches/list.ids", "1");
         let (a, b, c) = (call("a"), call("b"), call("c"));
         let answers = tokio::join!(
@@ -296,7 +288,7 @@ async fn three_deliveries_at_once_make_one_job_each() {
             service.handle(event(), &c),
         );
         world.s3.set_faults(None);
-        world.fail_one_in(0, 0);
+        fail_one_in(&world, 0, 0);
         // whoever failed in the turmoil is delivered again
         for (answer, call) in [(answers.0, &a), (answers.1, &b), (answers.2, &c)] {
             if answer.is_err() {
@@ -305,7 +297,7 @@ async fn three_deliveries_at_once_make_one_job_each() {
         }
         let answer = service.handle(event(), &call("d")).await.unwrap();
         let (root, batch) = root(&answer);
-        world.assert_submitted(&root, &batch, &datasets);
+        assert_submitted(&world, &root, &batch, &datasets);
     }
 }
 
@@ -315,7 +307,7 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
     for (threshold, seed) in [("1000", 11), ("10", 12)] {
         let world = World::new();
         let datasets = names(100);
-        world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
+        world.put("batches/list.ids", lines(&datasets));
         world.s3.set_faults(
             Faults::one_in(
                 3,
@@ -328,8 +320,8 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
             )
             .seeded(seed),
         );
-        world.fail_one_in(3, seed);
-        let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+        fail_one_in(&world, 3, seed);
+        let service = service(&world, &[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
         let event = || created("batches/list.ids", "1");
         let mut random = fastrand::Rng::with_seed(seed);
         let mut killed = 0;
@@ -342,11 +334,11 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
             }
         }
         world.s3.set_faults(None);
-        world.fail_one_in(0, 0);
+        fail_one_in(&world, 0, 0);
         let answer = service.handle(event(), &call("the same")).await.unwrap();
         assert!(killed >= 10, "killed {killed} times only");
         let (root, batch) = root(&answer);
-        world.assert_submitted(&root, &batch, &datasets);
+        assert_submitted(&world, &root, &batch, &datasets);
     }
 }
 
@@ -356,20 +348,20 @@ async fn killed_at_thirty_moments_every_dataset_has_one_job() {
 async fn a_batch_is_recorded_once_wherever_its_record_is() {
     for state in ["new", "syncing", "done", "error"] {
         let world = World::new();
-        let service = world.service(&[]).await;
+        let service = service(&world, &[]).await;
         let order = || json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "b"});
         let answer = service.handle(order(), &call("same")).await.unwrap();
         let key = |state: &str| format!("data/b/messages/batch-{state}/b.json");
-        let record = world.s3.get(BUCKET, &key("new")).unwrap();
-        let keys = world.s3.keys(BUCKET);
+        let record = world.get(&key("new")).unwrap();
+        let keys = world.keys();
         let done = keys.iter().find(|k| k.ends_with("/done.json")).unwrap();
-        world.s3.remove(BUCKET, done);
-        world.s3.remove(BUCKET, &key("new"));
-        world.s3.put(BUCKET, &key(state), record.clone());
+        world.remove(done);
+        world.remove(&key("new"));
+        world.put(&key(state), record.clone());
         let again = service.handle(order(), &call("same")).await.unwrap();
         assert_eq!(again, answer);
-        assert_eq!(world.s3.get(BUCKET, &key(state)).unwrap(), record);
-        let records = world.s3.keys(BUCKET);
+        assert_eq!(world.get(&key(state)).unwrap(), record);
+        let records = world.keys();
         let records = records.iter().filter(|k| k.contains("/batch-"));
         assert_eq!(records.count(), 1, "{state}");
         // another order of the same name is news for the downloader
@@ -386,17 +378,15 @@ async fn a_batch_is_recorded_once_wherever_its_record_is() {
 async fn another_invocation_takes_over() {
     let world = World::new();
     let datasets = names(60);
-    world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
-    let service = world
-        .service_with(&[], |config| config.lease = Duration::from_secs(4))
-        .await;
+    world.put("batches/list.ids", lines(&datasets));
+    let service = service_with(&world, &[], |config| config.lease = Duration::from_secs(4)).await;
     let event = || created("batches/list.ids", "1");
     let dead = call("dead");
     let moment = Duration::from_millis(60);
     let _ = tokio::time::timeout(moment, service.handle(event(), &dead)).await;
     let answer = service.handle(event(), &call("alive")).await.unwrap();
     let (root, batch) = root(&answer);
-    world.assert_submitted(&root, &batch, &datasets);
+    assert_submitted(&world, &root, &batch, &datasets);
 }
 
 /// An invocation whose time is over leaves a message that makes another continue.
@@ -405,13 +395,15 @@ async fn a_batch_that_does_not_fit_is_handed_on() {
     for threshold in ["1000", "10"] {
         let world = World::new();
         let datasets = names(200);
-        world.s3.put(BUCKET, "batches/list.ids", lines(&datasets));
-        let service = world
-            .service(&[
+        world.put("batches/list.ids", lines(&datasets));
+        let service = service(
+            &world,
+            &[
                 ("CALDP_ARRAY_THRESHOLD", threshold),
                 ("CALDP_CONCURRENCY", "4"),
-            ])
-            .await;
+            ],
+        )
+        .await;
         let mut event = created("batches/list.ids", "1");
         let mut invocations = 0;
         let answer = loop {
@@ -422,7 +414,7 @@ async fn a_batch_that_does_not_fit_is_handed_on() {
             call.budget =
                 caldp_trigger::invocation::Budget::within(left, Duration::from_millis(50));
             let answer = service.handle(event, &call).await.unwrap();
-            let keys = world.s3.keys(BUCKET);
+            let keys = world.keys();
             let next: Vec<_> = keys
                 .iter()
                 .filter(|k| k.starts_with("batches/continue-"))
@@ -436,7 +428,7 @@ async fn a_batch_that_does_not_fit_is_handed_on() {
         };
         assert!(invocations > 1);
         let (root, batch) = root(&answer);
-        world.assert_submitted(&root, &batch, &datasets);
+        assert_submitted(&world, &root, &batch, &datasets);
     }
 }
 
@@ -457,6 +449,6 @@ async fn real_lists_fan_out() {
         let text = String::from_utf8(list).unwrap();
         let answer = submit_list(&world, &text, &[]).await;
         let (root, batch) = root(&answer);
-        world.assert_submitted(&root, &batch, &datasets);
+        assert_submitted(&world, &root, &batch, &datasets);
     }
 }

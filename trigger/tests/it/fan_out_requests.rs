@@ -1,9 +1,10 @@
 //! One request for many datasets: found, carried out, stopped, handed on.
 
+use caldp_tests::World;
 use std::time::Duration;
 
 use crate::world::story::{EXITED, ask, job_of, state, submitted};
-use crate::world::{BUCKET, World, call, created, job_event, names};
+use crate::world::{all_jobs, call, created, job_event, names, service};
 use caldp_core::dataset::Dataset;
 use caldp_trigger::invocation::Budget;
 
@@ -29,13 +30,13 @@ async fn rescue_all_is_for_those_who_failed() {
     for dataset in ["j8cb010b0", "lcyid1030", "octka6010"] {
         assert_eq!(state(&world, dataset), ["submitted"], "{dataset}");
     }
-    assert_eq!(world.jobs().len(), 5);
+    assert_eq!(all_jobs(&world).len(), 5);
 }
 
 #[tokio::test]
 async fn a_kill_message_stops_fan_outs() {
     let (world, service) = submitted("j8cb010b0 lcyid1030", &[]).await;
-    world.s3.put(BUCKET, "o/messages/broadcast/kill", "");
+    world.put("o/messages/broadcast/kill", "");
     let answer = ask(&world, &service, "o/messages/request-cancel/all", "", "1").await;
     assert!(
         answer["result"]["stopped"]
@@ -51,7 +52,7 @@ async fn a_kill_message_stops_fan_outs() {
 async fn a_fan_out_that_does_not_fit_is_handed_on() {
     let list: Vec<String> = names(40).iter().map(ToString::to_string).collect();
     let (world, service) = submitted(&list.join(" "), &[("CALDP_CONCURRENCY", "2")]).await;
-    world.s3.put(BUCKET, "o/messages/request-cancel/all", "");
+    world.put("o/messages/request-cancel/all", "");
     let mut event = created("o/messages/request-cancel/all", "1");
     for invocation in 1.. {
         assert!(invocation < 60);
@@ -61,7 +62,7 @@ async fn a_fan_out_that_does_not_fit_is_handed_on() {
             Duration::from_millis(10),
         );
         service.handle(event, &call).await.unwrap();
-        let keys = world.s3.keys(BUCKET);
+        let keys = world.keys();
         let rest: Vec<_> = keys.iter().filter(|k| k.contains("/broadcast/")).collect();
         assert!(rest.len() <= 1, "{rest:?}");
         let Some(next) = rest.first() else {
@@ -80,7 +81,7 @@ async fn a_fan_out_that_does_not_fit_is_handed_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clean_all_deletes_in_batches() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let datasets: Vec<Dataset> = names(10_000);
     for dataset in &datasets {
         let folder = dataset.folder();
@@ -90,16 +91,16 @@ async fn clean_all_deletes_in_batches() {
             format!("o/control/{dataset}/attempts.json"),
             format!("o/messages/dataset-processed/{dataset}"),
         ] {
-            world.s3.put(BUCKET, &key, "x");
+            world.put(&key, "x");
         }
     }
-    world.s3.put(BUCKET, "o/messages/batch-new/b.json", "{}");
-    world.s3.put(BUCKET, "o/data/notes.txt", "x");
+    world.put("o/messages/batch-new/b.json", "{}");
+    world.put("o/data/notes.txt", "x");
     world.s3.reset_counts();
     let answer = ask(&world, &service, "o/messages/request-clean/all", "", "1").await;
     assert_eq!(answer["result"]["datasets"], 10_000, "{answer}");
     assert_eq!(
-        world.s3.keys(BUCKET),
+        world.keys(),
         [INDEX, "o/data/notes.txt", "o/messages/batch-new/b.json"]
     );
     let deletes = world.s3.count("DeleteObjects");
@@ -115,24 +116,24 @@ async fn clean_all_deletes_in_batches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clean_all_continues_when_its_time_is_over() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     for dataset in names(10_000) {
         let folder = dataset.folder();
         for key in [
             format!("o/data/{folder}/{dataset}/{dataset}_raw.fits"),
             format!("o/messages/dataset-processed/{dataset}"),
         ] {
-            world.s3.put(BUCKET, &key, "x");
+            world.put(&key, "x");
         }
     }
-    world.s3.put(BUCKET, "o/messages/request-clean/all", "");
+    world.put("o/messages/request-clean/all", "");
     let mut event = created("o/messages/request-clean/all", "1");
     for invocation in 1.. {
         assert!(invocation < 20);
         let mut call = call(&format!("{invocation}"));
         call.budget = Budget::within(Duration::ZERO, Duration::ZERO);
         service.handle(event, &call).await.unwrap();
-        let keys = world.s3.keys(BUCKET);
+        let keys = world.keys();
         let Some(next) = keys.iter().find(|k| k.contains("/broadcast/")) else {
             assert_eq!(keys, [INDEX]);
             assert!(invocation > 1, "it was to take more than one invocation");

@@ -1,12 +1,15 @@
 //! Jobs end: what becomes of datasets, on S3 and at AWS Batch.
 
+use caldp_tests::World;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::world::story::{
     EXITED, OOM, ask, attempts, job_of, last_job, state, submitted, worker_says,
 };
-use crate::world::{BUCKET, World, call, created, job_event, names};
+use crate::world::{
+    BUCKET, all_jobs, call, client, created, fail_one_in, job_event, names, service, service_with,
+};
 use caldp_core::layout::Layout;
 use caldp_core::messages::Messages;
 use caldp_core::state::State;
@@ -26,7 +29,7 @@ async fn out_of_memory_goes_up_to_the_last_memory_bin() {
         let expected = if bin < 3 { "submitted" } else { "error" };
         assert_eq!(state(&world, "o8l7sws8q"), [expected]);
     }
-    assert_eq!(world.jobs().len(), 4);
+    assert_eq!(all_jobs(&world).len(), 4);
     assert_eq!(
         attempts(&world, "o8l7sws8q")["attempts"]
             .as_array()
@@ -47,12 +50,10 @@ async fn out_of_memory_goes_up_to_the_last_memory_bin() {
 #[tokio::test]
 async fn success_needs_the_products() {
     let (world, service) = submitted("j8cb010b0 lcyid1030", &[]).await;
-    let jobs = world.jobs();
+    let jobs = all_jobs(&world);
     worker_says(&world, "processing", "j8cb010b0");
     worker_says(&world, "processed", "j8cb010b0");
-    world.s3.put(
-        BUCKET,
-        "o/data/acs/j8cb010b0/logs/provenance.json",
+    world.put("o/data/acs/j8cb010b0/logs/provenance.json",
         r#"{"dataset": "j8cb010b0", "state": "processed", "programs": [{"peak_memory_kib": 3000000}], "steps": [{"seconds": 1000.0}]}"#,
     );
     for job in &jobs {
@@ -81,9 +82,8 @@ async fn jobs_under_way_and_arrays_themselves_are_left_alone() {
         &[("CALDP_ARRAY_THRESHOLD", "1")],
     )
     .await;
-    let before = world.s3.keys(BUCKET);
-    let array = world
-        .jobs()
+    let before = world.keys();
+    let array = all_jobs(&world)
         .into_iter()
         .find(|j| j.new.array_size.is_some())
         .unwrap();
@@ -94,7 +94,7 @@ async fn jobs_under_way_and_arrays_themselves_are_left_alone() {
         let event = job_event(&array, Some(0), status, None, "");
         service.handle(event, &call("a")).await.unwrap();
     }
-    assert_eq!(world.s3.keys(BUCKET), before);
+    assert_eq!(world.keys(), before);
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn another_environment_is_refused() {
     let mut event = job_event(&job, None, "FAILED", Some(OOM), EXITED);
     event["detail"]["container"]["command"][1] = json!("s3://somebody-elses/o");
     assert!(service.handle(event, &call("a")).await.is_err());
-    assert_eq!(world.jobs().len(), 1);
+    assert_eq!(all_jobs(&world).len(), 1);
 }
 
 /// What may succeed later comes back; what never will is counted and gone.
@@ -143,7 +143,7 @@ async fn another_environment_is_refused() {
 async fn a_queue_gets_back_only_what_may_succeed_later() {
     let (world, _) = submitted("j8cb010b0 j8ne53znq", &[]).await;
     let lease = Duration::from_secs(4);
-    let service = world.service_with(&[], |config| config.lease = lease).await;
+    let service = service_with(&world, &[], |config| config.lease = lease).await;
     let good = job_event(
         &job_of(&world, "j8cb010b0"),
         None,
@@ -158,11 +158,7 @@ async fn a_queue_gets_back_only_what_may_succeed_later() {
         Some(OOM),
         EXITED,
     );
-    world.s3.put(
-        BUCKET,
-        "o/messages/request-rescue/j8cb010b0",
-        "memory_bin: [",
-    );
+    world.put("o/messages/request-rescue/j8cb010b0", "memory_bin: [");
     let typo = created("o/messages/request-rescue/j8cb010b0", "1");
     let record =
         |id: &str, body: &str| json!({"eventSource": "aws:sqs", "messageId": id, "body": body});
@@ -172,9 +168,9 @@ async fn a_queue_gets_back_only_what_may_succeed_later() {
         record("nested", &json!({"Records": [record("x", "{}")]}).to_string()),
         record("typo", &typo.to_string()),
     ]});
-    world.fail_one_in(1, 7);
+    fail_one_in(&world, 1, 7);
     let answer = service.handle(queue, &call("a")).await.unwrap();
-    world.fail_one_in(0, 0);
+    fail_one_in(&world, 0, 0);
     let failed: Vec<&str> = answer["batchItemFailures"]
         .as_array()
         .unwrap()
@@ -197,7 +193,7 @@ async fn a_queue_gets_back_only_what_may_succeed_later() {
         "2",
     )
     .await;
-    let keys = world.s3.keys(BUCKET);
+    let keys = world.keys();
     assert!(
         !keys.iter().any(|key| key.contains("request-rescue")),
         "{keys:?}"
@@ -207,22 +203,20 @@ async fn a_queue_gets_back_only_what_may_succeed_later() {
 #[tokio::test]
 async fn the_clock_counts_states_and_takes_up_what_was_abandoned() {
     let world = World::new();
-    let service = world
-        .service_with(&[], |config| config.lease = Duration::from_secs(4))
-        .await;
+    let service = service_with(&world, &[], |config| config.lease = Duration::from_secs(4)).await;
     let list: String = names(60)
         .iter()
         .map(|d| format!("{d}\n"))
         .collect::<Vec<_>>()
         .concat();
-    world.s3.put(BUCKET, "batches/list.ids", list);
+    world.put("batches/list.ids", list);
     let event = created("batches/list.ids", "1");
     let dead = call("dead");
     let _ = tokio::time::timeout(Duration::from_millis(40), service.handle(event, &dead)).await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     let clock = json!({"source": "aws.events", "detail-type": "Scheduled Event", "detail": {}});
     service.handle(clock.clone(), &call("clock")).await.unwrap();
-    let keys = world.s3.keys(BUCKET);
+    let keys = world.keys();
     if let Some(next) = keys.iter().find(|k| k.starts_with("batches/continue-")) {
         service
             .handle(created(next, "1"), &call("next"))
@@ -239,7 +233,7 @@ async fn the_clock_counts_states_and_takes_up_what_was_abandoned() {
 #[tokio::test]
 async fn a_look_at_the_states_is_taken_once_by_each() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let root = format!("s3://{BUCKET}/o");
     world.s3.reset_counts();
     let order = json!({"datasets": "j8cb010b0", "batch_name": "b", "s3_output_bucket": root});
@@ -251,7 +245,7 @@ async fn a_look_at_the_states_is_taken_once_by_each() {
     );
     world.s3.reset_counts();
     let dataset = "j8cb010b0".parse().unwrap();
-    let store = S3Prefix::new(world.client().await, root.parse().unwrap());
+    let store = S3Prefix::new(client(&world).await, root.parse().unwrap());
     let worker = Messages::new(Arc::new(store), Layout::Tree);
     let (begun, done) = (State::Processing, State::Processed);
     worker.enter(&dataset, begun, b"").await.unwrap();

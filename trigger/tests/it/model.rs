@@ -4,7 +4,8 @@
 //! The model knows nothing of records, claims or messages: it has a state, a memory bin and two
 //! counters, and says what each event does to them.
 
-use crate::world::{BUCKET, Job, Service, World, call, created, job_event};
+use crate::world::{BUCKET, Job, Service, all_jobs, call, created, job_event, service};
+use caldp_tests::World;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -155,7 +156,7 @@ impl Model {
 async fn tell(world: &World, service: &Service, model: &Model, news: &News, mark: usize) {
     let request = async |verb: &str, number: u8, body: String| {
         let key = format!("o/messages/request-{verb}/{DATASET}");
-        world.s3.put(BUCKET, &key, body);
+        world.put(&key, body);
         let event = created(&key, &format!("{verb}-{number}"));
         service
             .handle(event, &call(&format!("{mark}")))
@@ -164,7 +165,7 @@ async fn tell(world: &World, service: &Service, model: &Model, news: &News, mark
     };
     match news {
         News::Ends(place, end) => {
-            if let Some(job) = world.jobs().get(*place) {
+            if let Some(job) = all_jobs(world).get(*place) {
                 service
                     .handle(end.event(job), &call(&format!("{mark}")))
                     .await
@@ -175,18 +176,10 @@ async fn tell(world: &World, service: &Service, model: &Model, news: &News, mark
         News::Starts | News::Delivers if !model.pending => {}
         News::Starts if model.state != Some("submitted") => {}
         News::Starts => {
-            world.s3.put(
-                BUCKET,
-                &format!("o/messages/dataset-processing/{DATASET}"),
-                "",
-            );
+            world.put(&format!("o/messages/dataset-processing/{DATASET}"), "");
         }
         News::Delivers => {
-            world.s3.put(
-                BUCKET,
-                &format!("o/messages/dataset-processed/{DATASET}"),
-                "",
-            );
+            world.put(&format!("o/messages/dataset-processed/{DATASET}"), "");
         }
         News::Rescue(number, bin) => {
             let body = bin.map_or(String::new(), |bin| format!("memory_bin: {bin}"));
@@ -242,7 +235,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let world = World::new();
-            let service = world.service(&[]).await;
+            let service = service(&world, &[]).await;
             let order = json!({"datasets": DATASET, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
             service.handle(order, &call("order")).await.unwrap();
             let mut model = Model::default();
@@ -254,8 +247,8 @@ proptest! {
                     model.hear(news);
                     let seen = shown(&world);
                     assert_eq!(seen.as_deref(), model.state, "after {news:?} of {story:?}: {model:?}");
-                    assert_eq!(world.jobs().len(), model.jobs, "after {news:?}: {model:?}");
-                    if let Some(job) = world.jobs().get(model.job).filter(|_| model.pending) {
+                    assert_eq!(all_jobs(&world).len(), model.jobs, "after {news:?}: {model:?}");
+                    if let Some(job) = all_jobs(&world).get(model.job).filter(|_| model.pending) {
                         assert_eq!(job.new.queue, ["q2", "q8", "q16", "q64"][usize::from(model.bin)]);
                     }
                 }

@@ -1,11 +1,12 @@
 //! What AWS Batch refuses for good is an error of the datasets, shown and open to a rescue, and not tried for ever;
 //! what it is too busy for is tried again.
 
+use caldp_tests::World;
 use caldp_trigger::error::TriggerError;
 use serde_json::{Value, json};
 
 use crate::world::story::{EXITED, OOM, ask, attempts, job_of, last_job, state, submitted};
-use crate::world::{BUCKET, World, call, created, job_event};
+use crate::world::{BUCKET, all_jobs, call, created, job_event, service};
 
 const NO_QUEUE: &str = "Job queue q8 does not exist";
 
@@ -14,7 +15,7 @@ fn refuse(world: &World) {
 }
 
 async fn ordered(world: &World, threshold: &str, names: &str) -> Value {
-    let service = world.service(&[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
+    let service = service(world, &[("CALDP_ARRAY_THRESHOLD", threshold)]).await;
     let order = json!({"datasets": names, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
     service.handle(order, &call("order")).await.unwrap()
 }
@@ -61,8 +62,8 @@ async fn refused_jobs_are_errors_and_may_be_rescued() {
             ordered(&world, threshold, names).await["refused"],
             answer["refused"]
         );
-        assert!(world.jobs().is_empty());
-        let service = world.service(&[]).await;
+        assert!(all_jobs(&world).is_empty());
+        let service = service(&world, &[]).await;
         ask(
             &world,
             &service,
@@ -72,7 +73,7 @@ async fn refused_jobs_are_errors_and_may_be_rescued() {
         )
         .await;
         assert_eq!(state(&world, "j8cb010b0"), ["submitted"]);
-        assert_eq!(world.jobs().len(), 1);
+        assert_eq!(all_jobs(&world).len(), 1);
     }
 }
 
@@ -92,7 +93,7 @@ async fn a_refused_retry_is_an_error_and_a_refused_rescue_is_answered() {
         assert_refused(&world, "j8cb010b0");
     }
     let key = "o/messages/request-rescue/j8cb010b0";
-    world.s3.put(BUCKET, key, "");
+    world.put(key, "");
     let error = service
         .handle(created(key, "1"), &call("c"))
         .await
@@ -106,11 +107,11 @@ async fn a_refused_retry_is_an_error_and_a_refused_rescue_is_answered() {
         answer["error"].as_str().unwrap().contains(NO_QUEUE),
         "{answer}"
     );
-    assert_eq!(world.jobs().len(), 1);
+    assert_eq!(all_jobs(&world).len(), 1);
     world.batch.refuse(None);
     ask(&world, &service, key, "", "2").await;
     assert_eq!(state(&world, "j8cb010b0"), ["submitted"]);
-    assert!(world.s3.get(BUCKET, &format!("{key}.refused")).is_none());
+    assert!(world.get(&format!("{key}.refused")).is_none());
     assert_eq!(
         attempts(&world, "j8cb010b0")["attempts"][3]["job_id"],
         last_job(&world).id.as_str()
@@ -125,7 +126,7 @@ async fn a_torn_part_of_a_fan_out_is_answered() {
         ("{\"verb\": \"x\", \"origin\": \"\"}", "no request"),
     ] {
         let key = "o/messages/broadcast/rescue-1";
-        world.s3.put(BUCKET, key, body);
+        world.put(key, body);
         let error = service
             .handle(created(key, "1"), &call("a"))
             .await

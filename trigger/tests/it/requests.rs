@@ -3,7 +3,8 @@
 use crate::world::story::{
     EXITED, OOM, ask, attempts, job_of, last_job, state, submitted, worker_says,
 };
-use crate::world::{BUCKET, World, call, created, job_event};
+use crate::world::{BUCKET, all_jobs, call, created, job_event, service};
+use caldp_tests::World;
 use serde_json::Value;
 use storage::hint::explain;
 
@@ -15,9 +16,7 @@ async fn the_real_request_is_about_no_dataset() {
         return;
     };
     let world = World::new();
-    let service = world
-        .service(&[("BUCKET", "calcloud-processing-moto")])
-        .await;
+    let service = service(&world, &[("BUCKET", "calcloud-processing-moto")]).await;
     let event: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let text = service
         .handle(event, &call("a"))
@@ -56,7 +55,7 @@ async fn cancel_stops_the_job_and_late_news_changes_nothing() {
         service.handle(event, &call("a")).await.unwrap();
         assert_eq!(state(&world, "j8cb010b0"), ["terminated"]);
     }
-    assert_eq!(world.jobs().len(), 1);
+    assert_eq!(all_jobs(&world).len(), 1);
     // until somebody wants it again
     ask(
         &world,
@@ -110,20 +109,20 @@ async fn rescue_takes_its_fields_and_refuses_others() {
     let event = job_event(&last_job(&world), None, "FAILED", Some(23), EXITED);
     service.handle(event, &call("a")).await.unwrap();
     let key = "o/messages/request-rescue/j8cb010b0";
-    world.s3.put(BUCKET, key, "memory_bins: 2");
+    world.put(key, "memory_bins: 2");
     let error = service
         .handle(created(key, "1"), &call("1"))
         .await
         .unwrap_err();
     let text = explain(&error).to_string();
     assert!(text.contains("allowed are memory_bin"), "{text}");
-    assert_eq!(world.jobs().len(), 1);
+    assert_eq!(all_jobs(&world).len(), 1);
     let answer = ask(&world, &service, key, "dry_run: true\nmemory_bin: 3", "2").await;
     assert!(
         answer["result"].as_str().unwrap().contains("would"),
         "{answer}"
     );
-    assert_eq!(world.jobs().len(), 1);
+    assert_eq!(all_jobs(&world).len(), 1);
     let limit = last_job(&world).new.timeout;
     ask(
         &world,
@@ -138,13 +137,13 @@ async fn rescue_takes_its_fields_and_refuses_others() {
         (job.new.queue.as_str(), job.new.timeout),
         ("q64", limit * 2)
     );
-    assert!(world.s3.get(BUCKET, key).is_none(), "the request is gone");
+    assert!(world.get(key).is_none(), "the request is gone");
     // delivered again, even with its object still there, it does nothing
     ask(&world, &service, key, "", "3").await;
-    assert_eq!(world.jobs().len(), 2);
+    assert_eq!(all_jobs(&world).len(), 2);
     // a rescue while a job is pending is no second job
     ask(&world, &service, key, "", "4").await;
-    assert_eq!(world.jobs().len(), 2);
+    assert_eq!(all_jobs(&world).len(), 2);
     let first = attempts(&world, "j8cb010b0")["attempts"][0]["outcome"].clone();
     assert_eq!(first["exit_code"], 23, "the history is kept");
 }
@@ -159,13 +158,11 @@ async fn clean_takes_one_dataset_and_no_other() {
             "inputs/D.tar.gz",
             "messages/dataset-error/D",
         ] {
-            world
-                .s3
-                .put(BUCKET, &format!("o/{}", key.replace('D', dataset)), "x");
+            world.put(&format!("o/{}", key.replace('D', dataset)), "x");
         }
     }
     let others = |world: &World| -> Vec<String> {
-        let keys = world.s3.keys(BUCKET);
+        let keys = world.keys();
         keys.into_iter()
             .filter(|k| !k.contains("j8cb010b0"))
             .collect()
@@ -180,19 +177,19 @@ async fn clean_takes_one_dataset_and_no_other() {
         "1",
     )
     .await;
-    assert_eq!(world.s3.keys(BUCKET), before, "all of it and nothing else");
+    assert_eq!(world.keys(), before, "all of it and nothing else");
     // the news of its job, stopped meanwhile, does not bring it back
     assert!(job_of(&world, "j8cb010b0").terminated.is_some());
     let event = job_event(&pending, None, "FAILED", Some(OOM), EXITED);
     service.handle(event, &call("a")).await.unwrap();
-    assert_eq!(others(&world), world.s3.keys(BUCKET));
+    assert_eq!(others(&world), world.keys());
 }
 
 #[tokio::test]
 async fn the_calcloud_layout_has_its_own_words() {
     let world = World::new();
-    let service = world.service(&[("CALDP_LAYOUT", "calcloud")]).await;
-    world.s3.put(BUCKET, "inputs/j8cb010b0.tar.gz", "x");
+    let service = service(&world, &[("CALDP_LAYOUT", "calcloud")]).await;
+    world.put("inputs/j8cb010b0.tar.gz", "x");
     ask(&world, &service, "messages/placed-j8cb010b0", "", "1").await;
     let job = last_job(&world);
     let inputs = format!("s3://{BUCKET}/inputs");
@@ -211,11 +208,11 @@ async fn the_calcloud_layout_has_its_own_words() {
         job.new.environment,
         [("CALDP_LAYOUT".to_owned(), "calcloud".to_owned())]
     );
-    assert!(world.s3.get(BUCKET, "messages/submit-j8cb010b0").is_some());
+    assert!(world.get("messages/submit-j8cb010b0").is_some());
     let event = job_event(&job, None, "FAILED", Some(1), EXITED);
     service.handle(event, &call("a")).await.unwrap();
-    assert!(world.s3.get(BUCKET, "messages/error-j8cb010b0").is_some());
-    assert!(world.s3.get(BUCKET, "messages/submit-j8cb010b0").is_none());
+    assert!(world.get("messages/error-j8cb010b0").is_some());
+    assert!(world.get("messages/submit-j8cb010b0").is_none());
     ask(&world, &service, "messages/clean-j8cb010b0", "", "2").await;
-    assert_eq!(world.s3.keys(BUCKET), ["control/batches.json"]);
+    assert_eq!(world.keys(), ["control/batches.json"]);
 }

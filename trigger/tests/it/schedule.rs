@@ -1,12 +1,13 @@
 //! What the schedule costs: a batch under way a few requests and one for each dataset that changed; one in which
 //! nothing happens any more none, because it is closed, and looked at again only when something is asked of it.
 
+use caldp_tests::World;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::world::story::{EXITED, ask};
-use crate::world::{BUCKET, Service, World, call, job_event};
+use crate::world::{BUCKET, Service, all_jobs, call, job_event, service, service_with};
 
 /// Settled batches of the test.
 const BATCHES: usize = 300;
@@ -29,7 +30,7 @@ async fn closing_at_once(world: &World) -> Service {
         config.grace = Duration::ZERO;
         config.close_after = Duration::ZERO;
     };
-    world.service_with(&[], at_once).await
+    service_with(world, &[], at_once).await
 }
 
 /// A batch of one dataset whose job ended well.
@@ -44,7 +45,7 @@ fn settled_batch(world: &World, batch: &str) {
         }],
     });
     let put = |key: &str, body: String| {
-        world.s3.put(BUCKET, &format!("data/{batch}/{key}"), body);
+        world.put(&format!("data/{batch}/{key}"), body);
     };
     put("messages/dataset-processed/j8cb010b0", String::new());
     put("control/j8cb010b0/attempts.json", record.to_string());
@@ -101,13 +102,9 @@ async fn a_request_opens_a_batch_again() {
     .await;
     assert_eq!(tick(&service).await["open"], 1);
     // and closes when that is over
-    let job = world.jobs().pop().unwrap();
-    world
-        .s3
-        .remove(BUCKET, "data/one/messages/dataset-submitted/j8cb010b0");
-    world
-        .s3
-        .put(BUCKET, "data/one/messages/dataset-processed/j8cb010b0", "");
+    let job = all_jobs(&world).pop().unwrap();
+    world.remove("data/one/messages/dataset-submitted/j8cb010b0");
+    world.put("data/one/messages/dataset-processed/j8cb010b0", "");
     let event = job_event(&job, None, "SUCCEEDED", Some(0), EXITED);
     service.handle(event, &call("end")).await.unwrap();
     let answer = tick(&service).await;
@@ -128,7 +125,7 @@ async fn a_request_opens_a_batch_again() {
 async fn a_batch_is_not_closed_before_time() {
     let world = World::new();
     settled_batch(&world, "one");
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     for _ in 0..2 {
         let answer = tick(&service).await;
         assert_eq!(
@@ -141,9 +138,7 @@ async fn a_batch_is_not_closed_before_time() {
     for entry in index["batches"].as_array_mut().unwrap() {
         entry["opened"] = json!("2026-03-01T00:00:00Z");
     }
-    world
-        .s3
-        .put(BUCKET, "control/batches.json", index.to_string());
+    world.put("control/batches.json", index.to_string());
     assert_eq!(tick(&service).await["closed"], 2);
 }
 
@@ -166,7 +161,7 @@ async fn a_batch_is_open_from_its_order_until_all_of_it_has_ended() {
     for _ in 0..2 {
         assert_eq!(tick(&service).await["open"], 1);
     }
-    let job = world.jobs().pop().unwrap();
+    let job = all_jobs(&world).pop().unwrap();
     let event = job_event(&job, None, "FAILED", Some(23), EXITED);
     service.handle(event, &call("end")).await.unwrap();
     assert_eq!(tick(&service).await["open"], 0);
@@ -192,7 +187,7 @@ async fn a_batch_under_way_costs_few_requests_and_one_for_each_dataset_that_chan
     let world = World::new();
     // every job is asked about, as those of which nobody heard for long are
     let asking = |config: &mut caldp_trigger::config::Config| config.grace = Duration::ZERO;
-    let service = world.service_with(&[], asking).await;
+    let service = service_with(&world, &[], asking).await;
     let names: Vec<String> = (0..count).map(|n| format!("j{n:08}")).collect();
     let order = json!({"datasets": names.join(" "), "batch_name": "b"});
     service.handle(order, &call("order")).await.unwrap();
@@ -212,8 +207,8 @@ async fn a_batch_under_way_costs_few_requests_and_one_for_each_dataset_that_chan
             _ => ("submitted", "processed"),
         };
         let key = |state| format!("data/b/messages/dataset-{state}/{dataset}");
-        world.s3.put(BUCKET, &key(to), "");
-        world.s3.remove(BUCKET, &key(from));
+        world.put(&key(to), "");
+        world.remove(&key(from));
     }
     let busy = cost(&world, &service).await;
     // and what was read is remembered
@@ -234,7 +229,7 @@ async fn a_batch_under_way_costs_few_requests_and_one_for_each_dataset_that_chan
     let key = format!("data/b/control/{}/attempts.json", names[100]);
     let mut record = world.json(&key);
     record["attempts"][0]["timeout_seconds"] = json!(4321);
-    world.s3.put(BUCKET, &key, record.to_string());
+    world.put(&key, record.to_string());
     let one = cost(&world, &service).await;
     assert!(
         one <= quiet + 3,
@@ -255,7 +250,7 @@ async fn a_batch_that_is_cleaned_goes_from_the_pages() {
     }
     let service = closing_at_once(&world).await;
     tick(&service).await;
-    let shown = |file: &str| world.s3.get(BUCKET, &format!("blackboard/{file}"));
+    let shown = |file: &str| world.get(&format!("blackboard/{file}"));
     let text = |file: &str| String::from_utf8(shown(file).unwrap().to_vec()).unwrap();
     assert!(shown("one/index.html").is_some());
     assert_eq!(text("blackboardAWS.snapshot").lines().count(), 3);

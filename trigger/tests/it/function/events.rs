@@ -1,55 +1,28 @@
 //! Every kind of event, as AWS delivers it, and what the function answers.
 
-use caldp_tests::{BatchServer, LambdaFunction, S3Server, SubmittedJob};
+use caldp_tests::{LambdaFunction, SubmittedJob, World};
 use serde_json::{Value, json};
 
-use super::{BUCKET, created, function, servers};
+use super::function;
+use crate::world::story::state;
+use crate::world::{BUCKET, created};
 
-struct World {
-    s3: S3Server,
-    batch: BatchServer,
-    function: LambdaFunction,
+/// Two datasets submitted below `o/`.
+fn submitted() -> (World, LambdaFunction) {
+    let world = World::new();
+    let function = function(world.environment(), &[]);
+    let order = json!({
+        "datasets": ["J8CB010B0", "lcyid1030"], "batch_name": "b",
+        "s3_output_bucket": format!("s3://{BUCKET}/o"),
+    });
+    let answer = function.invoke("order", order).answer();
+    assert_eq!(answer["submitted"], 2, "{answer}");
+    (world, function)
 }
 
-impl World {
-    /// Two datasets submitted below `o/`.
-    fn new() -> Self {
-        let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
-        let function = function(servers(&s3, &batch), &[]);
-        let order = json!({
-            "datasets": ["J8CB010B0", "lcyid1030"], "batch_name": "b",
-            "s3_output_bucket": format!("s3://{BUCKET}/o"),
-        });
-        let answer = function.invoke("order", order).answer();
-        assert_eq!(answer["submitted"], 2, "{answer}");
-        Self {
-            s3,
-            batch,
-            function,
-        }
-    }
-
-    fn ask(&self, key: &str, body: &str) -> Value {
-        self.s3.put(BUCKET, key, body.to_owned());
-        self.function.invoke(key, created(key, "1")).answer()
-    }
-
-    /// The states a dataset has messages of.
-    fn states(&self, dataset: &str) -> Vec<String> {
-        let keys = self.s3.keys(BUCKET);
-        let states = keys.iter().filter_map(|key| {
-            let state = key.strip_prefix("o/messages/dataset-")?;
-            let (state, of) = state.split_once('/')?;
-            (of == dataset).then(|| state.to_owned())
-        });
-        states.collect()
-    }
-
-    fn last_job(&self, dataset: &str) -> SubmittedJob {
-        let mut jobs = self.batch.jobs().into_iter();
-        let of = |job: &SubmittedJob| job.request["containerOverrides"]["command"][2] == dataset;
-        jobs.rfind(of).unwrap()
-    }
+fn ask(world: &World, function: &LambdaFunction, key: &str, body: &str) -> Value {
+    world.put(key, body.to_owned());
+    function.invoke(key, created(key, "1")).answer()
 }
 
 /// The state change of a job, as `EventBridge` sends it.
@@ -77,11 +50,10 @@ fn state_change(job: &SubmittedJob, status: &str, exit: i64) -> Value {
 
 #[test]
 fn lists_arrive_from_s3_and_from_eventbridge() {
-    let world = World::new();
-    let answer = world.ask("batches/from s3.ids", "j8cb010b1\n");
+    let (world, function) = submitted();
+    let answer = ask(&world, &function, "batches/from s3.ids", "j8cb010b1\n");
     assert_eq!(answer["submitted"], 1, "{answer}");
-    world.s3.put(
-        BUCKET,
+    world.put(
         "batches/bridged.yaml",
         "datasets: [j8cb010b2]\nbatch_name: bridged\n",
     );
@@ -93,7 +65,7 @@ fn lists_arrive_from_s3_and_from_eventbridge() {
             "object": {"key": "batches/bridged.yaml", "size": 46, "etag": "b1946ac92492d234", "sequencer": "00617F08"},
         },
     });
-    let answer = world.function.invoke("bridged", event).answer();
+    let answer = function.invoke("bridged", event).answer();
     assert_eq!(
         (&answer["submitted"], &answer["batch"]),
         (&json!(1), &json!("bridged"))
@@ -103,12 +75,12 @@ fn lists_arrive_from_s3_and_from_eventbridge() {
 
 #[test]
 fn jobs_change_their_states() {
-    let world = World::new();
+    let (world, function) = submitted();
     let first = world.last_job("j8cb010b0");
-    let tell = |id: &str, event: Value| world.function.invoke(id, event).answer();
+    let tell = |id: &str, event: Value| function.invoke(id, event).answer();
     let answer = tell("running", state_change(&first, "RUNNING", 0));
     assert!(answer.to_string().contains("nothing to do"), "{answer}");
-    assert_eq!(world.states("j8cb010b0"), ["submitted"]);
+    assert_eq!(state(&world, "j8cb010b0"), ["submitted"]);
     // out of memory: a memory bin higher, once however often the news comes
     for id in ["failed", "failed again"] {
         tell(id, state_change(&first, "FAILED", 33));
@@ -119,33 +91,36 @@ fn jobs_change_their_states() {
         (&first.request["jobQueue"], &second.request["jobQueue"]),
         (&json!("q8"), &json!("q16"))
     );
-    world
-        .s3
-        .put(BUCKET, "o/messages/dataset-processed/j8cb010b0", "");
+    world.put("o/messages/dataset-processed/j8cb010b0", "");
     tell("succeeded", state_change(&second, "SUCCEEDED", 0));
-    assert_eq!(world.states("j8cb010b0"), ["processed"]);
+    assert_eq!(state(&world, "j8cb010b0"), ["processed"]);
     // success without products is none
     tell(
         "alleged",
         state_change(&world.last_job("lcyid1030"), "SUCCEEDED", 0),
     );
-    assert_eq!(world.states("lcyid1030"), ["error"]);
+    assert_eq!(state(&world, "lcyid1030"), ["error"]);
 }
 
 #[test]
 fn requests_are_carried_out() {
-    let world = World::new();
-    world.ask("o/messages/request-cancel/j8cb010b0", "");
-    assert_eq!(world.states("j8cb010b0"), ["terminated"]);
+    let (world, function) = submitted();
+    ask(&world, &function, "o/messages/request-cancel/j8cb010b0", "");
+    assert_eq!(state(&world, "j8cb010b0"), ["terminated"]);
     assert!(world.last_job("j8cb010b0").terminated.is_some());
-    world.ask("o/messages/request-rescue/j8cb010b0", "memory_bin: 3\n");
-    assert_eq!(world.states("j8cb010b0"), ["submitted"]);
+    ask(
+        &world,
+        &function,
+        "o/messages/request-rescue/j8cb010b0",
+        "memory_bin: 3\n",
+    );
+    assert_eq!(state(&world, "j8cb010b0"), ["submitted"]);
     assert_eq!(world.last_job("j8cb010b0").request["jobQueue"], "q64");
-    world.s3.put(BUCKET, "o/inputs/j8cb010b1.tar.gz", "raw");
-    world.ask("o/messages/request-placed/j8cb010b1", "");
-    assert_eq!(world.states("j8cb010b1"), ["submitted"]);
-    world.ask("o/messages/request-clean/j8cb010b0", "");
-    let keys = world.s3.keys(BUCKET);
+    world.put("o/inputs/j8cb010b1.tar.gz", "raw");
+    ask(&world, &function, "o/messages/request-placed/j8cb010b1", "");
+    assert_eq!(state(&world, "j8cb010b1"), ["submitted"]);
+    ask(&world, &function, "o/messages/request-clean/j8cb010b0", "");
+    let keys = world.keys();
     assert!(
         !keys.iter().any(|key| key.contains("j8cb010b0")),
         "{keys:?}"
@@ -153,8 +128,8 @@ fn requests_are_carried_out() {
     assert!(keys.contains(&"o/inputs/j8cb010b1.tar.gz".to_owned()));
     let (kind, message) = {
         let key = "o/messages/request-rescue/lcyid1030";
-        world.s3.put(BUCKET, key, "memory_bins: 3\n");
-        world.function.invoke("typo", created(key, "2")).error()
+        world.put(key, "memory_bins: 3\n");
+        function.invoke("typo", created(key, "2")).error()
     };
     assert_eq!(kind, "Order");
     assert!(
@@ -165,36 +140,36 @@ fn requests_are_carried_out() {
 
 #[test]
 fn the_clock_and_a_test_of_s3() {
-    let world = World::new();
+    let (world, function) = submitted();
     let clock = json!({
         "version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event",
         "source": "aws.events", "account": "123456789012", "time": "2026-03-01T00:00:00Z",
         "region": "us-east-1", "resources": ["arn:aws:events:us-east-1:123456789012:rule/caldp"], "detail": {},
     });
-    world.function.invoke("clock", clock).answer();
-    assert!(world.s3.get(BUCKET, "blackboard/overview.json").is_some());
-    let before = world.s3.keys(BUCKET);
+    function.invoke("clock", clock).answer();
+    assert!(world.get("blackboard/overview.json").is_some());
+    let before = world.keys();
     let test = json!({
         "Service": "Amazon S3", "Event": "s3:TestEvent", "Time": "2026-03-01T00:00:00.000Z",
         "Bucket": BUCKET, "RequestId": "5582815E1AEA5ADF", "HostId": "8cLeGAmw098X5cv4Zkwcmo8vvZa3eH3eKxsPzbB9wrR",
     });
-    world.function.invoke("test", test.clone()).answer();
+    function.invoke("test", test.clone()).answer();
     assert!(
-        world.function.log().contains("S3 tried out a notification"),
+        function.log().contains("S3 tried out a notification"),
         "{}",
-        world.function.log()
+        function.log()
     );
     let queued = json!({"Records": [{"eventSource": "aws:sqs", "messageId": "1", "body": test.to_string()}]});
-    let answer = world.function.invoke("queued", queued).answer();
+    let answer = function.invoke("queued", queued).answer();
     assert_eq!(answer["batchItemFailures"], json!([]));
-    assert_eq!(world.s3.keys(BUCKET), before);
+    assert_eq!(world.keys(), before);
 }
 
 #[test]
 fn what_a_queue_sends_is_handled_one_by_one() {
-    let world = World::new();
+    let (world, function) = submitted();
     let failed = state_change(&world.last_job("j8cb010b0"), "FAILED", 23);
-    world.s3.put(BUCKET, "batches/list.ids", "j8cb010b1\n");
+    world.put("batches/list.ids", "j8cb010b1\n");
     let record = |id: &str, body: &Value| {
         json!({
             "messageId": id, "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a", "body": body.to_string(),
@@ -211,7 +186,7 @@ fn what_a_queue_sends_is_handled_one_by_one() {
         record("torn", &json!("{\"Records\": [")),
         record("unknown", &json!({"what": "is this"})),
     ]});
-    let answer = world.function.invoke("queue", event).answer();
+    let answer = function.invoke("queue", event).answer();
     let failures = answer["batchItemFailures"].as_array().unwrap();
     let failed: Vec<_> = failures
         .iter()
@@ -219,7 +194,7 @@ fn what_a_queue_sends_is_handled_one_by_one() {
         .collect();
     assert!(failed.is_empty(), "{failed:?}");
     // what will never succeed is counted, in the format CloudWatch makes metrics of
-    let log = world.function.log();
+    let log = function.log();
     let lines = log
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());
@@ -243,14 +218,14 @@ fn what_a_queue_sends_is_handled_one_by_one() {
             "Metrics": [{"Name": "Verdicts", "Unit": "Count"}],
         })
     );
-    assert_eq!(world.states("j8cb010b0"), ["error"]);
+    assert_eq!(state(&world, "j8cb010b0"), ["error"]);
     assert_eq!(world.last_job("j8cb010b1").request["jobQueue"], "q8");
 }
 
 #[test]
 fn what_is_not_understood_is_a_clear_error() {
-    let world = World::new();
-    let before = (world.s3.keys(BUCKET), world.batch.jobs().len());
+    let (world, function) = submitted();
+    let before = (world.keys(), world.batch.jobs().len());
     let mut foreign = created("batches/list.ids", "1");
     foreign["Records"][0]["s3"]["bucket"]["name"] = json!("somebody-elses");
     let mut elsewhere = state_change(&world.last_job("j8cb010b0"), "FAILED", 1);
@@ -288,7 +263,7 @@ fn what_is_not_understood_is_a_clear_error() {
             "somebody-elses",
         ),
     ] {
-        let (found, message) = world.function.invoke("a", event.clone()).error();
+        let (found, message) = function.invoke("a", event.clone()).error();
         assert_eq!(found, kind, "{event}: {message}");
         assert!(message.contains(part), "{event}: {message}");
         // a sentence, not a structure
@@ -297,13 +272,13 @@ fn what_is_not_understood_is_a_clear_error() {
             "{message}"
         );
     }
-    assert_eq!((world.s3.keys(BUCKET), world.batch.jobs().len()), before);
+    assert_eq!((world.keys(), world.batch.jobs().len()), before);
 }
 
 #[test]
 fn a_deployment_that_is_not_described_is_named_in_the_log() {
-    let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
-    let function = function(servers(&s3, &batch), &[("JOBQUEUES", "q2,q8")]);
+    let world = World::new();
+    let function = function(world.environment(), &[("JOBQUEUES", "q2,q8")]);
     assert_eq!(function.first_request(), None);
     let log = function.log();
     assert!(
@@ -315,14 +290,14 @@ fn a_deployment_that_is_not_described_is_named_in_the_log() {
 /// Every line of the log is one JSON object that says which invocation, batch and dataset it is about.
 #[test]
 fn the_log_is_json_with_what_it_is_about_as_fields() {
-    let world = World::new();
+    let (world, function) = submitted();
     let job = world.last_job("j8cb010b0");
     let body = state_change(&job, "FAILED", 23).to_string();
     let record =
         |id: &str, body: &str| json!({"eventSource": "aws:sqs", "messageId": id, "body": body});
     let queue = json!({"Records": [record("m1", &body), record("m2", "no json")]});
-    world.function.invoke("queue", queue).answer();
-    let log = world.function.log();
+    function.invoke("queue", queue).answer();
+    let log = function.log();
     let lines: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))

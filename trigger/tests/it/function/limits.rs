@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use caldp_core::dataset::Dataset;
-use caldp_tests::{BatchServer, LambdaFunction, S3Server};
+use caldp_tests::{LambdaFunction, World, long_variants};
 use serde_json::json;
 
-use super::check::Seen;
-use super::{BUCKET, function, lines, long, names, servers};
+use super::function;
+use crate::world::{assert_submitted, created, lines, names};
 
 /// What AWS documents for `SubmitJob`, and for writes below one prefix.
 const SUBMISSIONS: u32 = 50;
@@ -30,40 +30,40 @@ enum Listed {
 }
 
 fn at_the_limits(datasets: &[Dataset], threshold: usize, listed: Listed) {
-    let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
-    s3.limit_writes(WRITES);
-    batch.limit_submissions(SUBMISSIONS);
+    let world = World::new();
+    world.s3.limit_writes(WRITES);
+    world.batch.limit_submissions(SUBMISSIONS);
     let threshold_text = threshold.to_string();
     let variables = [("CALDP_ARRAY_THRESHOLD", threshold_text.as_str())];
-    let function = function(servers(&s3, &batch), &variables);
+    let function = function(world.environment(), &variables);
     let event = match listed {
         Listed::Names => {
             let names: Vec<&str> = datasets.iter().map(Dataset::name).collect();
             json!({"datasets": names, "batch_name": "b"})
         }
         Listed::Features => {
-            s3.put(BUCKET, "batches/b.csv", with_features(datasets));
-            super::created("batches/b.csv", "1")
+            world.put("batches/b.csv", with_features(datasets));
+            created("batches/b.csv", "1")
         }
     };
     let begin = Instant::now();
     let answer = function.invoke("one", event);
     let seconds = begin.elapsed().as_secs_f64();
     let (answer, peak) = (answer.answer(), function.peak_kib());
-    let (requests, calls) = (s3.requests(), batch.requests());
+    let (requests, calls) = (world.s3.requests(), world.batch.requests());
     eprintln!(
         "{} datasets, {listed:?}, arrays above {threshold}: {seconds:.1} s, {} jobs, peak {peak} KiB, \
          S3 {requests:?}, AWS Batch {calls:?} of which {} throttled",
         datasets.len(),
         answer["jobs"],
-        batch.throttled()
+        world.batch.throttled()
     );
     assert_eq!(answer["submitted"], datasets.len());
     assert_eq!(answer["continues"], false);
     let name = answer["batch"].as_str().unwrap();
     let root = format!("data/{name}/");
-    Seen::of_stand_ins(&s3, &batch).assert_fanned_out(&root, name, datasets);
-    let jobs = batch.jobs().len();
+    assert_submitted(&world, &root, name, datasets);
+    let jobs = world.batch.jobs().len();
     if datasets.len() > threshold {
         // one array for each memory bin and time limit
         assert!((2..=MOST_ARRAYS).contains(&jobs), "{jobs} array jobs");
@@ -96,7 +96,7 @@ fn a_batch_fits_into_time_and_memory() {
 /// With arrays, then with ten thousand single jobs: 200 s at 50 a second.
 #[test]
 fn ten_thousand_fit_into_time_and_memory() {
-    if long("10,000 datasets at the limits AWS documents") {
+    if long_variants("10,000 datasets at the limits AWS documents") {
         at_the_limits(&names(10_000), 200, Listed::Names);
         at_the_limits(&names(10_000), 200, Listed::Features);
         at_the_limits(&names(10_000), 100_000, Listed::Names);
@@ -106,19 +106,19 @@ fn ten_thousand_fit_into_time_and_memory() {
 /// A deadline that is too near: the rest is handed on by a message, and taken up from it.
 #[test]
 fn a_batch_that_does_not_fit_is_handed_on() {
-    let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
-    batch.limit_submissions(SUBMISSIONS);
+    let world = World::new();
+    world.batch.limit_submissions(SUBMISSIONS);
     let variables = [("CALDP_RESERVE_SECONDS", "5")];
-    let function = function(servers(&s3, &batch), &variables);
+    let function = function(world.environment(), &variables);
     let datasets = names(150);
-    s3.put(BUCKET, "batches/list.ids", lines(&datasets));
-    let mut event = super::created("batches/list.ids", "1");
+    world.put("batches/list.ids", lines(&datasets));
+    let mut event = created("batches/list.ids", "1");
     for invocation in 0.. {
         assert!(invocation < 30, "{}", function.log());
         let time = Duration::from_secs(6);
         let id = format!("invocation {invocation}");
         let answer = function.invoke_within(&id, event, time).answer();
-        let keys = s3.keys(BUCKET);
+        let keys = world.keys();
         let next: Vec<_> = keys
             .iter()
             .filter(|k| k.starts_with("batches/continue-"))
@@ -127,17 +127,17 @@ fn a_batch_that_does_not_fit_is_handed_on() {
             assert!(invocation > 0 && next.is_empty(), "{next:?}");
             let batch_name = answer["batch"].as_str().unwrap();
             let root = format!("data/{batch_name}/");
-            return Seen::of_stand_ins(&s3, &batch).assert_fanned_out(&root, batch_name, &datasets);
+            return assert_submitted(&world, &root, batch_name, &datasets);
         }
         assert_eq!(next.len(), 1, "{next:?}");
-        event = super::created(next[0], "1");
+        event = created(next[0], "1");
     }
 }
 
 #[test]
 fn the_function_starts_quickly() {
-    let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
-    let start = || -> LambdaFunction { function(servers(&s3, &batch), &[]) };
+    let world = World::new();
+    let start = || -> LambdaFunction { function(world.environment(), &[]) };
     let mut times: Vec<Duration> = (0..5).map(|_| start().first_request().unwrap()).collect();
     times.sort();
     eprintln!("start to first request: {times:?}, median {:?}", times[2]);

@@ -3,11 +3,14 @@
 use std::time::Instant;
 
 use caldp_core::dataset::Dataset;
-use caldp_tests::{BatchFault, BatchServer, LambdaFunction, Moto, external_data};
+use caldp_tests::{
+    BatchFault, BatchServer, DEFINITIONS, LambdaFunction, Moto, QUEUES, external_data,
+    long_variants,
+};
 use serde_json::json;
 
-use super::check::Seen;
-use super::{BUCKET, DEFINITIONS, QUEUES, created, function, lines, long, names};
+use super::function;
+use crate::world::{BUCKET, FannedOut, created, lines, names};
 
 fn deployed() -> (Moto, LambdaFunction) {
     let moto = Moto::start();
@@ -30,7 +33,7 @@ fn submit(moto: &Moto, function: &LambdaFunction, list: &str, expected: &[Datase
     assert_eq!(answer["submitted"], count, "{answer}");
     let batch = answer["batch"].as_str().unwrap();
     let root = format!("data/{batch}/");
-    let seen = Seen::of_moto(moto, &root);
+    let seen = FannedOut::of_moto(moto, &root);
     seen.assert_fanned_out(&root, batch, expected);
     let jobs = seen.job_count();
     eprintln!("{count} datasets against moto: {seconds:.1} s, {jobs} jobs");
@@ -38,7 +41,7 @@ fn submit(moto: &Moto, function: &LambdaFunction, list: &str, expected: &[Datase
         .invoke(&format!("two {count}"), created(&key, "1"))
         .answer();
     assert_eq!(again, answer);
-    assert_eq!(Seen::of_moto(moto, &root).job_count(), jobs);
+    assert_eq!(FannedOut::of_moto(moto, &root).job_count(), jobs);
 }
 
 /// Small batches become single jobs, large ones an array for each memory bin.
@@ -50,7 +53,7 @@ fn batches_of_every_size_fan_out() {
     }
     for count in [8, 100, 1000, 10_000] {
         let what = format!("the real list of {count} against moto");
-        if count > 1000 && !long(&what) {
+        if count > 1000 && !long_variants(&what) {
             continue;
         }
         if let Some(path) = external_data(&format!("data/batches/mvp-{count}.ids"), &what) {

@@ -1,31 +1,32 @@
 //! Shares, priorities and tags of jobs, as they stand in the requests that arrive at AWS Batch.
 
-use caldp_tests::{BatchServer, S3Server, SubmittedJob};
+use caldp_tests::{SubmittedJob, World};
 use serde_json::{Value, json};
 
-use super::{BUCKET, function, servers};
+use super::function;
 use crate::world::story::{EXITED, OOM};
 use crate::world::{Job, job_event};
 
 /// The requests for jobs of a deployment with or without fair share that handles these events.
 fn requests(fair_share: &str, events: &[Value]) -> Vec<Value> {
-    let (s3, batch) = (S3Server::start(&[BUCKET]), BatchServer::start());
+    let world = World::new();
     let variables = [
         ("CALDP_FAIR_SHARE", fair_share),
         ("CALDP_ARRAY_THRESHOLD", "2"),
     ];
-    let function = function(servers(&s3, &batch), &variables);
+    let function = function(world.environment(), &variables);
     for (n, event) in events.iter().enumerate() {
         function
             .invoke(&format!("event {n}"), event.clone())
             .answer();
     }
     // the first job needs more memory: what it is given then is asked for as well
-    let first = batch.jobs().first().map(Job::of).unwrap();
+    let first = world.batch.jobs().first().map(Job::of).unwrap();
     let child = first.new.array_size.map(|_| 0);
     let end = job_event(&first, child, "FAILED", Some(OOM), EXITED);
     function.invoke("the end", end).answer();
-    batch
+    world
+        .batch
         .jobs()
         .into_iter()
         .map(|SubmittedJob { request, .. }| request)

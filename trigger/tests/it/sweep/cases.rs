@@ -1,5 +1,6 @@
 //! One dataset, and what was lost of it.
 
+use caldp_tests::World;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,18 +9,18 @@ use serde_json::{Value, json};
 
 use super::{VARIABLES, clock, jobs_of, leave, move_to, sweeping_function, swept_at_once};
 use crate::world::story::{EXITED, OOM};
-use crate::world::{BUCKET, World, call, job_event};
+use crate::world::{all_jobs, call, end_job, job_event, service, service_with};
 
 /// What was found stuck is counted, in the format that `CloudWatch` makes metrics of.
 #[tokio::test]
 async fn what_a_sweep_found_is_counted() {
     let world = World::new();
-    let service = world.service(&VARIABLES).await;
+    let service = service(&world, &VARIABLES).await;
     let order = json!({"datasets": "j8cb010b0 lcyid1030", "batch_name": "b"});
     service.handle(order, &call("order")).await.unwrap();
     let jobs = jobs_of(&world);
     let (broken, gone) = (&jobs["j8cb010b0"].0, &jobs["lcyid1030"].0);
-    world.end(&job_event(broken, None, "FAILED", Some(23), EXITED));
+    end_job(&world, &job_event(broken, None, "FAILED", Some(23), EXITED));
     world.batch.forget(gone.id.as_str());
     let function = sweeping_function(&world);
     function.invoke("clock", clock()).answer();
@@ -52,7 +53,7 @@ async fn a_dataset_without_its_job_gets_it_once() {
         let event = job_event(job, None, "FAILED", Some(OOM), EXITED);
         service.handle(event, &call("oom")).await.unwrap();
     }
-    assert_eq!(world.jobs().len(), 4);
+    assert_eq!(all_jobs(&world).len(), 4);
     for dataset in ["j8cb010b0", "lcyid1030"] {
         let key = format!("data/b/control/{dataset}/attempts.json");
         let mut record = world.json(&key);
@@ -61,19 +62,18 @@ async fn a_dataset_without_its_job_gets_it_once() {
         if dataset == "lcyid1030" {
             // a name that no job has
             let name = attempt["job_name"].as_str().unwrap().to_owned();
-            let id = world
-                .jobs()
+            let id = all_jobs(&world)
                 .into_iter()
                 .find(|j| j.new.name == name)
                 .unwrap()
                 .id;
             world.batch.forget(id.as_str());
         }
-        world.s3.put(BUCKET, &key, record.to_string());
+        world.put(&key, record.to_string());
     }
     let answer = service.handle(clock(), &call("clock")).await.unwrap();
     assert_eq!(answer["sweep"]["settled"], 2, "{answer}");
-    assert_eq!(world.jobs().len(), 5, "one was found by its name");
+    assert_eq!(all_jobs(&world).len(), 5, "one was found by its name");
     for dataset in ["j8cb010b0", "lcyid1030"] {
         let record = world.json(&format!("data/b/control/{dataset}/attempts.json"));
         assert!(record["attempts"][1]["job_id"].is_string(), "{record}");
@@ -84,11 +84,11 @@ async fn a_dataset_without_its_job_gets_it_once() {
 #[tokio::test]
 async fn the_young_are_left_alone() {
     let world = World::new();
-    let service = world.service(&[]).await;
+    let service = service(&world, &[]).await;
     let order = json!({"datasets": "j8cb010b0", "batch_name": "b"});
     service.handle(order, &call("order")).await.unwrap();
     let (job, _) = jobs_of(&world).remove("j8cb010b0").unwrap();
-    world.end(&job_event(&job, None, "FAILED", Some(23), EXITED));
+    end_job(&world, &job_event(&job, None, "FAILED", Some(23), EXITED));
     let before = world.batch.requests();
     let answer = service.handle(clock(), &call("clock")).await.unwrap();
     assert_eq!(answer["sweep"]["settled"], 0, "{answer}");
@@ -115,9 +115,9 @@ async fn a_message_that_was_left_over_is_deleted() {
         let key = format!("{root}control/{dataset}/attempts.json");
         let mut record = world.json(&key);
         record["attempts"][0]["outcome"]["at"] = json!(ended);
-        world.s3.put(BUCKET, &key, record.to_string());
+        world.put(&key, record.to_string());
         let left = format!("{root}messages/dataset-processing/{dataset}");
-        world.s3.put(BUCKET, &left, "");
+        world.put(&left, "");
     }
     tokio::time::sleep(Duration::from_secs(1)).await;
     let answer = service.handle(clock(), &call("clock")).await.unwrap();
@@ -132,7 +132,7 @@ async fn forgotten_children_hide_no_ended_ones() {
     let world = World::new();
     let variables = [("CALDP_ARRAY_THRESHOLD", "2")];
     let now = |config: &mut caldp_trigger::config::Config| config.grace = Duration::ZERO;
-    let service = world.service_with(&variables, now).await;
+    let service = service_with(&world, &variables, now).await;
     let order = json!({"datasets": "j8cb010b0 j8cb010c0 j8cb010d0 j8cb010e0", "batch_name": "b"});
     service.handle(order, &call("order")).await.unwrap();
     let jobs = jobs_of(&world);
@@ -141,7 +141,7 @@ async fn forgotten_children_hide_no_ended_ones() {
         let (job, child) = &jobs[dataset];
         let id = format!("{}:{}", job.id, child.unwrap());
         leave(&world, root, &dataset.parse().unwrap(), "error", 23, &id);
-        world.end(&job_event(job, *child, "FAILED", Some(23), EXITED));
+        end_job(&world, &job_event(job, *child, "FAILED", Some(23), EXITED));
         id
     };
     lose("j8cb010b0");

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use caldp_tests::Invoked;
+use caldp_tests::{Invoked, World};
 use serde_json::json;
 
 use super::{LEASE, assert_right, clock, lose, sweeping_function, swept_at_once};
-use crate::world::{BUCKET, World, call};
+use crate::world::call;
 
 /// A sweep that knows its datasets has so many requests to S3 until it settles some, and while it does.
 const MOMENTS: u64 = 160;
@@ -53,7 +53,7 @@ async fn a_sweep_whose_process_is_killed_at_twenty_moments_does_no_harm() {
         // what no sweep before has come to remember is read once more
         let unread = [("singles", 100), ("arrays", 200)].map(|(batch, datasets)| {
             let remembered = format!("data/{batch}/blackboard/status.json");
-            world.s3.get(BUCKET, &remembered).map_or(datasets, |_| 0)
+            world.get(&remembered).map_or(datasets, |_| 0)
         });
         let moments = MOMENTS + unread.iter().sum::<u64>();
         // a moment is a number of requests: how fast the machine is does not matter

@@ -9,17 +9,19 @@ use std::time::Duration;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, Layout};
-use caldp_tests::LambdaFunction;
+use caldp_tests::{LambdaFunction, World};
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use crate::function::{function, servers};
+use crate::function::function;
 use crate::world::story::{EXITED, OOM};
-use crate::world::{BUCKET, Job, Service, World, call, job_event, names};
+use crate::world::{
+    BUCKET, Job, Service, all_jobs, call, end_job, job_event, names, service, service_with,
+};
 
 /// How a dataset's job goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum End {
+enum Course {
     Delivered,
     Broken,
     Memory,
@@ -29,13 +31,13 @@ enum End {
     Running,
 }
 
-const ENDS: [End; 6] = [
-    End::Delivered,
-    End::Broken,
-    End::Memory,
-    End::Spot,
-    End::Vanished,
-    End::Running,
+const COURSES: [Course; 6] = [
+    Course::Delivered,
+    Course::Broken,
+    Course::Memory,
+    Course::Spot,
+    Course::Vanished,
+    Course::Running,
 ];
 
 /// A hundred datasets are submitted one by one, more as arrays.
@@ -57,28 +59,30 @@ async fn swept_at_once(world: &World) -> Service {
         config.grace = Duration::ZERO;
         config.close_after = Duration::ZERO;
     };
-    world.service_with(&VARIABLES, settings).await
+    service_with(world, &VARIABLES, settings).await
 }
 
-/// The job of each dataset, and its index in an array.
-fn jobs_of(world: &World) -> BTreeMap<String, (Job, Option<usize>)> {
-    let mut jobs = BTreeMap::new();
-    for job in world.jobs() {
+/// Every dataset of every job, with the job and the index in its array.
+fn work(world: &World) -> Vec<(String, Job, Option<usize>)> {
+    let of_job = |job: Job| {
         let work = job.new.command.last().unwrap().clone();
-        match work.strip_prefix(&format!("@s3://{BUCKET}/")) {
-            None => {
-                jobs.insert(work, (job, None));
-            }
-            Some(key) => {
-                let list = world.s3.get(BUCKET, key).unwrap();
-                let list = String::from_utf8(list.to_vec()).unwrap();
-                for (index, dataset) in list.lines().enumerate() {
-                    jobs.insert(dataset.to_owned(), (job.clone(), Some(index)));
-                }
-            }
-        }
-    }
-    jobs
+        let Some(key) = work.strip_prefix(&format!("@s3://{BUCKET}/")) else {
+            return vec![(work, job, None)];
+        };
+        let list = String::from_utf8(world.stored(key).to_vec()).unwrap();
+        let children = list.lines().enumerate();
+        children
+            .map(|(index, dataset)| (dataset.to_owned(), job.clone(), Some(index)))
+            .collect()
+    };
+    all_jobs(world).into_iter().flat_map(of_job).collect()
+}
+
+/// The last job of each dataset, and its index in an array.
+fn jobs_of(world: &World) -> BTreeMap<String, (Job, Option<usize>)> {
+    let work = work(world).into_iter();
+    work.map(|(dataset, job, child)| (dataset, (job, child)))
+        .collect()
 }
 
 /// A worker leaves a dataset in a state, with its provenance record.
@@ -88,21 +92,19 @@ fn leave(world: &World, root: &str, dataset: &Dataset, state: &str, exit: u8, jo
     let record = json!({
         "dataset": dataset, "state": state, "exit_code": exit, "worker": {"version": "1", "job_id": job},
     });
-    world
-        .s3
-        .put(BUCKET, &format!("{root}{key}"), record.to_string());
+    world.put(&format!("{root}{key}"), record.to_string());
 }
 
 fn move_to(world: &World, root: &str, dataset: &Dataset, state: &str) {
     let message = |state: &str| format!("{root}messages/dataset-{state}/{dataset}");
-    world.s3.put(BUCKET, &message(state), "");
-    world.s3.remove(BUCKET, &message("submitted"));
+    world.put(&message(state), "");
+    world.remove(&message("submitted"));
 }
 
 /// 300 datasets in single and array jobs go different ways; a third of the events is lost, the records of a tenth of
 /// the jobs too. What is expected of each dataset after a sweep.
 async fn lose(world: &World, random: &mut fastrand::Rng) -> BTreeMap<String, (String, Expected)> {
-    let service = &world.service(&VARIABLES).await;
+    let service = &service(world, &VARIABLES).await;
     let all = names(300);
     let (singles, arrays) = all.split_at(100);
     for (batch, datasets) in [("singles", singles), ("arrays", arrays)] {
@@ -120,44 +122,41 @@ async fn lose(world: &World, random: &mut fastrand::Rng) -> BTreeMap<String, (St
             "data/singles/"
         };
         let id = child.map_or(job.id.to_string(), |n| format!("{}:{n}", job.id));
-        let end = ENDS[random.usize(..ENDS.len())];
+        let course = COURSES[random.usize(..COURSES.len())];
         let (lost, forgotten) = (random.u8(..3) == 0, random.u8(..10) == 0);
-        let event = match end {
-            End::Running => None,
-            End::Delivered => {
+        let event = match course {
+            Course::Running => None,
+            Course::Delivered => {
                 // some die between the last product and the message
                 let silent = lost && random.bool();
                 leave(world, root, dataset, "processed", 0, &id);
                 if silent {
-                    world.s3.remove(
-                        BUCKET,
-                        &format!("{root}messages/dataset-processed/{dataset}"),
-                    );
+                    world.remove(&format!("{root}messages/dataset-processed/{dataset}"));
                     move_to(world, root, dataset, "processing");
                 }
                 Some(("SUCCEEDED", Some(0), EXITED, ("processed", 1)))
                     .filter(|_| !silent || forgotten)
             }
-            End::Broken => {
+            Course::Broken => {
                 leave(world, root, dataset, "error", 23, &id);
                 Some(("FAILED", Some(23), EXITED, ("error", 1)))
             }
-            End::Memory => {
+            Course::Memory => {
                 move_to(world, root, dataset, "processing");
                 Some(("FAILED", Some(OOM), EXITED, ("submitted", 2)))
             }
-            End::Spot => {
+            Course::Spot => {
                 move_to(world, root, dataset, "processing");
                 let reason = "Host EC2 (instance i-1) terminated.";
                 Some(("FAILED", None, reason, ("submitted", 2)))
             }
-            End::Vanished => {
+            Course::Vanished => {
                 move_to(world, root, dataset, "processing");
                 Some(("FAILED", Some(137), EXITED, ("error", 1)))
             }
         };
         let Some((status, exit, reason, mut right)) = event else {
-            let state = if end == End::Running {
+            let state = if course == Course::Running {
                 "submitted"
             } else {
                 "processing"
@@ -166,9 +165,9 @@ async fn lose(world: &World, random: &mut fastrand::Rng) -> BTreeMap<String, (St
             continue;
         };
         let event = job_event(job, *child, status, exit, reason);
-        world.end(&event);
+        end_job(world, &event);
         if lost {
-            if forgotten && end == End::Vanished {
+            if forgotten && course == Course::Vanished {
                 right = ("submitted", 2);
             }
         } else {
@@ -192,7 +191,7 @@ fn assert_right(world: &World, expected: &BTreeMap<String, (String, Expected)>) 
     let mut states = world.states("data/singles/");
     states.extend(world.states("data/arrays/"));
     let mut jobs = BTreeMap::<String, usize>::new();
-    for job in world.jobs() {
+    for job in all_jobs(world) {
         *jobs.entry(job.new.name.clone()).or_default() += 1;
     }
     assert!(jobs.values().all(|count| *count == 1), "{jobs:?}");
@@ -217,17 +216,21 @@ fn assert_right(world: &World, expected: &BTreeMap<String, (String, Expected)>) 
         );
         single_jobs += attempts - usize::from(root.contains("arrays"));
     }
-    let of_arrays = world
-        .jobs()
+    let of_arrays = all_jobs(world)
         .iter()
         .filter(|j| j.new.array_size.is_some())
         .count();
-    let alone = world.jobs_per_dataset().into_iter().filter(|(d, n)| {
-        let arrays = expected[d].0.contains("arrays");
-        *n != expected[d].1.1 && arrays
-    });
-    assert_eq!(alone.count(), 0);
-    assert_eq!(world.jobs().len(), single_jobs + of_arrays);
+    let mut attempts = BTreeMap::<String, usize>::new();
+    for (dataset, ..) in work(world) {
+        *attempts.entry(dataset).or_default() += 1;
+    }
+    let arrays = expected
+        .iter()
+        .filter(|(_, (root, _))| root.contains("arrays"));
+    for (dataset, (_, (_, right))) in arrays {
+        assert_eq!(attempts.get(dataset), Some(right), "{dataset}");
+    }
+    assert_eq!(all_jobs(world).len(), single_jobs + of_arrays);
 }
 
 /// The function as AWS Lambda runs it, which sweeps at once.
@@ -239,5 +242,5 @@ fn sweeping_function(world: &World) -> LambdaFunction {
         ("CALDP_LEASE_SECONDS", &lease),
         ("CALDP_CONCURRENCY", "8"),
     ];
-    function(servers(&world.s3, &world.batch), &variables)
+    function(world.environment(), &variables)
 }

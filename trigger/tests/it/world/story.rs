@@ -1,8 +1,9 @@
 //! How stories of datasets begin and what is looked at in them: submitted below `o/`.
 
+use caldp_tests::World;
 use serde_json::{Value, json};
 
-use super::{BUCKET, Job, Service, World, call, created};
+use super::{BUCKET, Job, Service, all_jobs, call, created, service};
 
 pub(crate) const EXITED: &str = "Essential container in task exited";
 pub(crate) const OOM: i64 = 33;
@@ -10,19 +11,19 @@ pub(crate) const OOM: i64 = 33;
 /// A world with some datasets submitted below `o/`.
 pub(crate) async fn submitted(names: &str, variables: &[(&str, &str)]) -> (World, Service) {
     let world = World::new();
-    let service = world.service(variables).await;
+    let service = service(&world, variables).await;
     let order = json!({"datasets": names, "batch_name": "b", "s3_output_bucket": format!("s3://{BUCKET}/o")});
     service.handle(order, &call("order")).await.unwrap();
     (world, service)
 }
 
 pub(crate) fn last_job(world: &World) -> Job {
-    world.jobs().last().unwrap().clone()
+    all_jobs(world).last().unwrap().clone()
 }
 
 /// The first job of a dataset; jobs are not submitted in the order of the list.
 pub(crate) fn job_of(world: &World, dataset: &str) -> Job {
-    let jobs = world.jobs();
+    let jobs = all_jobs(world);
     jobs.into_iter()
         .find(|j| j.new.command[2] == dataset)
         .unwrap()
@@ -38,9 +39,7 @@ pub(crate) fn attempts(world: &World, dataset: &str) -> Value {
 
 /// The worker moves a dataset to a state, as it does.
 pub(crate) fn worker_says(world: &World, state: &str, dataset: &str) {
-    world
-        .s3
-        .put(BUCKET, &format!("o/messages/dataset-{state}/{dataset}"), "");
+    world.put(&format!("o/messages/dataset-{state}/{dataset}"), "");
 }
 
 pub(crate) async fn ask(
@@ -50,7 +49,7 @@ pub(crate) async fn ask(
     body: &str,
     mark: &str,
 ) -> Value {
-    world.s3.put(BUCKET, key, body.to_owned());
+    world.put(key, body.to_owned());
     service
         .handle(created(key, mark), &call(mark))
         .await

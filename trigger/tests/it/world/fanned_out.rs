@@ -4,21 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use caldp_core::dataset::Dataset;
-use caldp_tests::{BatchServer, Moto, S3Server};
+use caldp_tests::{Moto, QUEUES, SubmittedJob, World};
 use serde_json::Value;
 
-use super::{BUCKET, QUEUES};
+use super::BUCKET;
 
-/// A job as AWS Batch has it.
-pub(crate) struct Job {
+/// Whose a job is, and how many children it has if it is an array.
+struct Work {
     id: String,
     command: Vec<String>,
     children: Option<u64>,
 }
 
 /// What is on S3 and at AWS Batch.
-pub(crate) struct Seen<'a> {
-    jobs: Vec<Job>,
+pub(crate) struct FannedOut<'a> {
+    jobs: Vec<Work>,
     keys: Vec<String>,
     get: Box<dyn Fn(&str) -> String + 'a>,
     /// How many messages are read, of all that are counted.
@@ -30,17 +30,17 @@ fn texts(value: &Value) -> Vec<String> {
     words.map(|w| w.as_str().unwrap().to_owned()).collect()
 }
 
-impl<'a> Seen<'a> {
-    pub(crate) fn of_stand_ins(s3: &'a S3Server, batch: &BatchServer) -> Self {
-        let job = |job: &caldp_tests::SubmittedJob| Job {
+impl<'a> FannedOut<'a> {
+    fn of_stand_ins(world: &'a World) -> Self {
+        let job = |job: &SubmittedJob| Work {
             id: job.id.clone(),
             command: texts(&job.request["containerOverrides"]["command"]),
             children: job.request["arrayProperties"]["size"].as_u64(),
         };
         Self {
-            jobs: batch.jobs().iter().map(job).collect(),
-            keys: s3.keys(BUCKET),
-            get: Box::new(|key| String::from_utf8(s3.get(BUCKET, key).unwrap().to_vec()).unwrap()),
+            jobs: world.batch.jobs().iter().map(job).collect(),
+            keys: world.keys(),
+            get: Box::new(|key| String::from_utf8(world.stored(key).to_vec()).unwrap()),
             read: usize::MAX,
         }
     }
@@ -67,7 +67,7 @@ impl<'a> Seen<'a> {
                 assert_eq!(indices.last(), Some(&(count - 1)), "indices without gaps");
                 count
             });
-            Job {
+            Work {
                 command: texts(&job["container"]["command"]),
                 children,
                 id,
@@ -141,4 +141,9 @@ impl<'a> Seen<'a> {
     pub(crate) fn job_count(&self) -> usize {
         self.jobs.len()
     }
+}
+
+/// The same, of what is in a world.
+pub(crate) fn assert_submitted(world: &World, root: &str, batch: &str, expected: &[Dataset]) {
+    FannedOut::of_stand_ins(world).assert_fanned_out(root, batch, expected);
 }
