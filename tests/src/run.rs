@@ -52,7 +52,11 @@ impl Run {
     /// # Panics
     /// When it did not.
     #[track_caller]
-    pub fn ended(&self, code: i32) -> &Self {
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "often nothing more is asked"
+    )]
+    pub fn ended(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{}{}", self.stdout, self.stderr);
         self
     }

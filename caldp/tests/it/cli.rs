@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::CALDP;
+
 /// The binary under one of its names, in an empty environment.
 fn caldp(directory: &Path, name: &str, arguments: &[&str]) -> Command {
     let program = directory.join(name);
     if !program.exists() {
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_caldp"), &program).unwrap();
+        std::os::unix::fs::symlink(CALDP, &program).unwrap();
     }
     let mut command = Command::new(program);
     command.args(arguments).current_dir(directory).env_clear();

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+use crate::CALDP;
+
 const DATASET: &str = "j8cb010b0";
 const BUCKET: &str = "calcloud-hst-pipeline-outputs";
 
@@ -404,7 +406,7 @@ fn commands(text: &str) -> BTreeSet<String> {
 /// The programs under all their names, as `make install` puts them.
 fn install() -> TempDir {
     let prefix = tempfile::tempdir().unwrap();
-    let binaries = PathBuf::from(env!("CARGO_BIN_EXE_caldp"));
+    let binaries = PathBuf::from(CALDP);
     let binaries = binaries.parent().unwrap();
     assert!(
         binaries.join("crds").is_file(),

@@ -21,3 +21,6 @@ mod story;
 mod sync;
 mod transcripts;
 mod whole;
+
+/// The built binary.
+const CALDP: &str = env!("CARGO_BIN_EXE_caldp");

@@ -1,147 +1,72 @@
 //! `caldp submit`, `rescue`, `cancel`, `clean` and `sweep` as operators use them: the built binary against
 //! S3 and a stand-in for AWS Batch, and against moto.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use caldp_tests::{BatchServer, Moto, S3Server, SubmittedJob};
+use caldp_tests::{DEFINITIONS, Moto, QUEUES, Run, World};
 use serde_json::Value;
 
-const BUCKET: &str = "hst-out";
+use crate::CALDP;
+
 const OUTPUT: &str = "s3://hst-out/o";
 
-pub(crate) struct World {
-    s3: S3Server,
-    batch: BatchServer,
-}
-
-/// What a command wrote, and its exit status.
-struct Said {
-    status: i32,
-    out: String,
-    err: String,
-}
-
-impl Said {
-    fn succeeded(&self) {
-        assert_eq!(self.status, 0, "{}", self.err);
-    }
-
-    fn json(&self) -> Value {
-        self.succeeded();
-        serde_json::from_str(&self.out).unwrap()
-    }
-}
-
-/// A line of words for `caldp`.
-fn command(environment: &[(&str, String)], line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+/// A line of words for `caldp` in a deployment, with the variables that say where AWS is.
+fn command_in(environment: &[(&str, String)], line: &str) -> Command {
+    let mut command = Command::new(CALDP);
     command
         .args(line.split_whitespace())
         .env_clear()
-        .env("JOBQUEUES", "q2,q8,q16,q64")
-        .env("JOBDEFINITIONS", "d2,d8,d16,d64")
+        .env("JOBQUEUES", QUEUES.join(","))
+        .env("JOBDEFINITIONS", DEFINITIONS.join(","))
         .envs(environment.iter().map(|(name, value)| (name, value)));
     command
 }
 
-/// Runs a line of words as `caldp`, with something on standard input.
-fn caldp(environment: &[(&str, String)], line: &str, input: &str) -> Said {
-    let mut child = command(environment, line)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // a command that refuses its arguments does not read on
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    Said {
-        status: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+pub(crate) fn command(world: &World, line: &str) -> Command {
+    command_in(&world.environment(), &format!("{line} --output {OUTPUT}"))
 }
 
-impl World {
-    pub(crate) fn new() -> Self {
-        Self {
-            s3: S3Server::start(&[BUCKET]),
-            batch: BatchServer::start(),
-        }
-    }
+fn caldp(world: &World, line: &str) -> Run {
+    Run::of(&mut command(world, line))
+}
 
-    fn caldp(&self, line: &str) -> Said {
-        self.caldp_reading(line, "")
-    }
-
-    fn caldp_reading(&self, line: &str, input: &str) -> Said {
-        caldp(
-            &self.environment(),
-            &format!("{line} --output {OUTPUT}"),
-            input,
-        )
-    }
-
-    pub(crate) fn command(&self, line: &str) -> Command {
-        command(&self.environment(), &format!("{line} --output {OUTPUT}"))
-    }
-
-    fn environment(&self) -> Vec<(&'static str, String)> {
-        let mut environment = self.s3.environment();
-        environment.push(("AWS_ENDPOINT_URL_BATCH", self.batch.endpoint()));
-        environment
-    }
-
-    fn keys(&self) -> Vec<String> {
-        self.s3.keys(BUCKET)
-    }
-
-    /// Whether a dataset is in a state, and in no other.
-    fn is(&self, dataset: &str, state: &str) -> bool {
-        let keys = self.keys();
-        let messages = keys.iter().filter(|k| k.starts_with("o/messages/dataset-"));
-        let mut of = messages.filter(|k| k.ends_with(dataset));
-        let right = format!("o/messages/dataset-{state}/{dataset}");
-        of.next() == Some(&right) && of.next().is_none()
-    }
-
-    fn last_job(&self) -> SubmittedJob {
-        self.batch.jobs().last().unwrap().clone()
-    }
+/// Whether a dataset is in a state, and in no other.
+fn is(world: &World, dataset: &str, state: &str) -> bool {
+    let states = world.states("o/");
+    states.get(dataset).is_some_and(|states| states == &[state])
 }
 
 #[test]
 fn names_are_submitted_once() {
     let world = World::new();
     let line = "submit J8CB010B0 lcyid1030 J8cb010b0 --batch-name spring --json";
-    let first = world.caldp(line).json();
+    let first = caldp(&world, line).ended(0).json();
     assert_eq!(
         (&first["submitted"], &first["jobs"]),
         (&2.into(), &2.into()),
         "{first}"
     );
-    assert!(world.is("j8cb010b0", "submitted") && world.is("lcyid1030", "submitted"));
+    assert!(is(&world, "j8cb010b0", "submitted") && is(&world, "lcyid1030", "submitted"));
     assert!(
         world
             .keys()
             .contains(&"o/messages/batch-new/spring.json".to_owned())
     );
     // the same batch again is the same batch
-    assert_eq!(world.caldp(line).json(), first);
+    assert_eq!(caldp(&world, line).ended(0).json(), first);
     assert_eq!(world.batch.jobs().len(), 2);
-    let words = world.caldp("submit j8cb010b0 j8ne53znq --batch-name summer");
+    let words = caldp(&world, "submit j8cb010b0 j8ne53znq --batch-name summer");
     assert!(
         words
-            .out
+            .stdout
             .contains("summer: 1 of 2 datasets submitted as 1 job"),
         "{}",
-        words.out
+        words.stdout
     );
     assert!(
-        words.out.contains("j8cb010b0"),
+        words.stdout.contains("j8cb010b0"),
         "what was left alone is named: {}",
-        words.out
+        words.stdout
     );
 }
 
@@ -156,7 +81,7 @@ fn a_table_of_features_decides_the_memory_bin() {
         "submit j8cb010b0 lcyid1030 --dry-run --json --features {}",
         table.display()
     );
-    let said = world.caldp(&line);
+    let said = caldp(&world, &line).ended(0);
     let answer = said.json();
     assert_eq!(answer["rungs"][1]["rung"], 3, "{answer}");
     for part in [
@@ -164,28 +89,29 @@ fn a_table_of_features_decides_the_memory_bin() {
         "1 line(s) are of datasets that were not ordered",
         "of 2 datasets it has 1",
     ] {
-        assert!(said.err.contains(part), "{part} in {}", said.err);
+        assert!(said.stderr.contains(part), "{part} in {}", said.stderr);
     }
-    let missing = world.caldp("submit j8cb010b0 --features nowhere.csv");
-    assert_eq!(missing.status, 2, "{}", missing.err);
+    let missing = caldp(&world, "submit j8cb010b0 --features nowhere.csv");
+    assert_eq!(missing.code, 2, "{}", missing.stderr);
 }
 
 #[test]
 fn a_dry_run_tells_and_does_nothing() {
     let world = World::new();
-    let said = world.caldp("submit j8cb010b0 lcyid1030 --dry-run --memory-bin 2");
-    assert_eq!(said.status, 0, "{}", said.err);
+    let said = caldp(
+        &world,
+        "submit j8cb010b0 lcyid1030 --dry-run --memory-bin 2",
+    );
+    assert_eq!(said.code, 0, "{}", said.stderr);
     for part in [
         ": 2 datasets, results would go to s3://hst-out/o",
         "2    16 GiB  2         0       48 h 0 min  q16    d16",
         "would submit 2 jobs, write 8 objects, cost 0.26 USD as expected and 5.88 USD at the most",
     ] {
-        assert!(said.out.contains(part), "{part} in {}", said.out);
+        assert!(said.stdout.contains(part), "{part} in {}", said.stdout);
     }
     assert!(world.keys().is_empty() && world.batch.jobs().is_empty());
-    world
-        .caldp("submit j8cb010b0 lcyid1030 --batch-name b")
-        .succeeded();
+    caldp(&world, "submit j8cb010b0 lcyid1030 --batch-name b").ended(0);
     let before = world.keys();
     for line in [
         "cancel j8cb010b0",
@@ -194,9 +120,9 @@ fn a_dry_run_tells_and_does_nothing() {
         "clean j8cb010b0",
         "clean all",
     ] {
-        let said = world.caldp(&format!("{line} --dry-run"));
-        assert_eq!(said.status, 0, "{line}: {}", said.err);
-        assert!(said.out.contains("would"), "{line}: {}", said.out);
+        let said = caldp(&world, &format!("{line} --dry-run"));
+        assert_eq!(said.code, 0, "{line}: {}", said.stderr);
+        assert!(said.stdout.contains("would"), "{line}: {}", said.stdout);
         assert_eq!(world.keys(), before, "{line}");
     }
     assert!(
@@ -214,41 +140,41 @@ fn lists_come_from_files_standard_input_and_s3() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("visit.ids");
     std::fs::write(&path, "# visit 01\nJ8CB010B0\n\nj8cb010b0\n").unwrap();
-    let said = world.caldp(&format!("submit {} --json", path.display()));
-    assert_eq!(said.json()["submitted"], 1);
-    let said = world.caldp_reading("submit - --json", "lcyid1030\nj8ne53znq\n");
-    assert_eq!(said.json()["submitted"], 2);
-    world.s3.put(
-        BUCKET,
+    let said = caldp(&world, &format!("submit {} --json", path.display()));
+    assert_eq!(said.ended(0).json()["submitted"], 1);
+    let said = Run::reading(
+        &mut command(&world, "submit - --json"),
+        "lcyid1030\nj8ne53znq\n".as_bytes(),
+    );
+    assert_eq!(said.ended(0).json()["submitted"], 2);
+    world.put(
         "lists/more.yaml",
         "datasets: [j8cb010b1]\nbatch_name: more\n",
     );
-    let said = world.caldp("submit s3://hst-out/lists/more.yaml --json");
-    assert_eq!(said.json()["batch"], "more");
+    let said = caldp(&world, "submit s3://hst-out/lists/more.yaml --json");
+    assert_eq!(said.ended(0).json()["batch"], "more");
     let before = (world.keys(), world.batch.jobs().len());
     std::fs::write(&path, "j8cb010b2\nnope\n").unwrap();
-    let said = world.caldp(&format!("submit {}", path.display()));
-    assert_eq!(said.status, 2);
+    let said = caldp(&world, &format!("submit {}", path.display()));
+    assert_eq!(said.code, 2);
     assert!(
-        said.err.contains("line 2") && said.err.contains("nope"),
+        said.stderr.contains("line 2") && said.stderr.contains("nope"),
         "{}",
-        said.err
+        said.stderr
     );
-    let said = world.caldp("submit missing.ids");
-    assert_eq!(said.status, 2);
-    assert!(said.err.contains("missing.ids"), "{}", said.err);
+    let said = caldp(&world, "submit missing.ids");
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("missing.ids"), "{}", said.stderr);
     assert_eq!((world.keys(), world.batch.jobs().len()), before);
 }
 
 #[test]
 fn datasets_are_cancelled_rescued_and_cleaned() {
     let world = World::new();
-    world
-        .caldp("submit j8cb010b0 j8cb010b1 --batch-name b")
-        .succeeded();
-    let said = world.caldp("cancel J8CB010B0");
-    assert_eq!(said.status, 0, "{}", said.err);
-    assert!(world.is("j8cb010b0", "terminated") && world.is("j8cb010b1", "submitted"));
+    caldp(&world, "submit j8cb010b0 j8cb010b1 --batch-name b").ended(0);
+    let said = caldp(&world, "cancel J8CB010B0");
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(is(&world, "j8cb010b0", "terminated") && is(&world, "j8cb010b1", "submitted"));
     let stopped = world
         .batch
         .jobs()
@@ -256,57 +182,53 @@ fn datasets_are_cancelled_rescued_and_cleaned() {
         .filter(|job| job.terminated.is_some())
         .count();
     assert_eq!(stopped, 1);
-    world
-        .caldp("rescue all --memory-bin 3 --timeout-scale 2")
-        .succeeded();
-    assert!(world.is("j8cb010b0", "submitted"));
-    assert_eq!(world.last_job().request["jobQueue"], "q64");
-    world.caldp("clean j8cb010b0").succeeded();
+    caldp(&world, "rescue all --memory-bin 3 --timeout-scale 2").ended(0);
+    assert!(is(&world, "j8cb010b0", "submitted"));
+    assert_eq!(
+        world.batch.jobs().last().unwrap().request["jobQueue"],
+        "q64"
+    );
+    caldp(&world, "clean j8cb010b0").ended(0);
     let keys = world.keys();
     assert!(
         !keys.iter().any(|key| key.contains("j8cb010b0")),
         "{keys:?}"
     );
-    assert!(world.is("j8cb010b1", "submitted"));
-    let said = world.caldp("cancel j8cb --json");
-    assert_eq!(said.status, 2);
+    assert!(is(&world, "j8cb010b1", "submitted"));
+    let said = caldp(&world, "cancel j8cb --json");
+    assert_eq!(said.code, 2);
     assert!(
-        said.err.contains("j8cb") && said.err.contains("hint:"),
+        said.stderr.contains("j8cb") && said.stderr.contains("hint:"),
         "{}",
-        said.err
+        said.stderr
     );
 }
 
 #[test]
 fn a_deployment_that_is_not_described_is_said() {
     let environment = [("JOBQUEUES", String::new())];
-    let said = caldp(
-        &environment,
-        &format!("submit j8cb010b0 --output {OUTPUT}"),
-        "",
-    );
-    assert_eq!(said.status, 2);
-    assert!(said.err.contains("JOBQUEUES"), "{}", said.err);
+    let line = format!("submit j8cb010b0 --output {OUTPUT}");
+    let said = Run::of(&mut command_in(&environment, &line));
+    assert_eq!(said.code, 2);
+    assert!(said.stderr.contains("JOBQUEUES"), "{}", said.stderr);
 }
 
 #[test]
 fn moto_understands_the_commands() {
     let moto = Moto::start();
-    moto.create_bucket(BUCKET);
-    moto.create_batch(&["q2", "q8", "q16", "q64"], &["d2", "d8", "d16", "d64"]);
+    moto.create_bucket(World::BUCKET);
+    moto.create_batch(&QUEUES, &DEFINITIONS);
+    let environment = moto.environment();
     let run = |line: &str| {
-        caldp(
-            &moto.environment(),
-            &format!("{line} --output {OUTPUT}"),
-            "",
-        )
+        let line = format!("{line} --output {OUTPUT}");
+        Run::of(&mut command_in(&environment, &line))
     };
     let said = run("submit j8cb010b0 lcyid1030 --batch-name b --json");
-    assert_eq!(said.json()["submitted"], 2);
+    assert_eq!(said.ended(0).json()["submitted"], 2);
     let jobs = |queue: &str| moto.jobs(queue).len();
     assert_eq!(jobs("q2") + jobs("q8"), 2);
-    run("cancel lcyid1030").succeeded();
-    let messages = moto.keys(BUCKET, "o/messages/dataset-");
+    run("cancel lcyid1030").ended(0);
+    let messages = moto.keys(World::BUCKET, "o/messages/dataset-");
     assert_eq!(
         messages,
         [
@@ -314,33 +236,31 @@ fn moto_understands_the_commands() {
             "o/messages/dataset-terminated/lcyid1030"
         ]
     );
-    run("clean all").succeeded();
-    assert_eq!(moto.keys(BUCKET, "o/control/"), Vec::<String>::new());
+    run("clean all").ended(0);
+    assert_eq!(moto.keys(World::BUCKET, "o/control/"), Vec::<String>::new());
 }
 
 /// Two jobs of which nobody heard, one of them without a record at AWS Batch.
 #[test]
 fn what_is_stuck_is_found_and_settled() {
     let world = World::new();
-    world
-        .caldp("submit j8cb010b0 lcyid1030 --batch-name spring")
-        .succeeded();
-    let sweep = |line: &str| caldp(&world.environment(), line, "");
+    caldp(&world, "submit j8cb010b0 lcyid1030 --batch-name spring").ended(0);
+    let environment = world.environment();
+    let sweep = |line: &str| Run::of(&mut command_in(&environment, line));
     let young = sweep(&format!("sweep {OUTPUT}"));
     assert!(
-        young.out.contains("2 datasets under way: 0 stuck"),
+        young.stdout.contains("2 datasets under way: 0 stuck"),
         "{}",
-        young.out
+        young.stdout
     );
-    young.succeeded();
+    young.ended(0);
     for job in world.batch.jobs() {
         let command = &job.request["containerOverrides"]["command"];
         let dataset = command[2].as_str().unwrap();
         let key = format!("o/control/{dataset}/attempts.json");
-        let mut record: Value =
-            serde_json::from_slice(&world.s3.get(BUCKET, &key).unwrap()).unwrap();
+        let mut record = world.json(&key);
         record["attempts"][0]["claimed_at"] = "2026-03-01T00:00:00Z".into();
-        world.s3.put(BUCKET, &key, record.to_string());
+        world.put(&key, record.to_string());
         if dataset == "lcyid1030" {
             world.batch.forget(&job.id);
             continue;
@@ -352,25 +272,27 @@ fn what_is_stuck_is_found_and_settled() {
         world.batch.end(&job.id, end);
     }
     let dry_run = sweep(&format!("sweep {OUTPUT} --dry-run"));
-    assert_eq!(dry_run.status, 3, "{}", dry_run.err);
+    assert_eq!(dry_run.code, 3, "{}", dry_run.stderr);
     assert!(
-        dry_run.out.contains(": 2 stuck, 0 settled"),
+        dry_run.stdout.contains(": 2 stuck, 0 settled"),
         "{}",
-        dry_run.out
+        dry_run.stdout
     );
-    assert!(world.is("j8cb010b0", "submitted"));
+    assert!(is(&world, "j8cb010b0", "submitted"));
     // the output is found by itself, because it is not closed
-    let done: Value = sweep(&format!("sweep s3://{BUCKET} --json")).json();
+    let done: Value = sweep(&format!("sweep s3://{} --json", World::BUCKET))
+        .ended(0)
+        .json();
     assert_eq!(
         (&done["stuck"], &done["settled"]),
         (&2.into(), &2.into()),
         "{done}"
     );
     assert!(
-        world.is("j8cb010b0", "error") && world.is("lcyid1030", "submitted"),
+        is(&world, "j8cb010b0", "error") && is(&world, "lcyid1030", "submitted"),
         "{done}"
     );
     assert_eq!(world.batch.jobs().len(), 3, "{done}");
     let misspelt = sweep("sweep no/batch");
-    assert_eq!(misspelt.status, 2, "{}", misspelt.err);
+    assert_eq!(misspelt.code, 2, "{}", misspelt.stderr);
 }

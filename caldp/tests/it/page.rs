@@ -33,9 +33,9 @@ fn the_page_of_an_output_on_s3_is_written_into_it_in_both_layouts() {
         }
         let words = ["page", "s3://hst-out/o", "--layout", layout.name()];
         let said = caldp(&server.environment(), &words);
-        assert_eq!(said.status.code(), Some(0), "{said:?}");
+        assert_eq!(said.code, 0, "{said:?}");
         let page = "s3://hst-out/o/blackboard/o/index.html\n";
-        assert_eq!(String::from_utf8(said.stdout).unwrap(), page, "{layout}");
+        assert_eq!(said.stdout, page, "{layout}");
         let text = |file: &str| {
             let bytes = server.get(BUCKET, &format!("o/blackboard/{file}")).unwrap();
             String::from_utf8(bytes.to_vec()).unwrap()
@@ -81,9 +81,9 @@ fn with_a_policy_that_only_allows_reading_what_cannot_be_written_is_said_once() 
         (&["page", "s3://hst-out", "--to", to], 0, 1),
     ] {
         let said = caldp(&environment, words);
-        assert_eq!(said.status.code(), Some(status), "{words:?}: {said:?}");
+        assert_eq!(said.code, status, "{words:?}: {said:?}");
         assert!(!said.stdout.is_empty());
-        let err = String::from_utf8(said.stderr).unwrap();
+        let err = said.stderr;
         let found = err
             .matches("cannot be remembered for the next time")
             .count();
@@ -102,8 +102,8 @@ fn with_a_policy_that_only_allows_reading_what_cannot_be_written_is_said_once() 
     }
     // what was asked to be written there is an error, and what to do is said
     let said = caldp(&environment, &["page", "s3://hst-out/data/spring"]);
-    assert_eq!(said.status.code(), Some(1), "{said:?}");
-    let err = String::from_utf8(said.stderr).unwrap();
+    assert_eq!(said.code, 1, "{said:?}");
+    let err = said.stderr;
     assert!(err.contains("hint: ") && err.contains("--to"), "{err}");
 }
 
@@ -112,7 +112,7 @@ fn a_batch_that_was_cleaned_goes_from_the_pages() {
     let server = world();
     let environment = server.environment();
     let page = |output: &str| caldp(&environment, &["page", output]);
-    assert_eq!(page("s3://hst-out").status.code(), Some(0));
+    assert_eq!(page("s3://hst-out").code, 0);
     assert!(server.get(BUCKET, "blackboard/summer/index.html").is_some());
     for key in server.keys(BUCKET) {
         let own = key.strip_prefix("data/summer/");
@@ -122,7 +122,7 @@ fn a_batch_that_was_cleaned_goes_from_the_pages() {
     }
     let said = page("s3://hst-out");
     let only = "s3://hst-out/blackboard/spring/index.html\n";
-    assert_eq!(String::from_utf8(said.stdout).unwrap(), only);
+    assert_eq!(said.stdout, only);
     assert!(server.get(BUCKET, "blackboard/summer/index.html").is_none());
     for file in ["index.html", "batches.json", "blackboardAWS.snapshot"] {
         let bytes = server.get(BUCKET, &format!("blackboard/{file}")).unwrap();
@@ -133,6 +133,6 @@ fn a_batch_that_was_cleaned_goes_from_the_pages() {
         );
     }
     let nothing = page("s3://hst-out/data/summer");
-    assert_eq!(nothing.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&nothing.stderr).contains("there are no datasets in"));
+    assert_eq!(nothing.code, 1);
+    assert!(nothing.stderr.contains("there are no datasets in"));
 }

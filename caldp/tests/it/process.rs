@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use crate::CALDP;
+
 const DATASET: &str = "lbgu17qnq";
 
 /// The worker under its own name, in a directory of its own, with the bundled cache.
 fn caldp_process(home: &Path, arguments: &[&str]) -> Command {
     let program = home.join("caldp-process");
     if !program.exists() {
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_caldp"), &program).unwrap();
+        std::os::unix::fs::symlink(CALDP, &program).unwrap();
     }
     let mut command = Command::new(program);
     command

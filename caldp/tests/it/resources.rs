@@ -3,26 +3,15 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use caldp_tests::{S3Server, fixtures, unpack_fixture};
+use caldp_tests::{Run, S3Server, fixtures, unpack_fixture};
 
-fn caldp(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_caldp"))
-        .args(arguments)
-        .current_dir(directory)
-        .env_clear()
-        .output()
-        .unwrap()
-}
+use crate::CALDP;
 
-fn stdout(output: &Output) -> String {
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+fn caldp(directory: &Path, arguments: &[&str]) -> Run {
+    let mut command = Command::new(CALDP);
+    Run::of(command.args(arguments).current_dir(directory).env_clear())
 }
 
 const HEAD: &str = "dataset,n_files,total_mb,drizcorr,pctecorr,crsplit,subarray,large_detector";
@@ -39,7 +28,9 @@ fn an_estimate_is_one_json_object_a_line() {
         directory.path(),
         &["estimate", "--features", "runs.csv", "--json"],
     );
-    let lines: Vec<serde_json::Value> = stdout(&output)
+    let lines: Vec<serde_json::Value> = output
+        .ended(0)
+        .stdout
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
@@ -66,10 +57,9 @@ fn an_estimate_is_one_json_object_a_line() {
 #[test]
 fn an_estimate_says_what_it_rests_on() {
     let directory = tempfile::tempdir().unwrap();
-    let said = stdout(&caldp(
-        directory.path(),
-        &["estimate", "jcnw14060", "octka6010"],
-    ));
+    let said = caldp(directory.path(), &["estimate", "jcnw14060", "octka6010"])
+        .ended(0)
+        .stdout;
     assert!(
         said.starts_with("jcnw14060: memory bin 1 (8 GiB), stopped after 48 h"),
         "{said}"
@@ -90,9 +80,9 @@ fn what_a_table_says_wrongly_is_told_and_counts_as_unknown() {
         directory.path(),
         &["estimate", "--features", "f.csv", "--json"],
     );
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 2);
-    let said = stderr(&output);
+    assert_eq!(output.code, 1);
+    assert_eq!(output.stdout.lines().count(), 2);
+    let said = output.stderr;
     assert!(said.contains("f.csv:2: \"nonsense\""), "{said}");
     assert!(
         said.contains("f.csv:3: jcnw14060: n_files cannot be true; estimated from its name"),
@@ -101,10 +91,12 @@ fn what_a_table_says_wrongly_is_told_and_counts_as_unknown() {
     fs::write(directory.path().join("g.csv"), "name\n1\n").unwrap();
     let refused = caldp(directory.path(), &["estimate", "--features", "g.csv"]);
     assert!(
-        stderr(&refused).contains("no column \"dataset\"\nhint: a table is CSV"),
+        refused
+            .stderr
+            .contains("no column \"dataset\"\nhint: a table is CSV"),
         "{refused:?}"
     );
-    let absent = stderr(&caldp(directory.path(), &["learn", "none.csv"]));
+    let absent = caldp(directory.path(), &["learn", "none.csv"]).stderr;
     assert!(
         absent.contains("cannot read none.csv: No such file"),
         "{absent}"
@@ -112,8 +104,8 @@ fn what_a_table_says_wrongly_is_told_and_counts_as_unknown() {
     assert!(absent.contains("\nhint: check the path"), "{absent}");
     fs::write(directory.path().join("h.csv"), HEAD).unwrap();
     let empty = caldp(directory.path(), &["estimate", "--features", "h.csv"]);
-    assert_eq!(empty.status.code(), Some(1));
-    let said = stderr(&empty);
+    assert_eq!(empty.code, 1);
+    let said = empty.stderr;
     assert!(said.contains("there are no datasets in h.csv"), "{said}");
 }
 
@@ -133,18 +125,26 @@ fn a_model_is_learnt_installed_and_used() {
     let here = directory.path();
     let table = stis(|i| 0.4 + f64::from(i) / 1000.0) + "o99ka6010,-1,20,,,1,,,1,1,1\n";
     fs::write(here.join("runs.csv"), table).unwrap();
-    let learnt = caldp(here, &["learn", "runs.csv", "--install=file:bucket"]);
-    let said = stdout(&learnt);
+    let learnt = caldp(here, &["learn", "runs.csv", "--install=file:bucket"]).ended(0);
+    let said = &learnt.stdout;
     assert!(
         said.starts_with("40 runs, 1 left out\nthe model in use: cost 1.000"),
         "{said}"
     );
     assert!(said.contains("on proposals they have not seen: "), "{said}");
-    assert!(stderr(&learnt).contains("runs.csv:42: \"o99ka6010\": n_files cannot be true"));
+    assert!(
+        learnt
+            .stderr
+            .contains("runs.csv:42: \"o99ka6010\": n_files cannot be true")
+    );
     let model = "bucket/control/resources.json";
-    let said = stdout(&caldp(here, &["estimate", "o00ka6020", "--model", model]));
+    let said = caldp(here, &["estimate", "o00ka6020", "--model", model])
+        .ended(0)
+        .stdout;
     assert!(said.contains("40 measured runs (40 proposals)"), "{said}");
-    let said = stdout(&caldp(here, &["estimate", "jcnw14060", "--model", model]));
+    let said = caldp(here, &["estimate", "jcnw14060", "--model", model])
+        .ended(0)
+        .stdout;
     assert!(
         said.contains("463 measured runs"),
         "what was not measured again stays: {said}"
@@ -158,16 +158,15 @@ fn a_model_that_does_worse_is_not_installed() {
     let table = stis(|i| if i % 5 == 0 { 1.83 } else { 0.4 });
     fs::write(here.join("runs.csv"), table).unwrap();
     let refused = caldp(here, &["learn", "runs.csv", "--install=file:bucket"]);
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(refused.code, 1, "{refused:?}");
     assert!(
-        stderr(&refused).contains("the new model is not installed: it costs"),
+        refused
+            .stderr
+            .contains("the new model is not installed: it costs"),
         "{refused:?}"
     );
     assert!(!here.join("bucket/control/resources.json").exists());
-    stdout(&caldp(
-        here,
-        &["learn", "runs.csv", "--output", "model.json"],
-    ));
+    caldp(here, &["learn", "runs.csv", "--output", "model.json"]).ended(0);
     assert!(here.join("model.json").exists());
 }
 
@@ -186,19 +185,18 @@ fn records_of_finished_runs_are_learnt_from() {
         });
         fs::write(logs.join("provenance.json"), record.to_string()).unwrap();
     }
-    let learnt = caldp(here, &["learn", "out", "--output", "model.json"]);
+    let learnt = caldp(here, &["learn", "out", "--output", "model.json"]).ended(0);
     assert!(
-        stdout(&learnt).starts_with("5 runs, 1 left out\n"),
+        learnt.stdout.starts_with("5 runs, 1 left out\n"),
         "{learnt:?}"
     );
-    let said = stdout(&caldp(
-        here,
-        &["estimate", "lbgu17010", "--model", "model.json"],
-    ));
+    let said = caldp(here, &["estimate", "lbgu17010", "--model", "model.json"])
+        .ended(0)
+        .stdout;
     assert!(said.contains("5 measured runs"), "{said}");
     let nothing = caldp(here, &["learn", "out/logs/cos/lbgu07010"]);
     assert!(
-        stderr(&nothing).contains("nothing to learn from"),
+        nothing.stderr.contains("nothing to learn from"),
         "{nothing:?}"
     );
 }
@@ -222,30 +220,27 @@ fn raw_files_on_s3() -> S3Server {
     s3
 }
 
-fn on_s3(s3: &S3Server, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_caldp"))
-        .args(arguments)
-        .env_clear()
-        .envs(s3.environment())
-        .output()
-        .unwrap()
+fn on_s3(s3: &S3Server, arguments: &[&str]) -> Run {
+    let mut command = Command::new(CALDP);
+    Run::of(command.args(arguments).env_clear().envs(s3.environment()))
 }
 
 #[test]
 fn raw_files_say_what_datasets_need_by_their_first_blocks() {
     let s3 = raw_files_on_s3();
     let names = ["estimate", "j8cb010b0", "j8cb02u4q", "j8zz010b0"];
-    let from_names = stdout(&on_s3(&s3, &names));
+    let from_names = on_s3(&s3, &names).ended(0).stdout;
     s3.reset_counts();
     let output = on_s3(
         &s3,
         &[&names[..], &["--inputs", "s3://hst-in/raw"]].concat(),
     );
-    let said = stdout(&output);
+    let output = output.ended(0);
+    let said = &output.stdout;
     // One listing for each; the association table and the first block of a raw file; the archive.
     assert_eq!(s3.count("ListObjectsV2"), 3, "{:?}", s3.requests());
     assert_eq!(s3.count("GetObject"), 3, "{:?}", s3.requests());
-    assert_ne!(said, from_names);
+    assert_ne!(*said, from_names);
     assert_eq!(
         from_names
             .matches("the size of its inputs is not known")
@@ -258,7 +253,7 @@ fn raw_files_say_what_datasets_need_by_their_first_blocks() {
         "{said}"
     );
     assert!(said.contains("large detector"), "{said}");
-    let told = stderr(&output);
+    let told = output.stderr;
     assert!(
         told.contains("j8zz010b0: neither j8zz010b0.tar.gz nor raw files are there; estimated without its inputs"),
         "{told}"
@@ -278,7 +273,7 @@ fn an_order_is_estimated_by_its_raw_files_where_they_are_known() {
     let forecast = |more: &[&str]| {
         let before = read();
         let words = "submit j8cb010b0 j8cb02u4q --output s3://hst-out/data/x --dry-run --json";
-        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        let mut command = Command::new(CALDP);
         command
             .args(words.split(' '))
             .args(more)
@@ -287,7 +282,7 @@ fn an_order_is_estimated_by_its_raw_files_where_they_are_known() {
         for name in ["JOBQUEUES", "JOBDEFINITIONS"] {
             command.env(name, "a,b,c,d");
         }
-        (stdout(&command.output().unwrap()), read() - before)
+        (Run::of(&mut command).ended(0).stdout, read() - before)
     };
     let (from_names, read) = forecast(&[]);
     assert_eq!(read, 0, "nobody said where they are");

@@ -3,12 +3,14 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use caldp_core::layout::Layout;
 use caldp_core::state::State;
-use caldp_tests::{Fault, Faults, S3Server};
+use caldp_tests::{Fault, Faults, Run, S3Server};
 use serde_json::{Value, json};
+
+use crate::CALDP;
 
 pub(crate) const BUCKET: &str = "hst-out";
 
@@ -54,18 +56,10 @@ fn write(directory: &Path, files: &[(String, Vec<u8>)]) {
     }
 }
 
-pub(crate) fn caldp(environment: &[(&'static str, String)], arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_caldp"))
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (name, value)))
-        .output()
-        .unwrap()
-}
-
-fn answer(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout)
-        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)))
+pub(crate) fn caldp(environment: &[(&'static str, String)], arguments: &[&str]) -> Run {
+    let mut command = Command::new(CALDP);
+    command.args(arguments).env_clear();
+    Run::of(command.envs(environment.iter().map(|(name, value)| (name, value))))
 }
 
 #[test]
@@ -85,8 +79,8 @@ fn counts_failures_and_cost_are_right_on_disk_in_both_layouts() {
         // the second time from what is remembered
         for _ in 0..2 {
             let output = caldp(&[], &arguments);
-            assert_eq!(output.status.code(), Some(3), "{output:?}");
-            let seen = answer(&output);
+            assert_eq!(output.code, 3, "{output:?}");
+            let seen = output.json();
             assert_eq!(seen["datasets"], 12);
             assert_eq!(
                 seen["states"],
@@ -119,12 +113,7 @@ fn what_is_remembered_is_not_read_again_and_is_never_needed() {
         server.put(BUCKET, &format!("o/{key}"), body);
     }
     let environment = server.environment();
-    let look = || {
-        answer(&caldp(
-            &environment,
-            &["status", "s3://hst-out/o", "--json"],
-        ))
-    };
+    let look = || caldp(&environment, &["status", "s3://hst-out/o", "--json"]).json();
     let first = look();
     server.reset_counts();
     let second = look();
@@ -139,11 +128,11 @@ fn what_is_remembered_is_not_read_again_and_is_never_needed() {
     assert_eq!(look()["states"], first["states"]);
 
     let failed = caldp(&environment, &["status", "s3://hst-out/o", "--failed"]);
-    let failed = String::from_utf8(failed.stdout).unwrap();
+    let failed = failed.stdout;
     let rescue = "caldp rescue j8cb01030 --output=s3://hst-out/o\n";
     assert!(failed.contains(rescue), "{failed}");
     let explain = ["explain", "j8cb01030", "--output", "s3://hst-out/o"];
-    let explained = String::from_utf8(caldp(&environment, &explain).stdout).unwrap();
+    let explained = caldp(&environment, &explain).stdout;
     assert!(explained.contains(rescue), "{explained}");
 }
 
@@ -152,13 +141,13 @@ fn a_person_sees_one_screen_and_nothing_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let place = format!("file:{}", directory.path().display());
     let nothing = caldp(&[], &["status", &place]);
-    assert_eq!(nothing.status.code(), Some(1));
+    assert_eq!(nothing.code, 1);
     assert!(nothing.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&nothing.stderr).contains("there are no datasets in"));
+    assert!(nothing.stderr.contains("there are no datasets in"));
 
     write(directory.path(), &output(Layout::Tree));
     let seen = caldp(&[], &["status", &place]);
-    let text = String::from_utf8(seen.stdout).unwrap();
+    let text = seen.stdout;
     for words in [
         "12 datasets",
         "error",
@@ -174,7 +163,7 @@ fn a_person_sees_one_screen_and_nothing_is_an_error() {
         "colours where there is no terminal: {text}"
     );
     // what ran here was not submitted, so there is no request to paste
-    let failed = String::from_utf8(caldp(&[], &["status", &place, "--failed"]).stdout).unwrap();
+    let failed = caldp(&[], &["status", &place, "--failed"]).stdout;
     assert!(
         failed.contains("j8cb01030") && !failed.contains("caldp rescue"),
         "{failed}"
@@ -189,8 +178,8 @@ fn a_dataset_is_explained() {
     let explain = |dataset: &str| caldp(&[], &["explain", dataset, "--output", &place]);
 
     let failed = explain("j8cb01030");
-    assert_eq!(failed.status.code(), Some(4));
-    let text = String::from_utf8(failed.stdout).unwrap();
+    assert_eq!(failed.code, 4);
+    let text = failed.stdout;
     for words in [
         "j8cb01030: error",
         "because DARKFILE a -> b",
@@ -203,13 +192,13 @@ fn a_dataset_is_explained() {
     ] {
         assert!(text.contains(words), "{words} is not in {text}");
     }
-    let by_message = String::from_utf8(explain("j8cb01110").stdout).unwrap();
+    let by_message = explain("j8cb01110").stdout;
     assert!(by_message.contains("it broke"), "{by_message}");
-    assert_eq!(explain("j8cb01020").status.code(), Some(0));
-    assert_eq!(explain("j8cb01010").status.code(), Some(3));
+    assert_eq!(explain("j8cb01020").code, 0);
+    assert_eq!(explain("j8cb01010").code, 3);
     let unknown = explain("j8cb01990");
-    assert_eq!(unknown.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("nothing is known of j8cb01990"));
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.stderr.contains("nothing is known of j8cb01990"));
 }
 
 #[test]
@@ -218,7 +207,7 @@ fn a_watch_outlives_a_server_that_fails_for_a_while() {
     let dataset = "j8cb010b0".parse().unwrap();
     let message = |state| format!("o/{}", Layout::Tree.message(state, &dataset));
     s3.put(BUCKET, &message(State::Submitted), "");
-    let mut watch = Command::new(env!("CARGO_BIN_EXE_caldp"))
+    let mut watch = Command::new(CALDP)
         .args(["status", "s3://hst-out/o", "--watch", "1", "--json"])
         .env_clear()
         .envs(s3.environment())

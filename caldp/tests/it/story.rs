@@ -4,17 +4,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, BatchState, Layout};
 use caldp_core::provenance::{FileRecord, Provenance};
 use caldp_core::state::State;
-use caldp_tests::S3Server;
+use caldp_tests::{Run, World, long_variants};
 use serde_json::{Value, json};
 use storage::checksum::{Crc64Sum, Sha1Sum};
 
-const BUCKET: &str = "hst-out";
+use crate::CALDP;
+
 const BATCH: &str = "spring";
 const OUTPUT: &str = "s3://hst-out/data/spring";
 const LAYOUT: Layout = Layout::Tree;
@@ -57,8 +58,9 @@ const FILES: [(&str, usize); 3] = [
     ("logs/process.txt", 500),
 ];
 
-struct World {
-    server: S3Server,
+/// A batch with datasets of every state.
+struct Batch {
+    world: World,
     states: BTreeMap<Dataset, State>,
     /// One failed dataset of each kind.
     examples: Vec<Dataset>,
@@ -66,10 +68,8 @@ struct World {
 
 /// How many datasets of a state there are here.
 fn share(of_all: usize) -> usize {
-    match std::env::var_os("CALDP_TEST_LONG") {
-        Some(_) => of_all,
-        None => of_all / ONE_IN,
-    }
+    static LONG: LazyLock<bool> = LazyLock::new(|| long_variants("a batch of ten thousand"));
+    if *LONG { of_all } else { of_all / ONE_IN }
 }
 
 fn count(state: State) -> usize {
@@ -77,10 +77,10 @@ fn count(state: State) -> usize {
     share(found.unwrap().1)
 }
 
-impl World {
+impl Batch {
     fn new() -> Self {
-        let mut world = Self {
-            server: S3Server::start(&[BUCKET]),
+        let mut batch = Self {
+            world: World::new(),
             states: BTreeMap::new(),
             examples: vec![],
         };
@@ -88,21 +88,20 @@ impl World {
         for (state, of_all) in STATES {
             for number in 0..share(of_all) {
                 let letter = instruments[number % instruments.len()];
-                let name = format!("{letter}8{:07}", world.states.len());
-                world.add(name.parse().unwrap(), state, number);
+                let name = format!("{letter}8{:07}", batch.states.len());
+                batch.add(name.parse().unwrap(), state, number);
             }
         }
-        let names: Vec<&Dataset> = world.states.keys().collect();
+        let names: Vec<&Dataset> = batch.states.keys().collect();
         let record = json!({"batch": BATCH, "s3_output_path": OUTPUT, "layout": LAYOUT, "submissions": ["1"],
             "jobs": [], "datasets": names});
         let key = LAYOUT.batch_message(BatchState::New, &BATCH.parse().unwrap());
-        world.put(&key, record.to_string());
-        world
+        batch.put(&key, record.to_string());
+        batch
     }
 
     fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
-        self.server
-            .put(BUCKET, &format!("data/{BATCH}/{key}"), body.into());
+        self.world.put(&format!("data/{BATCH}/{key}"), body.into());
     }
 
     /// A dataset as the trigger, the worker and an earlier sync leave it.
@@ -146,19 +145,9 @@ impl World {
         self.put(&key, serde_json::to_vec(&record).unwrap());
     }
 
-    fn caldp(&self, words: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_caldp"))
-            .args(words)
-            .env_clear()
-            .envs(self.server.environment())
-            .output()
-            .unwrap()
-    }
-
     fn said(&self, words: &[&str], status: i32) -> String {
-        let output = self.caldp(words);
-        assert_eq!(output.status.code(), Some(status), "{words:?}: {output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        let mut command = self.world.command(CALDP, words);
+        Run::of(&mut command).ended(status).stdout
     }
 
     fn json(&self, words: &[&str], status: i32) -> Value {
@@ -209,22 +198,22 @@ fn attempts(
 
 #[test]
 fn a_batch_is_followed_from_its_states_to_the_archive() {
-    let mut world = World::new();
-    status_counts_everything(&world);
-    every_kind_of_failure_is_explained(&world);
-    the_page_counts_the_same(&world);
+    let mut batch = Batch::new();
+    status_counts_everything(&batch);
+    every_kind_of_failure_is_explained(&batch);
+    the_page_counts_the_same(&batch);
     let site = tempfile::tempdir().unwrap();
-    what_is_processed_comes_on_site(&mut world, site.path());
-    what_the_archive_says_is_carried_up(&mut world, site.path());
-    the_page_counts_the_same(&world);
+    what_is_processed_comes_on_site(&mut batch, site.path());
+    what_the_archive_says_is_carried_up(&mut batch, site.path());
+    the_page_counts_the_same(&batch);
 }
 
-fn status_counts_everything(world: &World) {
+fn status_counts_everything(batch: &Batch) {
     // the second time from what is remembered
     for _ in 0..2 {
-        let seen = world.json(&["status", OUTPUT, "--json", "--failed"], 3);
-        assert_eq!(seen["datasets"], world.states.len());
-        assert_eq!(seen["states"], world.expected());
+        let seen = batch.json(&["status", OUTPUT, "--json", "--failed"], 3);
+        assert_eq!(seen["datasets"], batch.states.len());
+        assert_eq!(seen["states"], batch.expected());
         let failures = seen["failures"].as_array().unwrap();
         let mut counts: Vec<u64> = failures
             .iter()
@@ -240,7 +229,7 @@ fn status_counts_everything(world: &World) {
         assert_eq!(failed, count(State::Error) + count(State::Terminated));
         let bins = seen["memory_bins"].as_array().unwrap();
         let in_bins: u64 = bins.iter().map(|bin| bin.as_u64().unwrap()).sum();
-        assert_eq!(in_bins, world.states.len() as u64);
+        assert_eq!(in_bins, batch.states.len() as u64);
         // every job that ended ran for an hour
         let rates = [0.0385, 0.086, 0.113, 0.452];
         let ended = STATES
@@ -251,7 +240,7 @@ fn status_counts_everything(world: &World) {
         let said = seen["cost_so_far"].as_f64().unwrap();
         assert!((said - cost).abs() < 1e-6, "{said} {cost}");
     }
-    let table = world.said(&["status", OUTPUT, "--failed"], 3);
+    let table = batch.said(&["status", OUTPUT, "--failed"], 3);
     let pasted = table.matches("caldp rescue ").count();
     assert_eq!(
         pasted,
@@ -260,16 +249,16 @@ fn status_counts_everything(world: &World) {
     );
 }
 
-fn every_kind_of_failure_is_explained(world: &World) {
+fn every_kind_of_failure_is_explained(batch: &Batch) {
     let mut reasons = BTreeSet::new();
-    for (dataset, (cause, code)) in world.examples.iter().zip(KINDS) {
+    for (dataset, (cause, code)) in batch.examples.iter().zip(KINDS) {
         let words = ["explain", dataset.name(), "--output", OUTPUT];
-        let story = world.json(&[&words[..], &["--json"]].concat(), 4);
+        let story = batch.json(&[&words[..], &["--json"]].concat(), 4);
         assert_eq!(story["exit_code"], json!(code), "{story}");
         let failed = json!({"failed": cause});
         assert_eq!(story["record"]["attempts"][0]["outcome"]["result"], failed);
         let reason = story["failure"]["reason"].as_str().unwrap().to_owned();
-        let text = world.said(&words, 4);
+        let text = batch.said(&words, 4);
         for part in [
             &reason,
             &format!("what became of {dataset}"),
@@ -286,51 +275,48 @@ fn every_kind_of_failure_is_explained(world: &World) {
         (State::Processing, 3),
         (State::Terminated, 4),
     ] {
-        let of = world.states.iter().find(|(_, of)| **of == state);
+        let of = batch.states.iter().find(|(_, of)| **of == state);
         let dataset = of.unwrap().0;
-        let text = world.said(&["explain", dataset.name(), "--output", OUTPUT], status);
+        let text = batch.said(&["explain", dataset.name(), "--output", OUTPUT], status);
         assert!(text.starts_with(&format!("{dataset}: {state}")), "{text}");
         let results = format!("results: {OUTPUT}/{}", LAYOUT.data_dir(dataset));
         assert!(text.contains(results.trim_end_matches('/')), "{text}");
     }
 }
 
-fn the_page_counts_the_same(world: &World) {
-    let path = world.said(&["page", OUTPUT], 0);
+fn the_page_counts_the_same(batch: &Batch) {
+    let path = batch.said(&["page", OUTPUT], 0);
     assert_eq!(
         path.trim(),
         format!("{OUTPUT}/blackboard/{BATCH}/index.html")
     );
     let of = |file: &str| {
         let key = format!("data/{BATCH}/blackboard/{file}");
-        world
-            .server
-            .get(BUCKET, &key)
-            .unwrap_or_else(|| panic!("{key} is missing"))
+        batch.world.stored(&key)
     };
     let page = of(&format!("{BATCH}/index.html"));
     assert!(page.len() <= 3_000_000, "{}", page.len());
     let page = String::from_utf8(page.to_vec()).unwrap();
     assert!(
-        world
+        batch
             .states
             .keys()
             .all(|dataset| page.contains(dataset.name()))
     );
     let lines: Value = serde_json::from_slice(&of("batches.json")).unwrap();
-    assert_eq!(lines["batches"][0]["states"], world.expected(), "{lines}");
+    assert_eq!(lines["batches"][0]["states"], batch.expected(), "{lines}");
     let table = String::from_utf8(of("blackboardAWS.snapshot").to_vec()).unwrap();
-    assert_eq!(table.lines().count(), world.states.len() + 1);
+    assert_eq!(table.lines().count(), batch.states.len() + 1);
     let is = |state: &str| table.matches(&format!("|{state}|")).count();
     assert_eq!(is("SUBMITTED"), count(State::Submitted));
     assert_eq!(is("RUNNING"), count(State::Processing));
     assert_eq!(is("FAILED"), count(State::Error) + count(State::Terminated));
 }
 
-fn what_is_processed_comes_on_site(world: &mut World, site: &Path) {
+fn what_is_processed_comes_on_site(batch: &mut Batch, site: &Path) {
     let site = site.to_str().unwrap();
     // what another site brings is not waited for and not touched
-    let report = world.json(&["sync", OUTPUT, site, "--json"], 3);
+    let report = batch.json(&["sync", OUTPUT, site, "--json"], 3);
     let processed = count(State::Processed);
     assert_eq!(report["synced"], processed, "{}", report["failures"]);
     assert_eq!(report["failures"], json!([]));
@@ -341,7 +327,7 @@ fn what_is_processed_comes_on_site(world: &mut World, site: &Path) {
     let files = &report["files"];
     assert_eq!(files["fetched"], processed * (FILES.len() + 1));
     assert_eq!(files["checked"]["recorded"], processed * 2);
-    for (dataset, state) in &mut world.states {
+    for (dataset, state) in &mut batch.states {
         if *state != State::Processed {
             continue;
         }
@@ -356,12 +342,12 @@ fn what_is_processed_comes_on_site(world: &mut World, site: &Path) {
             assert!(fs::read(path).unwrap() == content(dataset, name, size));
         }
     }
-    assert_eq!(report["states"], world.expected());
-    let seen = world.json(&["status", OUTPUT, "--json"], 3);
-    assert_eq!(seen["states"], world.expected());
+    assert_eq!(report["states"], batch.expected());
+    let seen = batch.json(&["status", OUTPUT, "--json"], 3);
+    assert_eq!(seen["states"], batch.expected());
 }
 
-fn what_the_archive_says_is_carried_up(world: &mut World, site: &Path) {
+fn what_the_archive_says_is_carried_up(batch: &mut Batch, site: &Path) {
     let directory = site.join(BATCH).join("messages/dataset-archived");
     fs::create_dir_all(&directory).unwrap();
     let here = site.join(BATCH).join("messages/dataset-synced");
@@ -382,18 +368,18 @@ fn what_the_archive_says_is_carried_up(world: &mut World, site: &Path) {
     for dataset in acknowledged {
         let path = directory.join(dataset.name());
         fs::write(path, format!("{dataset} is in the archive")).unwrap();
-        world.states.insert(dataset.clone(), State::Archived);
+        batch.states.insert(dataset.clone(), State::Archived);
     }
     let site = site.to_str().unwrap();
-    let report = world.json(&["sync", OUTPUT, site, "--json"], 3);
+    let report = batch.json(&["sync", OUTPUT, site, "--json"], 3);
     assert_eq!(report["archived"], acknowledged.len());
-    assert_eq!(report["states"], world.expected());
+    assert_eq!(report["states"], batch.expected());
     for dataset in acknowledged {
         let key = format!("data/{BATCH}/{}", LAYOUT.message(State::Archived, dataset));
-        let body = world.server.get(BUCKET, &key).unwrap();
+        let body = batch.world.get(&key).unwrap();
         assert_eq!(body, format!("{dataset} is in the archive").into_bytes());
         assert!(!here.join(dataset.name()).exists());
     }
-    let seen = world.json(&["status", OUTPUT, "--json"], 3);
-    assert_eq!(seen["states"], world.expected());
+    let seen = batch.json(&["status", OUTPUT, "--json"], 3);
+    assert_eq!(seen["states"], batch.expected());
 }

@@ -6,11 +6,10 @@ use std::process::Command;
 use caldp_tests::{Transcript, fixtures};
 use insta::assert_snapshot;
 
+use crate::CALDP;
 use crate::doctor::Bench;
 use crate::operators;
 use crate::whole::{Origin, World};
-
-const CALDP: &str = env!("CARGO_BIN_EXE_caldp");
 
 fn transcript() -> Transcript {
     Transcript::new().hiding(env!("CARGO_PKG_VERSION"), "[VERSION]")
@@ -86,7 +85,7 @@ fn the_doctor() {
 
 #[test]
 fn operators_are_told_what_was_done() {
-    let world = operators::World::new();
+    let world = caldp_tests::World::new();
     let mut seen = transcript();
     for line in [
         "submit j8cb010b0 lcyid1030 --dry-run --memory-bin 2",
@@ -106,8 +105,8 @@ fn operators_are_told_what_was_done() {
         "submit j8cb010b0 --memory-bin 99",
     ] {
         // one after the other, for the order of the log
-        seen.run(world.command(line).env("CALDP_CONCURRENCY", "1"));
+        seen.run(operators::command(&world, line).env("CALDP_CONCURRENCY", "1"));
     }
-    seen.run(world.command("submit j8cb010b0").env("JOBQUEUES", ""));
+    seen.run(operators::command(&world, "submit j8cb010b0").env("JOBQUEUES", ""));
     assert_snapshot!(seen.text());
 }

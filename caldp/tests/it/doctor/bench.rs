@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+use crate::CALDP;
+
 /// A directory to start in, with programs and with a MAST that answers.
 pub(crate) struct Bench {
     home: TempDir,
@@ -58,7 +60,7 @@ impl Bench {
 
     /// The doctor in this directory, with only the stand-ins and the cache of the fixtures.
     pub(crate) fn doctor(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        let mut command = Command::new(CALDP);
         command
             .arg("doctor")
             .args(arguments)

@@ -15,6 +15,8 @@ use std::process::{Command, Output};
 use caldp_tests::{fixtures, unpack_fixture};
 use serde_json::{Value, json};
 
+use crate::CALDP;
+
 const NOTHING: i32 = 0;
 const CHANGES: i32 = 3;
 const UNKNOWN: i32 = 4;
@@ -44,7 +46,7 @@ impl World {
     fn command(&self, words: &[&str]) -> Command {
         let published = fixtures().join("crds");
         let uri = |part: &str| format!("{}/{part}/hst", published.display());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        let mut command = Command::new(CALDP);
         command
             .arg("plan")
             .args(words)

@@ -10,6 +10,7 @@ use caldp_tests::external_data;
 use serde_json::{Value, json};
 
 use super::{CHANGES, World, lines};
+use crate::CALDP;
 
 /// A value of the oracle as a file, nothing, or a failure.
 fn class(value: Option<&Value>) -> Result<Option<&str>, ()> {
@@ -59,7 +60,7 @@ fn compare(world: &World, cache: &Path, records: &[Value], old: &str, new: &str)
         writeln!(text, "{line}").unwrap();
     }
     world.write("headers.jsonl", &text);
-    let output = Command::new(env!("CARGO_BIN_EXE_caldp"))
+    let output = Command::new(CALDP)
         .args(["plan", "--from=headers.jsonl", "--json", "--all-types"])
         .args(["--old-context", old, "--new-context", new])
         .current_dir(world.path())

@@ -2,6 +2,7 @@
 //! or `CALDP_S3_TEST_OUTPUTS` name them, between real ones, with the credentials of the environment.
 
 use super::DATASET;
+use crate::CALDP;
 use caldp_tests::{S3Server, fixtures, real_location, registry_programs};
 use std::path::Path;
 use std::process::Command;
@@ -48,7 +49,7 @@ fn goes_between(
     let (source, target) = (store(s3, input), store(s3, output));
     runtime.block_on(source.put_file(&archive, &raw)).unwrap();
 
-    let run = Command::new(env!("CARGO_BIN_EXE_caldp"))
+    let run = Command::new(CALDP)
         .args(["process", DATASET, input, output])
         .current_dir(home)
         .env_clear()

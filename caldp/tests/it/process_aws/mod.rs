@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+use crate::CALDP;
 use crate::whole::files_below;
 
 const DATASET: &str = "lbgu17qnq";
@@ -44,7 +45,7 @@ impl System {
     }
 
     fn command(&self, dataset: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        let mut command = Command::new(CALDP);
         command
             .args(["process-aws", self.output, dataset])
             .env_clear()

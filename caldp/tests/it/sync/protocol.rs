@@ -7,6 +7,7 @@ use caldp_core::state::State;
 use serde_json::{Value, json};
 
 use super::world::{BATCH, World, dataset};
+use crate::CALDP;
 
 #[test]
 fn processed_datasets_come_on_site_in_both_layouts() {
@@ -128,7 +129,7 @@ fn an_output_on_disk_is_brought_too() {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, world.server.get(super::world::BUCKET, &key).unwrap()).unwrap();
         }
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_caldp"))
+        let output = std::process::Command::new(CALDP)
             .arg("sync")
             .arg(format!("file:{}", from.path().display()))
             .arg(world.site.path())
@@ -151,7 +152,7 @@ fn a_dry_run_writes_nothing() {
         let world = World::with(layout, 2);
         let keys = world.server.keys(super::world::BUCKET);
         let site = world.site.path().join("not/there");
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_caldp"))
+        let output = std::process::Command::new(CALDP)
             .arg("sync")
             .arg(world.output())
             .arg(&site)

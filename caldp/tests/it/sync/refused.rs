@@ -10,6 +10,7 @@ use caldp_core::state::State;
 use serde_json::{Value, json};
 
 use super::world::{BUCKET, Files, World, all_files, dataset};
+use crate::CALDP;
 
 #[test]
 fn a_file_that_was_changed_by_hand_is_kept_said_and_counted() {
@@ -370,7 +371,7 @@ fn nothing_to_bring_is_said() {
         "",
     )
     .unwrap();
-    let same = Command::new(env!("CARGO_BIN_EXE_caldp"))
+    let same = Command::new(CALDP)
         .arg("sync")
         .arg(here)
         .arg(above)

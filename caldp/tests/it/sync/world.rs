@@ -14,6 +14,8 @@ use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use storage::checksum::{Crc64Sum, Sha1Sum};
 
+use crate::CALDP;
+
 pub(super) const BUCKET: &str = "hst-out";
 pub(super) const BATCH: &str = "spring";
 
@@ -170,7 +172,7 @@ impl World {
     }
 
     pub(super) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        let mut command = Command::new(CALDP);
         command
             .arg("sync")
             .arg(self.output())

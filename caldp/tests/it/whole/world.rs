@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
+use crate::CALDP;
+
 /// Where the raw files of a run come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -130,7 +132,7 @@ impl World {
 
     /// The binary with the environment of a run.
     pub(crate) fn worker(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_caldp"));
+        let mut command = Command::new(CALDP);
         command
             .current_dir(self.home.path())
             .env_clear()
