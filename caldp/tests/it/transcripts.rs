@@ -9,18 +9,18 @@ use insta::assert_snapshot;
 use crate::CALDP;
 use crate::doctor::Bench;
 use crate::operators;
-use crate::whole::{Origin, World};
+use crate::whole::{Host, Origin};
 
 fn transcript() -> Transcript {
     Transcript::new().hiding(env!("CARGO_PKG_VERSION"), "[VERSION]")
 }
 
-/// The transcript of runs in a world.
-fn transcript_of(world: &World) -> Transcript {
+/// The transcript of runs in a host.
+fn transcript_of(host: &Host) -> Transcript {
     transcript()
-        .hiding_path(world.home.path(), "[HOME]")
-        .hiding_path(world.temporary.path(), "[TMP]")
-        .hiding_path(world.programs.directory(), "[PROGRAMS]")
+        .hiding_path(host.world.path(), "[HOME]")
+        .hiding_path(host.temporary.path(), "[TMP]")
+        .hiding_path(host.programs.directory(), "[PROGRAMS]")
 }
 
 fn caldp(line: &str) -> Command {
@@ -43,28 +43,28 @@ fn help() {
 
 #[test]
 fn a_dataset_is_processed() {
-    let world = World::with("octka7040");
-    let mut seen = transcript_of(&world);
-    seen.run(&mut world.command("octka7040", Origin::S3));
+    let host = Host::with("octka7040");
+    let mut seen = transcript_of(&host);
+    seen.run(&mut host.command("octka7040", Origin::S3));
     assert_snapshot!(seen.text());
 }
 
 #[test]
 fn errors_of_a_run() {
-    let world = World::new();
-    let mut seen = transcript_of(&world).leaving_out(" INFO environment ");
+    let host = Host::new();
+    let mut seen = transcript_of(&host).leaving_out(" INFO environment ");
     seen.run(&mut caldp("process"));
     seen.run(&mut caldp("process j8cb010b0x file:. file:."));
     seen.run(&mut caldp("process j8cb010b0 ftp://there file:."));
     seen.run(&mut caldp("process j8cb010b0 --no-such-option"));
     for origin in [Origin::Directory, Origin::S3, Origin::Mast] {
-        seen.run(&mut world.command("j8cb010b0", origin));
+        seen.run(&mut host.command("j8cb010b0", origin));
     }
-    world.put_archive("j8cb010b0", b"no archive".to_vec());
-    seen.run(&mut world.command("j8cb010b0", Origin::S3));
-    world.add("octka7040");
-    world.programs.replace("cs0.e", "echo broken >&2; exit 2");
-    seen.run(&mut world.command("octka7040", Origin::S3));
+    host.put_archive("j8cb010b0", b"no archive".to_vec());
+    seen.run(&mut host.command("j8cb010b0", Origin::S3));
+    host.add("octka7040");
+    host.programs.replace("cs0.e", "echo broken >&2; exit 2");
+    seen.run(&mut host.command("octka7040", Origin::S3));
     assert_snapshot!(seen.text());
 }
 

@@ -4,94 +4,49 @@ mod calcloud;
 mod locations;
 mod operators;
 
-use caldp_tests::{S3Server, fixtures, registry_programs};
+use caldp_tests::{S3Server, fixtures};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
-use tempfile::TempDir;
 
-use crate::CALDP;
-use crate::whole::files_below;
+use crate::whole::{Host, files_below};
 
 const DATASET: &str = "lbgu17qnq";
 const BATCH: &str = "s3://hst/batch-1";
 
-/// An S3 server with the CRDS cache as the real bucket has it, and the dataset's inputs.
-struct System {
-    server: S3Server,
-    home: TempDir,
-    /// Where results go.
-    output: &'static str,
+/// A host with the dataset's inputs on S3, whose results go to a batch's folder.
+fn host() -> Host {
+    let host = Host::new().storing_below("batch-1/");
+    host.add(DATASET);
+    host
 }
 
-impl System {
-    fn start() -> Self {
-        Self::start_for(BATCH)
-    }
+/// What AWS Batch runs, with results at `output`.
+fn command(host: &Host, output: &str, dataset: &str) -> Command {
+    let mut command = host.worker();
+    command
+        .args(["process-aws", output, dataset])
+        .env("CALDP_INPUT_URI", "s3://hst/inputs")
+        .env("AWSDPVER", "1.2.3");
+    command
+}
 
-    fn start_for(output: &'static str) -> Self {
-        let server = S3Server::start(&["crds", "hst"]);
-        for part in ["config", "pickles", "references"] {
-            server.put_directory("crds", part, &fixtures().join("crds").join(part));
-        }
-        let archive = std::fs::read(fixtures().join(format!("raw/{DATASET}.tar.gz"))).unwrap();
-        server.put("hst", &format!("inputs/{DATASET}.tar.gz"), archive);
-        let home = tempfile::tempdir().unwrap();
-        Self {
-            server,
-            home,
-            output,
-        }
-    }
+fn run(host: &Host) -> Output {
+    command(host, BATCH, DATASET).output().unwrap()
+}
 
-    fn command(&self, dataset: &str) -> Command {
-        let mut command = Command::new(CALDP);
-        command
-            .args(["process-aws", self.output, dataset])
-            .env_clear()
-            .envs(self.server.environment())
-            .env("PATH", registry_programs())
-            .env("HOME", self.home.path())
-            .env("CALDP_HOME", self.home.path())
-            .env("CRDSBUCKET", "s3://crds")
-            .env("CALDP_INPUT_URI", "s3://hst/inputs")
-            .env("AWSDPVER", "1.2.3");
-        command
-    }
+/// The keys of the batch, without what they all start with.
+fn keys(host: &Host) -> BTreeSet<String> {
+    let keys = host.world.keys().into_iter();
+    keys.filter_map(|key| Some(key.strip_prefix("batch-1/")?.to_owned()))
+        .collect()
+}
 
-    fn run(&self) -> Output {
-        self.command(DATASET).output().unwrap()
-    }
-
-    /// The keys of the batch, without what they all start with.
-    fn keys(&self) -> BTreeSet<String> {
-        let keys = self.server.keys("hst").into_iter();
-        keys.filter_map(|key| Some(key.strip_prefix("batch-1/")?.to_owned()))
-            .collect()
-    }
-
-    fn states(&self) -> Vec<String> {
-        let keys = self.keys().into_iter();
-        keys.filter_map(|key| Some(key.strip_prefix("messages/")?.to_owned()))
-            .collect()
-    }
-
-    fn stored(&self, name: &str) -> Vec<u8> {
-        let key = format!("batch-1/data/cos/{DATASET}/{name}");
-        self.server.get("hst", &key).unwrap().to_vec()
-    }
-
-    fn provenance(&self) -> Value {
-        serde_json::from_slice(&self.stored("logs/provenance.json")).unwrap()
-    }
-
-    /// Nothing of a run stays on the machine but the CRDS cache, and no upload half done.
-    fn assert_clean(&self) {
-        let left = files_below(&self.home.path().join("caldp-work"));
-        assert!(left.iter().all(|file| file.ends_with("/.lock")), "{left:?}");
-        assert!(left.len() <= 1, "{left:?}");
-        assert_eq!(self.server.open_uploads(), 0, "uploads left open");
-    }
+/// The messages of the batch.
+fn states(host: &Host) -> Vec<String> {
+    let keys = keys(host).into_iter();
+    keys.filter_map(|key| Some(key.strip_prefix("messages/")?.to_owned()))
+        .collect()
 }
 
 /// One paragraph with a remedy on stderr, and the exit code.
@@ -107,14 +62,14 @@ fn assert_failed(output: &Output, code: i32, words: &[&str]) {
 
 #[test]
 fn a_dataset_goes_from_raw_files_on_s3_to_products_on_s3() {
-    let system = System::start();
-    let output = system.run();
+    let host = host();
+    let output = run(&host);
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    system.assert_clean();
+    host.assert_clean();
 
     let manifest = std::fs::read(fixtures().join("manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
@@ -131,13 +86,13 @@ fn a_dataset_goes_from_raw_files_on_s3_to_products_on_s3() {
     let previews = ["x1d.png", "x1d_thumb.png", "x1d_prev.fits"];
     wanted.extend(previews.map(|name| format!("previews/{DATASET}_{name}")));
     for name in wanted {
-        assert!(!system.stored(&name).is_empty(), "{name} is empty");
+        assert!(!host.stored(DATASET, &name).is_empty(), "{name} is empty");
     }
-    assert_eq!(system.states(), [format!("dataset-processed/{DATASET}")]);
+    assert_eq!(states(&host), [format!("dataset-processed/{DATASET}")]);
 
     let raw = format!("{DATASET}_rawtag.fits");
-    let path = system.home.path().join(&raw);
-    std::fs::write(&path, system.stored(&raw)).unwrap();
+    let path = host.world.path().join(&raw);
+    std::fs::write(&path, host.stored(DATASET, &raw)).unwrap();
     let header = crds_core::dataset::fits::read(&path).unwrap();
     for (keyword, value) in expected["bestrefs"][&raw].as_object().unwrap() {
         assert_eq!(header.get(keyword), value.as_str(), "{keyword}");
@@ -152,76 +107,74 @@ fn a_dataset_goes_from_raw_files_on_s3_to_products_on_s3() {
         assert_eq!(header.get(keyword), Some(value), "{keyword}");
     }
 
-    let log = system.stored("logs/process.txt");
+    let log = host.stored(DATASET, "logs/process.txt");
     let log = String::from_utf8_lossy(&log);
     assert!(
         log.contains("CALCOS version"),
         "the program's output is not in process.txt"
     );
-    let (_, secret) = system.server.credentials();
+    let (_, secret) = host.world.s3.credentials();
     assert!(!log.contains(secret), "process.txt has the secret key");
 
     // A second run finds the references in the cache and replaces what the first one stored.
-    let keys = system.keys();
+    let stored = keys(&host);
     let fetched = |record: &Value| {
         let references = record["references"].as_array().unwrap().clone();
         references.iter().filter(|r| r["fetched"] == true).count()
     };
-    assert_eq!(fetched(&system.provenance()), 6);
-    assert!(system.run().status.success());
-    assert_eq!(fetched(&system.provenance()), 0);
-    assert_eq!(system.keys(), keys);
+    assert_eq!(fetched(&host.provenance(DATASET)), 6);
+    assert!(run(&host).status.success());
+    assert_eq!(fetched(&host.provenance(DATASET)), 0);
+    assert_eq!(keys(&host), stored);
 }
 
 #[test]
 fn a_wrong_dataset_name_is_refused_before_anything_is_written() {
-    let system = System::start();
-    let output = system.command("notadataset").output().unwrap();
+    let host = host();
+    let output = command(&host, BATCH, "notadataset").output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{text}");
     assert!(
         text.contains("notadataset") && text.contains("hint:"),
         "{text}"
     );
-    assert!(system.keys().is_empty());
-    assert!(!system.home.path().join("caldp-work").exists());
+    assert!(keys(&host).is_empty());
+    assert!(!host.world.path().join("caldp-work").exists());
 }
 
 #[test]
 fn a_missing_input_is_named() {
-    let system = System::start();
-    let output = system.command("lbgu99qnq").output().unwrap();
+    let host = host();
+    let output = command(&host, BATCH, "lbgu99qnq").output().unwrap();
     assert_failed(&output, 26, &["lbgu99qnq.tar.gz", "s3://hst/inputs"]);
-    assert_eq!(system.states(), ["dataset-error/lbgu99qnq"]);
-    system.assert_clean();
+    assert_eq!(states(&host), ["dataset-error/lbgu99qnq"]);
+    host.assert_clean();
 }
 
 #[test]
 fn a_truncated_archive_leaves_nothing_of_itself() {
-    let system = System::start();
+    let host = host();
     let key = format!("inputs/{DATASET}.tar.gz");
-    let whole = system.server.get("hst", &key).unwrap();
-    system
-        .server
-        .put("hst", &key, whole.slice(..whole.len() / 2));
-    assert_failed(&system.run(), 21, &["lbgu17qnq.tar.gz", "is damaged"]);
-    assert_eq!(system.states(), [format!("dataset-error/{DATASET}")]);
-    let keys = system.keys();
+    let whole = host.world.get(&key).unwrap();
+    host.world.put(&key, whole.slice(..whole.len() / 2));
+    assert_failed(&run(&host), 21, &["lbgu17qnq.tar.gz", "is damaged"]);
+    assert_eq!(states(&host), [format!("dataset-error/{DATASET}")]);
+    let keys = keys(&host);
     assert!(!keys.iter().any(|key| key.contains(".fits")), "{keys:?}");
-    system.assert_clean();
+    host.assert_clean();
 }
 
 #[test]
 fn a_corrupted_reference_never_enters_the_cache() {
-    let system = System::start();
+    let host = host();
     let name = "zz900004l_1dx.fits";
     let key = format!("references/hst/{name}");
-    let mut bytes = system.server.get("crds", &key).unwrap().to_vec();
+    let mut bytes = host.world.s3.get("crds", &key).unwrap().to_vec();
     *bytes.last_mut().unwrap() ^= 1;
-    system.server.put("crds", &key, bytes);
-    assert_failed(&system.run(), 27, &[name]);
-    assert_eq!(system.states(), [format!("dataset-error/{DATASET}")]);
-    let cached = files_below(&system.home.path().join("crds_cache"));
+    host.world.s3.put("crds", &key, bytes);
+    assert_failed(&run(&host), 27, &[name]);
+    assert_eq!(states(&host), [format!("dataset-error/{DATASET}")]);
+    let cached = files_below(&host.world.path().join("crds_cache"));
     let placed = format!("/{name}");
     assert!(
         !cached.iter().any(|file| file.ends_with(&placed)),
@@ -229,33 +182,35 @@ fn a_corrupted_reference_never_enters_the_cache() {
     );
     // What is delivered for debugging: the inputs and the logs, nothing that looks like a product.
     assert!(
-        !system
-            .stored(&format!("failed/{DATASET}_rawtag.fits"))
+        !host
+            .stored(DATASET, &format!("failed/{DATASET}_rawtag.fits"))
             .is_empty()
     );
-    assert_eq!(system.provenance()["exit_code"], 27);
-    system.assert_clean();
+    assert_eq!(host.provenance(DATASET)["exit_code"], 27);
+    host.assert_clean();
 }
 
 #[test]
 fn a_server_that_is_down_is_said_to_be() {
-    let system = System::start();
+    let host = host();
     let down = S3Server::start(&[]);
     let environment = down.environment();
     drop(down);
-    let output = system.command(DATASET).envs(environment).output().unwrap();
+    let output = command(&host, BATCH, DATASET)
+        .envs(environment)
+        .output()
+        .unwrap();
     assert_failed(&output, 25, &["s3://hst/batch-1"]);
-    system.assert_clean();
+    host.assert_clean();
 }
 
 #[test]
 fn a_missing_program_is_named_with_where_to_get_it() {
-    let system = System::start();
-    let output = system
-        .command(DATASET)
+    let host = host();
+    let output = command(&host, BATCH, DATASET)
         .env("PATH", "/nowhere")
         .output()
         .unwrap();
     assert_failed(&output, 23, &["calcos", "/nowhere"]);
-    assert_eq!(system.states(), [format!("dataset-error/{DATASET}")]);
+    assert_eq!(states(&host), [format!("dataset-error/{DATASET}")]);
 }

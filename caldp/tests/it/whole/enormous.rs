@@ -1,7 +1,8 @@
 //! Files of any size: the result is correct, and the worker's own memory stays small.
 
-use super::world::{Layout, Origin, World, assert_code, long_variants};
-use caldp_tests::unpack_fixture;
+use super::host::{Host, Origin, assert_code};
+use caldp_core::layout::Layout;
+use caldp_tests::{long_variants, unpack_fixture};
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
@@ -34,8 +35,8 @@ fn measured(mut command: Command) -> (Output, u64) {
 /// A product of zeros with a true FITS header; the file system keeps none of them.
 fn enormous(layout: Layout, bytes: u64) {
     let dataset = "lbgu17qnq";
-    let world = World::with(dataset).in_layout(layout);
-    let header = world.home.path().join("header");
+    let host = Host::with(dataset).in_layout(layout);
+    let header = host.world.path().join("header");
     let cards = [
         format!("{:<80}", "SIMPLE  =                    T"),
         format!("{:<80}", "BITPIX  =                    8"),
@@ -44,7 +45,7 @@ fn enormous(layout: Layout, bytes: u64) {
         format!("{:<80}", "END"),
     ];
     fs::write(&header, format!("{:<2880}", cards.concat())).unwrap();
-    world.programs.replace(
+    host.programs.replace(
         "calcos",
         &format!(
             "for s in flt counts x1d; do cp {dataset}_rawtag.fits {dataset}_$s.fits; done; \
@@ -54,11 +55,11 @@ fn enormous(layout: Layout, bytes: u64) {
         ),
     );
     let started = Instant::now();
-    let (output, peak) = measured(world.command(dataset, Origin::S3));
+    let (output, peak) = measured(host.command(dataset, Origin::S3));
     let took = started.elapsed();
     assert_code(&output, 0);
-    assert_eq!(world.state(dataset), "processed");
-    let record = world.provenance(dataset);
+    assert_eq!(host.state(dataset), "processed");
+    let record = host.provenance(dataset);
     let outputs = record["outputs"].as_array().unwrap();
     let stored = outputs.iter().find(|file| {
         let name = file["name"].as_str().unwrap();
@@ -68,7 +69,7 @@ fn enormous(layout: Layout, bytes: u64) {
         assert_eq!(stored["size"], bytes);
     }
     assert!(peak <= 64 * 1024, "{peak} KiB");
-    world.assert_clean();
+    host.assert_clean();
     eprintln!(
         "{} MiB, {layout:?}: {took:?}, the worker held {peak} KiB at most",
         bytes >> 20
@@ -78,7 +79,7 @@ fn enormous(layout: Layout, bytes: u64) {
 #[test]
 fn a_product_of_any_size_takes_little_memory() {
     enormous(Layout::Tree, 100 * 2880 * 728);
-    if long_variants() {
+    if long_variants("a product of 20 GiB") {
         enormous(Layout::Calcloud, 20 << 30);
     }
 }
@@ -137,23 +138,23 @@ fn full_size(raw: &[u8]) -> Vec<u8> {
 fn a_full_size_frame_is_calibrated_in_little_memory_and_its_pictures_show_it() {
     // Of the bundled rules those for the infrared channel do not ask for the size of the image.
     let dataset = "ib8t02a3q";
-    let world = World::new();
-    fs::create_dir(world.inputs()).unwrap();
-    let raw = unpack_fixture(dataset, &world.inputs()).remove(0);
+    let host = Host::new();
+    fs::create_dir(host.inputs()).unwrap();
+    let raw = unpack_fixture(dataset, &host.inputs()).remove(0);
     fs::write(&raw, full_size(&fs::read(&raw).unwrap())).unwrap();
     let copy = |to| format!("cp {dataset}_raw.fits {dataset}_{to}.fits");
     let calibrate = [copy("flt"), copy("ima")].join("\n");
-    world.programs.replace("calwf3.e", &calibrate);
-    world.programs.replace("runastrodriz", &copy("drz"));
+    host.programs.replace("calwf3.e", &calibrate);
+    host.programs.replace("runastrodriz", &copy("drz"));
     let started = Instant::now();
-    let (output, peak) = measured(world.command(dataset, Origin::Directory));
+    let (output, peak) = measured(host.command(dataset, Origin::Directory));
     let took = started.elapsed();
     assert_code(&output, 0);
     assert!(peak <= 64 * 1024, "{peak} KiB");
     for suffix in ["raw", "flt", "ima", "drz"] {
         for (ending, size) in [("", (4120, 2048)), ("_thumb", (128, 64))] {
             let name = format!("previews/{dataset}_{suffix}{ending}.jpg");
-            let mut picture = jpeg_decoder::Decoder::new(Cursor::new(world.stored(dataset, &name)));
+            let mut picture = jpeg_decoder::Decoder::new(Cursor::new(host.stored(dataset, &name)));
             let mut tones = picture.decode().unwrap();
             let info = picture.info().unwrap();
             assert_eq!((info.width, info.height), size, "{name}");

@@ -1,7 +1,7 @@
 //! An S3 that fails a third of its requests: a run ends well, or fails with the right code after
 //! trying for a bounded time, and never says that it went well when it did not.
 
-use super::world::{World, assert_code};
+use super::host::{Host, assert_code};
 use caldp_tests::{Fault, Faults};
 use std::time::{Duration, Instant};
 
@@ -11,21 +11,23 @@ const DATASET: &str = "j8cb02u4q";
 const BOUND: Duration = Duration::from_mins(4);
 
 fn through(kinds: &[Fault], seed: u64) {
-    let world = World::with(DATASET);
-    world.s3.set_faults(Faults::one_in(3, kinds).seeded(seed));
+    let host = Host::with(DATASET);
+    host.world
+        .s3
+        .set_faults(Faults::one_in(3, kinds).seeded(seed));
     let started = Instant::now();
-    let output = world.run(DATASET);
+    let output = host.run(DATASET);
     let took = started.elapsed();
-    world.s3.set_faults(None);
+    host.world.s3.set_faults(None);
     assert!(took < BOUND, "{kinds:?}: {took:?}");
     match output.status.code() {
         Some(0) => {
-            assert_eq!(world.state(DATASET), "processed", "{kinds:?}");
-            super::manifest::assert_delivered(&world, DATASET);
-            world.assert_clean();
+            assert_eq!(host.state(DATASET), "processed", "{kinds:?}");
+            super::manifest::assert_delivered(&host, DATASET);
+            host.assert_clean();
         }
         // Failing to fetch references, inputs or to store are the three ways S3 shows.
-        Some(25..=27) => assert_ne!(world.state(DATASET), "processed", "{kinds:?}"),
+        Some(25..=27) => assert_ne!(host.state(DATASET), "processed", "{kinds:?}"),
         other => panic!(
             "{kinds:?}: {other:?}: {}",
             String::from_utf8_lossy(&output.stderr)
@@ -65,13 +67,13 @@ fn everything_at_once_and_late() {
 
 #[test]
 fn a_service_that_only_fails_is_given_up_with_the_code_of_what_it_was_for() {
-    let world = World::with(DATASET);
-    let ready = world.home.path().join("ready");
+    let host = Host::with(DATASET);
+    let ready = host.world.path().join("ready");
     let script = format!("touch '{}'; sleep 2", ready.display());
-    world.programs.before("runastrodriz", &script);
+    host.programs.before("runastrodriz", &script);
     let started = Instant::now();
-    let child = world
-        .command(DATASET, super::world::Origin::S3)
+    let child = host
+        .command(DATASET, super::host::Origin::S3)
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
@@ -79,30 +81,32 @@ fn a_service_that_only_fails_is_given_up_with_the_code_of_what_it_was_for() {
         assert!(started.elapsed() < Duration::from_mins(2));
         std::thread::sleep(Duration::from_millis(20));
     }
-    world.s3.set_faults(Faults::always(Fault::InternalError));
+    host.world
+        .s3
+        .set_faults(Faults::always(Fault::InternalError));
     let output = child.wait_with_output().unwrap();
     assert_code(&output, 25);
     assert!(started.elapsed() < BOUND);
-    world.s3.set_faults(None);
+    host.world.s3.set_faults(None);
     // What was said last still stands; a later run puts it right.
-    assert_eq!(world.state(DATASET), "processing");
-    world.programs.before("runastrodriz", "");
-    assert_code(&world.run(DATASET), 0);
-    assert_eq!(world.state(DATASET), "processed");
+    assert_eq!(host.state(DATASET), "processing");
+    host.programs.before("runastrodriz", "");
+    assert_code(&host.run(DATASET), 0);
+    assert_eq!(host.state(DATASET), "processed");
 }
 
 /// The original said that all was well when only its message could not be delivered.
 #[test]
 fn a_last_message_that_cannot_be_written_is_a_failure() {
-    let world = World::with(DATASET);
-    let results = world.home.path().join("results");
+    let host = Host::with(DATASET);
+    let results = host.world.path().join("results");
     let messages = results.join("messages");
     let place = messages.display();
     let script = format!("rm -r '{place}' && touch '{place}'");
-    world.programs.before("runastrodriz", &script);
-    let mut command = world.worker();
+    host.programs.before("runastrodriz", &script);
+    let mut command = host.worker();
     let (input, output) = (
-        format!("file:{}", world.inputs().display()),
+        format!("file:{}", host.inputs().display()),
         format!("file:{}", results.display()),
     );
     command.args(["process", DATASET, &input, &output, "caldp-config-aws"]);

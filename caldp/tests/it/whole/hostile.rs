@@ -1,6 +1,6 @@
 //! What comes from outside and means harm: every run ends with a clear error or a correct result.
 
-use super::world::{Origin, World, assert_code, files_below};
+use super::host::{Host, Origin, assert_code, files_below};
 use std::fs;
 use tar::{EntryType, Header};
 
@@ -112,14 +112,14 @@ fn archives_that_mean_harm_leave_nothing_of_themselves() {
             vec![file(b"j8cb02u4q_spt.fits")[..300].to_vec()],
         ),
     ];
-    let world = World::new();
+    let host = Host::new();
     for (about, bad) in cases {
         let mut bytes = archive(&bad);
         if about.contains("cut short") {
             bytes.truncate(bytes.len() - 1024);
         }
-        world.put_archive(DATASET, bytes);
-        let output = world.run(DATASET);
+        host.put_archive(DATASET, bytes);
+        let output = host.run(DATASET);
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(21), "{about}: {text}");
         let last = text.lines().rev().take(2).collect::<Vec<_>>().concat();
@@ -127,14 +127,14 @@ fn archives_that_mean_harm_leave_nothing_of_themselves() {
             last.contains("j8cb02u4q.tar.gz") && last.contains("hint:"),
             "{last}"
         );
-        assert_eq!(world.state(DATASET), "error", "{about}");
-        let keys = world.keys(DATASET);
+        assert_eq!(host.state(DATASET), "error", "{about}");
+        let keys = host.keys(DATASET);
         assert!(
             keys.iter().all(|key| key.starts_with("logs/")),
             "{about}: {keys:?}"
         );
-        world.assert_clean();
-        let everything = files_below(world.home.path());
+        host.assert_clean();
+        let everything = files_below(host.world.path());
         assert!(
             !everything.iter().any(|f| f.contains("was-here")),
             "{about}"
@@ -145,14 +145,14 @@ fn archives_that_mean_harm_leave_nothing_of_themselves() {
 
 #[test]
 fn how_much_an_archive_may_hold_can_be_chosen() {
-    let world = World::new();
+    let host = Host::new();
     let mut large =
         Header::from_byte_slice(&entry(EntryType::Regular, b"j8cb02u4q_spt.fits", "", b"")).clone();
     large.set_size(2 << 30);
     large.set_cksum();
-    world.put_archive(DATASET, archive(&[large.as_bytes().to_vec()]));
+    host.put_archive(DATASET, archive(&[large.as_bytes().to_vec()]));
     let with_limit = |gib: &str| {
-        let mut command = world.command(DATASET, Origin::S3);
+        let mut command = host.command(DATASET, Origin::S3);
         command.env("CALDP_ARCHIVE_LIMIT", gib).output().unwrap()
     };
     let output = with_limit("1");
@@ -172,12 +172,11 @@ fn how_much_an_archive_may_hold_can_be_chosen() {
 
 #[test]
 fn an_environment_file_sets_harmless_variables_only() {
-    let world = World::new();
-    let seen = world.home.path().join("seen");
-    let evil = world.home.path().join("evil");
+    let host = Host::new();
+    let seen = host.world.path().join("seen");
+    let evil = host.world.path().join("evil");
     fs::create_dir(&evil).unwrap();
-    world
-        .programs
+    host.programs
         .before("calacs.e", &format!("env > '{}'", seen.display()));
     let lines = format!(
         "PATH={evil}\nLD_PRELOAD={evil}/x.so\nPYTHONPATH={evil}\njref={evil}/\nHOME={evil}\n\
@@ -189,16 +188,16 @@ fn an_environment_file_sets_harmless_variables_only() {
     file.extend(b"\xff\xfe=1\n");
     let name = format!("{DATASET}_cal_env.txt");
     let bad = entry(EntryType::Regular, name.as_bytes(), "", &file);
-    world.put_archive(DATASET, archive(&[bad]));
-    assert_code(&world.run(DATASET), 0);
-    assert_eq!(world.state(DATASET), "processed");
+    host.put_archive(DATASET, archive(&[bad]));
+    assert_code(&host.run(DATASET), 0);
+    assert_eq!(host.state(DATASET), "processed");
     let seen = String::from_utf8_lossy(&fs::read(&seen).unwrap()).into_owned();
     assert!(seen.contains("ASTROMETRY_STEP_CONTROL=OFF"), "{seen}");
     assert!(
         !seen.contains("evil") && !seen.contains("127.0.0.1:1\n"),
         "{seen}"
     );
-    let warnings = world.provenance(DATASET)["warnings"].to_string();
+    let warnings = host.provenance(DATASET)["warnings"].to_string();
     for name in [
         "PATH",
         "LD_PRELOAD",
@@ -216,8 +215,8 @@ fn an_environment_file_sets_harmless_variables_only() {
 
 #[test]
 fn a_poller_file_that_means_harm_is_refused() {
-    let world = World::new();
-    let pollers = world.home.path().join("pollers");
+    let host = Host::new();
+    let pollers = host.world.path().join("pollers");
     fs::create_dir(&pollers).unwrap();
     let large = b"j8ph01g0q_flc.fits\n".repeat(300_000);
     let contents: [&[u8]; 7] = [
@@ -231,7 +230,7 @@ fn a_poller_file_that_means_harm_is_refused() {
     ];
     for content in contents {
         fs::write(pollers.join("acs_8ph_01_input.out"), content).unwrap();
-        let mut command = world.worker();
+        let mut command = host.worker();
         let input = format!("astroquery:{}", pollers.display());
         command.args([
             "process",
@@ -242,7 +241,7 @@ fn a_poller_file_that_means_harm_is_refused() {
         ]);
         let output = command.output().unwrap();
         assert_code(&output, 22);
-        assert_eq!(world.state("acs_8ph_01"), "error");
+        assert_eq!(host.state("acs_8ph_01"), "error");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(text.contains("acs_8ph_01_input.out"), "{text}");
         assert!(text.lines().last().unwrap().starts_with("hint: "), "{text}");
@@ -251,11 +250,11 @@ fn a_poller_file_that_means_harm_is_refused() {
 
 #[test]
 fn output_that_is_no_text_is_kept_to_the_last_byte() {
-    let world = World::with(DATASET);
+    let host = Host::with(DATASET);
     let bytes = r"printf 'a \377\376\000 b\r\303'; printf '\233[31m\n' >&2; printf 'no end'";
-    world.programs.before("calacs.e", bytes);
-    assert_code(&world.run(DATASET), 0);
-    let log = world.log(DATASET, "process.txt");
+    host.programs.before("calacs.e", bytes);
+    assert_code(&host.run(DATASET), 0);
+    let log = host.log(DATASET, "process.txt");
     let wanted: [&[u8]; 2] = [b"a \xff\xfe\x00 b\r\xc3", b"\x9b[31m\nno end"];
     for part in wanted {
         assert!(
@@ -267,7 +266,7 @@ fn output_that_is_no_text_is_kept_to_the_last_byte() {
 
 #[test]
 fn no_secret_is_written_anywhere() {
-    let world = World::with(DATASET);
+    let host = Host::with(DATASET);
     let secrets = [
         ("AWS_SESSION_TOKEN", "sesame-open-1"),
         ("MAST_API_TOKEN", "sesame-open-2"),
@@ -275,21 +274,21 @@ fn no_secret_is_written_anywhere() {
         ("SOME_CREDENTIALS", "sesame-open-4"),
         ("GITHUB_PAT_SECRET", "sesame-open-5"),
     ];
-    let output = world
+    let output = host
         .command(DATASET, Origin::Mast)
         .envs(secrets)
         .env("RUST_LOG", "debug")
         .output()
         .unwrap();
     assert_code(&output, 0);
-    let (_, key) = world.s3.credentials();
+    let (_, key) = host.world.s3.credentials();
     let mut texts = vec![output.stdout, output.stderr];
-    for name in world
+    for name in host
         .keys(DATASET)
         .iter()
         .filter(|name| name.starts_with("logs/"))
     {
-        texts.push(world.stored(DATASET, name));
+        texts.push(host.stored(DATASET, name));
     }
     for text in texts {
         let text = String::from_utf8_lossy(&text);
@@ -313,8 +312,8 @@ fn stamps(directory: &std::path::Path) -> Vec<(String, std::time::SystemTime)> {
 
 #[test]
 fn a_read_only_cache_is_used_and_not_touched() {
-    let world = World::with(DATASET);
-    let cache = world.home.path().join("cache");
+    let host = Host::with(DATASET);
+    let cache = host.world.path().join("cache");
     let references = cache.join("references/hst");
     fs::create_dir_all(&references).unwrap();
     for entry in fs::read_dir(caldp_tests::fixtures().join("crds/references/hst")).unwrap() {
@@ -323,7 +322,7 @@ fn a_read_only_cache_is_used_and_not_touched() {
     }
     let before = stamps(&cache);
     let run = || {
-        let mut command = world.command(DATASET, Origin::S3);
+        let mut command = host.command(DATASET, Origin::S3);
         command
             .env("CRDS_PATH", &cache)
             .env("CRDS_READONLY_CACHE", "1");
@@ -331,12 +330,12 @@ fn a_read_only_cache_is_used_and_not_touched() {
     };
     // Configuration and rules come from S3; nothing of them is kept.
     assert_code(&run(), 0);
-    assert_eq!(world.state(DATASET), "processed");
+    assert_eq!(host.state(DATASET), "processed");
     assert_eq!(stamps(&cache), before);
 
     fs::remove_file(references.join("zz900006j_drk.fits")).unwrap();
     let output = run();
     assert_code(&output, 27);
     assert!(String::from_utf8_lossy(&output.stderr).contains("zz900006j_drk.fits"));
-    assert_eq!(world.state(DATASET), "error");
+    assert_eq!(host.state(DATASET), "error");
 }

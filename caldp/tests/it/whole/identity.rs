@@ -1,7 +1,7 @@
 //! Files that came under a dataset's name and are another's are never calibrated under it, and of
 //! what is the dataset's nothing is left uncalibrated, wherever it comes from.
 
-use super::world::{Origin, World, assert_code};
+use super::host::{Host, Origin, assert_code};
 use caldp_tests::unpack_fixture;
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -58,43 +58,41 @@ const FORMS: [Form; 5] = [
     Form::Mast,
 ];
 
-fn run(form: Form, dataset: &str, files: &[(String, Vec<u8>)]) -> (World, Output) {
-    let world = World::new();
+fn run(form: Form, dataset: &str, files: &[(String, Vec<u8>)]) -> (Host, Output) {
+    let host = Host::new();
     let packed = format!("{dataset}.tar.gz");
-    fs::create_dir_all(world.inputs()).unwrap();
+    fs::create_dir_all(host.inputs()).unwrap();
     let origin = match form {
         Form::ArchiveInDirectory => {
-            fs::write(world.inputs().join(packed), archive(files)).unwrap();
+            fs::write(host.inputs().join(packed), archive(files)).unwrap();
             Origin::Directory
         }
         Form::LooseInDirectory => {
             for (name, content) in files {
-                fs::write(world.inputs().join(name), content).unwrap();
+                fs::write(host.inputs().join(name), content).unwrap();
             }
             Origin::Directory
         }
         Form::ArchiveOnS3 => {
-            world.put_archive(dataset, archive(files));
+            host.put_archive(dataset, archive(files));
             Origin::S3
         }
         Form::LooseOnS3 => {
             for (name, content) in files {
-                world
-                    .s3
-                    .put("hst", &format!("inputs/{name}"), content.clone());
+                host.world.put(&format!("inputs/{name}"), content.clone());
             }
             Origin::S3
         }
         Form::Mast => {
-            let observation = world.mast.add_observation(dataset);
+            let observation = host.mast.add_observation(dataset);
             for (name, content) in files {
-                world.mast.add_product(observation, name, content);
+                host.mast.add_product(observation, name, content);
             }
             Origin::Mast
         }
     };
-    let output = world.command(dataset, origin).output().unwrap();
-    (world, output)
+    let output = host.command(dataset, origin).output().unwrap();
+    (host, output)
 }
 
 #[test]
@@ -108,7 +106,7 @@ fn files_of_another_dataset_are_not_calibrated_under_the_wrong_name() {
     ];
     for form in FORMS {
         for (dataset, fixed) in of_another {
-            let (world, output) = run(form, dataset, &fixture(fixed));
+            let (host, output) = run(form, dataset, &fixture(fixed));
             assert_code(&output, 21);
             let text = String::from_utf8_lossy(&output.stderr);
             let last = text.lines().rev().take(2).collect::<Vec<_>>().concat();
@@ -116,7 +114,7 @@ fn files_of_another_dataset_are_not_calibrated_under_the_wrong_name() {
                 last.contains(dataset) && last.contains(fixed),
                 "{form:?}: {last}"
             );
-            assert_eq!(world.state(dataset), "error");
+            assert_eq!(host.state(dataset), "error");
         }
     }
 }
@@ -176,9 +174,9 @@ fn every_raw_file_in_the_datasets_archive_is_given_references_and_calibrated() {
     let mut files = fixture("octka6030");
     files.extend(fixture("octka7040"));
     for form in [Form::ArchiveInDirectory, Form::ArchiveOnS3, Form::Mast] {
-        let (world, output) = run(form, "octka6030", &files);
+        let (host, output) = run(form, "octka6030", &files);
         assert_code(&output, 0);
-        let record = world.provenance("octka6030");
+        let record = host.provenance("octka6030");
         let of = |key: &str, field: &str| -> Vec<String> {
             let rows = record[key].as_array().unwrap().iter();
             rows.map(|row| row[field].as_str().unwrap().to_owned())
@@ -199,10 +197,10 @@ fn every_raw_file_in_the_datasets_archive_is_given_references_and_calibrated() {
         }
     }
     // Loose files are shared with other datasets: only the dataset's own are its inputs.
-    let (world, output) = run(Form::LooseInDirectory, "octka6030", &files);
+    let (host, output) = run(Form::LooseInDirectory, "octka6030", &files);
     assert_code(&output, 0);
     assert_eq!(
-        world.provenance("octka6030")["programs"]
+        host.provenance("octka6030")["programs"]
             .as_array()
             .unwrap()
             .len(),
@@ -215,9 +213,9 @@ fn what_an_earlier_run_made_does_not_pass_for_a_product() {
     let mut files = fixture("j8cb02u4q");
     let stale = files[0].1.clone();
     files.push(("j8cb02u4q_flt.fits".to_owned(), stale));
-    let (world, _) = run(Form::ArchiveOnS3, "j8cb02u4q", &files);
-    world.programs.replace("calacs.e", "exit 0");
-    let output = world.run("j8cb02u4q");
+    let (host, _) = run(Form::ArchiveOnS3, "j8cb02u4q", &files);
+    host.programs.replace("calacs.e", "exit 0");
+    let output = host.run("j8cb02u4q");
     assert_code(&output, 23);
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("j8cb02u4q_flt.fits is missing"), "{text}");
@@ -236,9 +234,9 @@ fn raw_files_with_something_behind_them_or_without_their_last_fill_are_calibrate
         (Form::ArchiveOnS3, &unfilled),
         (Form::Mast, &padded),
     ] {
-        let (world, output) = run(form, dataset, &with(content.clone()));
+        let (host, output) = run(form, dataset, &with(content.clone()));
         assert_code(&output, 0);
-        assert_eq!(world.state(dataset), "processed");
+        assert_eq!(host.state(dataset), "processed");
     }
     let cut = whole.1[..whole.1.len() - 2881].to_vec();
     for (form, code) in [
@@ -272,14 +270,14 @@ fn an_empty_raw_file_is_named() {
 
 #[test]
 fn an_archive_of_an_earlier_run_is_calibrated_again() {
-    let world = World::with("j8cb02u4q").in_layout(super::world::Layout::Calcloud);
-    assert_code(&world.run("j8cb02u4q"), 0);
-    let before = world.delivered("j8cb02u4q");
-    let packed = world.stored("j8cb02u4q", "j8cb02u4q.tar.gz");
-    world.put_archive("j8cb02u4q", packed);
-    let output = world.run("j8cb02u4q");
+    let host = Host::with("j8cb02u4q").in_layout(caldp_core::layout::Layout::Calcloud);
+    assert_code(&host.run("j8cb02u4q"), 0);
+    let before = host.delivered("j8cb02u4q");
+    let packed = host.stored("j8cb02u4q", "j8cb02u4q.tar.gz");
+    host.put_archive("j8cb02u4q", packed);
+    let output = host.run("j8cb02u4q");
     assert_code(&output, 0);
-    let after = world.delivered("j8cb02u4q");
+    let after = host.delivered("j8cb02u4q");
     assert_eq!(
         after.keys().collect::<Vec<_>>(),
         before.keys().collect::<Vec<_>>()

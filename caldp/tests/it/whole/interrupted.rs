@@ -1,8 +1,9 @@
 //! Runs that are killed, told to stop, or not alone: whatever happened before, the next run ends
 //! where an undisturbed one would have ended.
 
-use super::world::{Layout, Origin, World, assert_code, long_variants};
-use caldp_tests::{Fault, Faults};
+use super::host::{Host, Origin, assert_code};
+use caldp_core::layout::Layout;
+use caldp_tests::{Fault, Faults, long_variants};
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
@@ -13,7 +14,7 @@ const DATASET: &str = "j8cb010b0";
 
 /// How often a run is killed: a handful, or fifty when there is time.
 fn kills() -> u32 {
-    if long_variants() { 50 } else { 5 }
+    if long_variants("fifty kills") { 50 } else { 5 }
 }
 
 fn start(mut command: Command) -> Child {
@@ -32,16 +33,12 @@ fn signal(child: &Child, name: &str) {
 }
 
 /// What the dataset's users see of a run: its products and previews, and that they are processed.
-fn result(world: &World) -> (String, BTreeMap<String, Vec<u8>>, Vec<String>) {
-    let logs = world
+fn result(host: &Host) -> (String, BTreeMap<String, Vec<u8>>, Vec<String>) {
+    let logs = host
         .keys(DATASET)
         .into_iter()
         .filter(|key| key.starts_with("logs/"));
-    (
-        world.state(DATASET),
-        world.delivered(DATASET),
-        logs.collect(),
-    )
+    (host.state(DATASET), host.delivered(DATASET), logs.collect())
 }
 
 /// Processes that run in or below a directory, other than the one that asks.
@@ -70,7 +67,7 @@ fn still_running_in(directory: &Path) -> Vec<String> {
 
 #[test]
 fn killed_at_any_moment_and_run_again_nothing_is_different() {
-    let undisturbed = World::with(DATASET);
+    let undisturbed = Host::with(DATASET);
     assert_code(&undisturbed.run(DATASET), 0);
     let expected = result(&undisturbed);
     assert_eq!(expected.0, "processed");
@@ -79,22 +76,22 @@ fn killed_at_any_moment_and_run_again_nothing_is_different() {
     assert_code(&undisturbed.run(DATASET), 0);
     let whole = started.elapsed();
 
-    let world = World::with(DATASET);
+    let host = Host::with(DATASET);
     let mut random = fastrand::Rng::with_seed(50);
     let (mut begun, mut interrupted) = (0, 0);
     while interrupted < kills() {
         begun += 1;
         assert!(begun <= 3 * kills(), "only {interrupted} were in time");
-        let mut child = start(world.command(DATASET, Origin::S3));
+        let mut child = start(host.command(DATASET, Origin::S3));
         std::thread::sleep(whole.mul_f64(random.f64()));
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap();
-        assert_eq!(still_running_in(world.home.path()), [""; 0]);
+        assert_eq!(still_running_in(host.world.path()), [""; 0]);
         interrupted += u32::from(output.status.signal() == Some(9));
         // Killed, it must not have left a state that is not true.
-        let keys = world.s3.keys("hst");
+        let keys = host.world.keys();
         if keys.contains(&format!("messages/dataset-processed/{DATASET}")) {
-            let stored = world.delivered(DATASET);
+            let stored = host.delivered(DATASET);
             assert!(
                 expected
                     .1
@@ -102,15 +99,15 @@ fn killed_at_any_moment_and_run_again_nothing_is_different() {
                     .all(|(name, bytes)| &stored[name] == bytes)
             );
         }
-        assert_code(&world.run(DATASET), 0);
-        let again = result(&world);
+        assert_code(&host.run(DATASET), 0);
+        let again = result(&host);
         assert_eq!(again.0, expected.0);
         assert_eq!(again.2, expected.2);
         let names = |result: &BTreeMap<String, Vec<u8>>| result.keys().cloned().collect::<Vec<_>>();
         assert_eq!(names(&again.1), names(&expected.1));
         assert!(again.1 == expected.1, "a product has other bytes");
-        world.assert_clean();
-        let left: Vec<_> = std::fs::read_dir(world.temporary.path()).unwrap().collect();
+        host.assert_clean();
+        let left: Vec<_> = std::fs::read_dir(host.temporary.path()).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
     }
     eprintln!("killed {interrupted} of {begun} runs of {whole:?}, each run again");
@@ -127,24 +124,24 @@ fn deaf(ready: &Path) -> String {
 
 #[test]
 fn a_killed_run_takes_its_programs_with_it_and_runs_again() {
-    let world = World::with(DATASET);
+    let host = Host::with(DATASET);
     for program in ["calacs.e", "runastrodriz"] {
-        let ready = world.home.path().join(program);
-        world.programs.before(program, &deaf(&ready));
-        let mut child = start(world.command(DATASET, Origin::S3));
+        let ready = host.world.path().join(program);
+        host.programs.before(program, &deaf(&ready));
+        let mut child = start(host.command(DATASET, Origin::S3));
         until(|| ready.exists());
-        assert!(running_in(world.home.path()).len() >= 2);
+        assert!(running_in(host.world.path()).len() >= 2);
         let started = Instant::now();
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(still_running_in(world.home.path()), [""; 0]);
+        assert_eq!(still_running_in(host.world.path()), [""; 0]);
         eprintln!("{program} was gone after {:?}", started.elapsed());
-        assert_eq!(world.state(DATASET), "processing");
-        world.programs.before(program, "");
+        assert_eq!(host.state(DATASET), "processing");
+        host.programs.before(program, "");
     }
-    assert_code(&world.run(DATASET), 0);
-    assert_eq!(world.state(DATASET), "processed");
-    world.assert_clean();
+    assert_code(&host.run(DATASET), 0);
+    assert_eq!(host.state(DATASET), "processed");
+    host.assert_clean();
 }
 
 /// Waits for a moment that must come.
@@ -159,8 +156,8 @@ fn until(moment: impl Fn() -> bool) {
 }
 
 /// Tells a run to stop once `moment` has come, and sees how and when it ends.
-fn stopped(world: &World, dataset: &str, moment: impl Fn() -> bool) -> (Output, Duration) {
-    let child = start(world.command(dataset, Origin::S3));
+fn stopped(host: &Host, dataset: &str, moment: impl Fn() -> bool) -> (Output, Duration) {
+    let child = start(host.command(dataset, Origin::S3));
     until(moment);
     let started = Instant::now();
     signal(&child, "TERM");
@@ -173,51 +170,51 @@ const IN_TIME: Duration = Duration::from_secs(20);
 
 #[test]
 fn told_to_stop_it_stops_deaf_programs_and_says_so() {
-    let world = World::with(DATASET);
-    let ready = world.home.path().join("ready");
-    world.programs.before("calacs.e", &deaf(&ready));
-    let (output, took) = stopped(&world, DATASET, || ready.exists());
+    let host = Host::with(DATASET);
+    let ready = host.world.path().join("ready");
+    host.programs.before("calacs.e", &deaf(&ready));
+    let (output, took) = stopped(&host, DATASET, || ready.exists());
     assert_code(&output, 35);
     assert!(took < IN_TIME, "{took:?}");
-    assert_eq!(world.state(DATASET), "error");
-    assert_eq!(world.provenance(DATASET)["exit_code"], 35);
-    let log = String::from_utf8_lossy(&world.log(DATASET, "process.txt")).into_owned();
+    assert_eq!(host.state(DATASET), "error");
+    assert_eq!(host.provenance(DATASET)["exit_code"], 35);
+    let log = String::from_utf8_lossy(&host.log(DATASET, "process.txt")).into_owned();
     assert!(log.contains("SIGTERM"), "{log}");
-    assert_eq!(still_running_in(world.home.path()), [""; 0]);
-    world.assert_clean();
+    assert_eq!(still_running_in(host.world.path()), [""; 0]);
+    host.assert_clean();
     eprintln!("stopped in {took:?}");
 }
 
 #[test]
 fn told_to_stop_while_it_transfers_it_stops() {
-    let world = World::with(DATASET);
-    world
+    let host = Host::with(DATASET);
+    host.world
         .s3
         .set_faults(Faults::always(Fault::Slow(Duration::from_millis(1500))));
-    let (output, took) = stopped(&world, DATASET, || world.s3.count("GetObject") > 0);
+    let (output, took) = stopped(&host, DATASET, || host.world.s3.count("GetObject") > 0);
     assert_code(&output, 35);
     assert!(took < IN_TIME, "{took:?}");
-    world.s3.set_faults(None);
-    assert_eq!(world.state(DATASET), "error");
+    host.world.s3.set_faults(None);
+    assert_eq!(host.state(DATASET), "error");
 }
 
 #[test]
 fn two_runs_of_one_dataset_at_once_both_end_well_with_one_result() {
-    let undisturbed = World::with(DATASET);
+    let undisturbed = Host::with(DATASET);
     assert_code(&undisturbed.run(DATASET), 0);
     let expected = result(&undisturbed);
 
     // On one machine with one cache, several times at different distances.
     for milliseconds in [0, 150, 400] {
-        let world = World::with(DATASET);
-        let first = start(world.command(DATASET, Origin::S3));
+        let host = Host::with(DATASET);
+        let first = start(host.command(DATASET, Origin::S3));
         std::thread::sleep(Duration::from_millis(milliseconds));
-        let second = start(world.command(DATASET, Origin::S3));
+        let second = start(host.command(DATASET, Origin::S3));
         for child in [first, second] {
             assert_code(&child.wait_with_output().unwrap(), 0);
         }
-        assert!(result(&world) == expected, "after {milliseconds} ms");
-        world.assert_clean();
+        assert!(result(&host) == expected, "after {milliseconds} ms");
+        host.assert_clean();
     }
 }
 
@@ -225,24 +222,24 @@ fn two_runs_of_one_dataset_at_once_both_end_well_with_one_result() {
 /// only beside everything that it promises.
 #[test]
 fn at_no_moment_is_the_state_missing_or_untrue() {
-    for layout in [Layout::Tree, Layout::Calcloud] {
-        let world = World::with(DATASET).in_layout(layout);
+    for layout in Layout::ALL {
+        let host = Host::with(DATASET).in_layout(layout);
         // A first run, and one that replaces what is there.
         for before in [None, Some("processed")] {
-            let mut child = start(world.command(DATASET, Origin::S3));
-            let mut moments = vec![world.s3.keys("hst")];
+            let mut child = start(host.command(DATASET, Origin::S3));
+            let mut moments = vec![host.world.keys()];
             while child.try_wait().unwrap().is_none() {
-                let keys = world.s3.keys("hst");
+                let keys = host.world.keys();
                 if moments.last() != Some(&keys) {
                     moments.push(keys);
                 }
                 std::thread::sleep(Duration::from_micros(500));
             }
             assert_code(&child.wait_with_output().unwrap(), 0);
-            let end = world.s3.keys("hst");
+            let end = host.world.keys();
             let states: Vec<Vec<&str>> = moments
                 .iter()
-                .map(|keys| world.states_in(keys, DATASET))
+                .map(|keys| host.states_in(keys, DATASET))
                 .collect();
             assert!(states.contains(&vec!["processing"]), "nothing was seen");
             let mut begun = before.is_some();
@@ -254,7 +251,7 @@ fn at_no_moment_is_the_state_missing_or_untrue() {
                     assert_eq!(missing, None);
                 }
             }
-            assert_eq!(world.state(DATASET), "processed");
+            assert_eq!(host.state(DATASET), "processed");
         }
     }
 }

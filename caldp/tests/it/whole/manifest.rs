@@ -1,8 +1,9 @@
 //! Every bundled dataset gives the products that the real programs were seen to leave, from every
 //! kind of input, in both layouts.
 
-use super::world::{Layout, Origin, World, assert_code, long_variants};
-use caldp_tests::fixtures;
+use super::host::{Host, Origin, assert_code};
+use caldp_core::layout::Layout;
+use caldp_tests::{fixtures, long_variants};
 use serde_json::Value;
 use std::fs;
 use std::process::Command;
@@ -22,37 +23,37 @@ fn texts(value: &Value) -> Vec<String> {
 
 /// One run, and everything that is known of its end.
 fn gives_its_products(dataset: &str, from: Origin, layout: Layout) {
-    let world = World::with(dataset).in_layout(layout).drizzling_for_real();
-    let output = world.command(dataset, from).output().unwrap();
+    let host = Host::with(dataset).in_layout(layout).drizzling_for_real();
+    let output = host.command(dataset, from).output().unwrap();
     assert_code(&output, 0);
-    assert_eq!(world.state(dataset), "processed");
-    world.assert_clean();
-    assert_delivered(&world, dataset);
-    assert_drizzled(&world, dataset);
+    assert_eq!(host.state(dataset), "processed");
+    host.assert_clean();
+    assert_delivered(&host, dataset);
+    assert_drizzled(&host, dataset);
 }
 
 /// What the real drizzlepac leaves is an image of its own, not one of those that it was made of, and
 /// says which version made it.
-fn assert_drizzled(world: &World, dataset: &str) {
-    let delivered = world.delivered(dataset);
+fn assert_drizzled(host: &Host, dataset: &str) {
+    let delivered = host.delivered(dataset);
     for (name, bytes) in delivered
         .iter()
         .filter(|(name, _)| name.ends_with("_drz.fits"))
     {
-        let path = world.home.path().join(name);
+        let path = host.world.path().join(name);
         fs::write(&path, bytes).unwrap();
         let header = crds_core::dataset::fits::read(&path).unwrap();
         assert_eq!(header.get("DRIZCORR"), Some("COMPLETE"), "{name}");
         let version = header.get("D001VER").unwrap().trim();
-        let record = world.provenance(dataset);
+        let record = host.provenance(dataset);
         assert_eq!(record["versions"]["runastrodriz"], version, "{record}");
     }
 }
 
 /// Everything the manifest knows of a dataset was stored, and nothing else.
-pub(crate) fn assert_delivered(world: &World, dataset: &str) {
+pub(crate) fn assert_delivered(host: &Host, dataset: &str) {
     let facts = facts(dataset);
-    let delivered = world.delivered(dataset);
+    let delivered = host.delivered(dataset);
     let wanted: Vec<String> = ["inputs", "products", "stage2_products"]
         .into_iter()
         .flat_map(|key| texts(&facts[key]))
@@ -71,7 +72,7 @@ pub(crate) fn assert_delivered(world: &World, dataset: &str) {
         "preview_metrics.txt",
         "provenance.json",
     ] {
-        assert!(!world.log(dataset, log).is_empty(), "{dataset}: {log}");
+        assert!(!host.log(dataset, log).is_empty(), "{dataset}: {log}");
     }
 
     // Every image and spectrum that has a preview has one, and a thumbnail.
@@ -97,14 +98,14 @@ pub(crate) fn assert_delivered(world: &World, dataset: &str) {
             assert!(picture.is_some_and(|p| p.starts_with(magic)), "{name}");
         }
     }
-    assert_references(world, dataset, &facts);
+    assert_references(host, dataset, &facts);
 }
 
 /// The raw files among the products name the references that Python CRDS chose.
-fn assert_references(world: &World, dataset: &str, facts: &Value) {
-    let delivered = world.delivered(dataset);
+fn assert_references(host: &Host, dataset: &str, facts: &Value) {
+    let delivered = host.delivered(dataset);
     for (raw, keywords) in facts["bestrefs"].as_object().unwrap() {
-        let path = world.home.path().join(raw);
+        let path = host.world.path().join(raw);
         fs::write(&path, &delivered[raw]).unwrap();
         let header = crds_core::dataset::fits::read(&path).unwrap();
         for (keyword, value) in keywords.as_object().unwrap() {
@@ -113,13 +114,12 @@ fn assert_references(world: &World, dataset: &str, facts: &Value) {
     }
 }
 
-const LAYOUTS: [Layout; 2] = [Layout::Tree, Layout::Calcloud];
-
 /// Each kind of input and each layout; all pairs of them when there is time.
 fn everywhere(dataset: &str) {
+    let all = long_variants("every pair of input and layout");
     for (n, from) in Origin::ALL.into_iter().enumerate() {
-        for (m, layout) in LAYOUTS.into_iter().enumerate() {
-            if long_variants() || (n + m) % LAYOUTS.len() == 0 {
+        for (m, layout) in Layout::ALL.into_iter().enumerate() {
+            if all || (n + m) % Layout::ALL.len() == 0 {
                 gives_its_products(dataset, from, layout);
             }
         }
@@ -128,10 +128,10 @@ fn everywhere(dataset: &str) {
 
 /// The same where every run takes the real `calcos` its time: each layout once.
 fn once_in_each_layout(dataset: &str, origins: [Origin; 2]) {
-    if long_variants() {
+    if long_variants("every pair of input and layout") {
         return everywhere(dataset);
     }
-    for (layout, from) in LAYOUTS.into_iter().zip(origins) {
+    for (layout, from) in Layout::ALL.into_iter().zip(origins) {
         gives_its_products(dataset, from, layout);
     }
 }
@@ -169,7 +169,7 @@ fn lbgu19qaq() {
 /// Both segments of the far ultraviolet leave 0.7 GB.
 #[test]
 fn lcxv13040() {
-    if long_variants() {
+    if long_variants("every pair of input and layout") {
         everywhere("lcxv13040");
     } else {
         gives_its_products("lcxv13040", Origin::S3, Layout::Tree);
@@ -179,15 +179,15 @@ fn lcxv13040() {
 #[test]
 fn the_archive_opens_with_every_tool() {
     let dataset = "j8cb010b0";
-    let world = World::with(dataset).in_layout(Layout::Calcloud);
-    assert_code(&world.run(dataset), 0);
-    let expected: Vec<String> = world
+    let host = Host::with(dataset).in_layout(Layout::Calcloud);
+    assert_code(&host.run(dataset), 0);
+    let expected: Vec<String> = host
         .delivered(dataset)
         .into_keys()
         .map(|name| format!("{dataset}/{name}"))
         .collect();
-    let archive = world.home.path().join("archive.tar.gz");
-    let bytes = world.stored(dataset, &format!("{dataset}.tar.gz"));
+    let archive = host.world.path().join("archive.tar.gz");
+    let bytes = host.stored(dataset, &format!("{dataset}.tar.gz"));
     fs::write(&archive, bytes).unwrap();
     let python = caldp_tests::registry_programs().join("python");
     let script = "import sys, tarfile\n\

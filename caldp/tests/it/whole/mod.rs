@@ -5,6 +5,7 @@
 
 mod enormous;
 mod faults;
+mod host;
 mod hostile;
 mod identity;
 mod interrupted;
@@ -12,6 +13,5 @@ mod manifest;
 mod mosaics;
 mod observed;
 mod sharing;
-mod world;
 
-pub(crate) use world::{Origin, World, files_below};
+pub(crate) use host::{Host, Origin, files_below};

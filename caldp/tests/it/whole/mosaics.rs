@@ -1,7 +1,8 @@
 //! Mosaics of a visit and of a sky cell, from the poller file to colour previews. The mosaic programs
 //! are stand-ins: what is tested is everything around them.
 
-use super::world::{Layout, World, assert_code};
+use super::host::{Host, assert_code};
+use caldp_core::layout::Layout;
 use std::fs;
 use std::process::Command;
 
@@ -93,28 +94,26 @@ impl Mosaic {
         self.exposures.iter().map(line).collect()
     }
 
-    /// A world in which MAST has the exposures and the poller file lies in a directory and on S3.
-    fn world(&self, layout: Layout) -> World {
-        let world = World::new().in_layout(layout);
-        let folder = world.home.path().join("pollers");
+    /// A host in which MAST has the exposures and the poller file lies in a directory and on S3.
+    fn host(&self, layout: Layout) -> Host {
+        let host = Host::new().in_layout(layout);
+        let folder = host.world.path().join("pollers");
         fs::create_dir(&folder).unwrap();
         let name = format!("{}_input.out", self.dataset);
         fs::write(folder.join(&name), self.poller()).unwrap();
-        world
-            .s3
-            .put("hst", &format!("pollers/{name}"), self.poller());
+        host.world.put(&format!("pollers/{name}"), self.poller());
         let content = image();
         for (file, _) in self.exposures {
             let stem = file.strip_suffix("_flc.fits").unwrap();
             let exposure = stem.rsplit('_').next().unwrap();
-            let observation = world.mast.add_observation(exposure);
-            world.mast.add_product(observation, file, &content);
+            let observation = host.mast.add_observation(exposure);
+            host.mast.add_product(observation, file, &content);
         }
-        world
+        host
     }
 
-    fn run(&self, world: &World, pollers: &str) -> std::process::Output {
-        let mut command: Command = world.worker();
+    fn run(&self, host: &Host, pollers: &str) -> std::process::Output {
+        let mut command: Command = host.worker();
         let input = format!("astroquery:{pollers}");
         command.args([
             "process",
@@ -126,8 +125,8 @@ impl Mosaic {
         command.output().unwrap()
     }
 
-    fn assert_delivered(&self, world: &World) {
-        let delivered = world.delivered(self.dataset);
+    fn assert_delivered(&self, host: &Host) {
+        let delivered = host.delivered(self.dataset);
         let (previews, products): (Vec<&String>, Vec<&String>) = delivered
             .keys()
             .partition(|name| name.starts_with("previews/"));
@@ -154,7 +153,7 @@ impl Mosaic {
         assert_eq!(colours(&delivered[&thumbnail]), 3);
 
         // The worker says what it drew of what; where the institute's fitscut did, its command tells.
-        let told = ["preview.txt", "preview_metrics.txt"].map(|log| world.log(self.dataset, log));
+        let told = ["preview.txt", "preview_metrics.txt"].map(|log| host.log(self.dataset, log));
         let told = String::from_utf8(told.concat()).unwrap();
         for (channel, filter) in ["red", "green", "blue"].iter().zip(self.colour.1) {
             let argument = told.split_whitespace().find(|word| {
@@ -225,44 +224,44 @@ fn colours(picture: &[u8]) -> u8 {
 #[test]
 fn a_visit_and_a_sky_cell_give_their_products_in_both_layouts() {
     for mosaic in [VISIT, CELL] {
-        for layout in [Layout::Tree, Layout::Calcloud] {
-            let world = mosaic.world(layout);
+        for layout in Layout::ALL {
+            let host = mosaic.host(layout);
             let pollers = match layout {
-                Layout::Tree => world.home.path().join("pollers").display().to_string(),
+                Layout::Tree => host.world.path().join("pollers").display().to_string(),
                 Layout::Calcloud => "s3://hst/pollers".to_owned(),
             };
-            assert_code(&mosaic.run(&world, &pollers), 0);
-            assert_eq!(world.state(mosaic.dataset), "processed");
-            mosaic.assert_delivered(&world);
-            world.assert_clean();
+            assert_code(&mosaic.run(&host, &pollers), 0);
+            assert_eq!(host.state(mosaic.dataset), "processed");
+            mosaic.assert_delivered(&host);
+            host.assert_clean();
         }
     }
 }
 
 #[test]
 fn an_exposure_that_is_only_there_uncorrected_is_used_and_said() {
-    let world = World::new();
+    let host = Host::new();
     let content = image();
     for exposure in ["j8ph01g0q", "j8ph01g1q"] {
-        let observation = world.mast.add_observation(exposure);
+        let observation = host.mast.add_observation(exposure);
         let suffix = if exposure == "j8ph01g1q" {
             "flt"
         } else {
             "flc"
         };
         let name = format!("{exposure}_{suffix}.fits");
-        world.mast.add_product(observation, &name, &content);
+        host.mast.add_product(observation, &name, &content);
     }
     let poller = "j8ph01g0q_flc.fits\nj8ph01g1q_flc.fits\n";
-    world.s3.put("hst", "pollers/acs_8ph_01_input.out", poller);
-    let seen = world.home.path().join("seen");
+    host.world.put("pollers/acs_8ph_01_input.out", poller);
+    let seen = host.world.path().join("seen");
     let script = format!("cat acs_8ph_01_input.out > '{}'", seen.display());
-    world.programs.before("runsinglehap", &script);
-    assert_code(&VISIT.run(&world, "s3://hst/pollers"), 0);
-    assert_eq!(world.state("acs_8ph_01"), "processed");
+    host.programs.before("runsinglehap", &script);
+    assert_code(&VISIT.run(&host, "s3://hst/pollers"), 0);
+    assert_eq!(host.state("acs_8ph_01"), "processed");
     let seen = fs::read_to_string(seen).unwrap();
     assert_eq!(seen, "j8ph01g0q_flc.fits\nj8ph01g1q_flt.fits\n");
-    let log = String::from_utf8_lossy(&world.log("acs_8ph_01", "process.txt")).into_owned();
+    let log = String::from_utf8_lossy(&host.log("acs_8ph_01", "process.txt")).into_owned();
     assert!(log.contains("j8ph01g1q_flt.fits"), "{log}");
 }
 
@@ -270,13 +269,13 @@ fn an_exposure_that_is_only_there_uncorrected_is_used_and_said() {
 fn nothing_viable_is_no_failure() {
     for mosaic in [VISIT, CELL] {
         for status in [55, 65] {
-            let world = mosaic.world(Layout::Tree);
+            let host = mosaic.host(Layout::Tree);
             let script = format!("echo nothing viable; exit {status}");
-            world.programs.replace(mosaic.program, &script);
-            assert_code(&mosaic.run(&world, "s3://hst/pollers"), 0);
-            assert_eq!(world.state(mosaic.dataset), "processed");
-            assert!(world.delivered(mosaic.dataset).is_empty());
-            let notes = world.provenance(mosaic.dataset)["notes"].to_string();
+            host.programs.replace(mosaic.program, &script);
+            assert_code(&mosaic.run(&host, "s3://hst/pollers"), 0);
+            assert_eq!(host.state(mosaic.dataset), "processed");
+            assert!(host.delivered(mosaic.dataset).is_empty());
+            let notes = host.provenance(mosaic.dataset)["notes"].to_string();
             assert!(notes.contains(&format!("status {status}")), "{notes}");
         }
     }
@@ -288,15 +287,12 @@ fn a_failure_has_the_code_of_its_kind_of_mosaic() {
         let listed = "awk 'END { print \"hst_not_there_drc.fits\" }' /dev/null";
         let unfinished = format!("{listed} > {}_manifest.txt", mosaic.dataset);
         for script in ["exit 1", "exit 0", "kill -SEGV $$", &unfinished] {
-            let world = mosaic.world(Layout::Tree);
-            world.programs.replace(mosaic.program, script);
-            assert_code(&mosaic.run(&world, "s3://hst/pollers"), mosaic.failure);
-            assert_eq!(world.state(mosaic.dataset), "error", "{script}");
-            assert_eq!(
-                world.provenance(mosaic.dataset)["exit_code"],
-                mosaic.failure
-            );
-            let keys = world.keys(mosaic.dataset);
+            let host = mosaic.host(Layout::Tree);
+            host.programs.replace(mosaic.program, script);
+            assert_code(&mosaic.run(&host, "s3://hst/pollers"), mosaic.failure);
+            assert_eq!(host.state(mosaic.dataset), "error", "{script}");
+            assert_eq!(host.provenance(mosaic.dataset)["exit_code"], mosaic.failure);
+            let keys = host.keys(mosaic.dataset);
             assert!(
                 keys.iter().any(|key| key.starts_with("failed/")),
                 "{keys:?}"
@@ -308,14 +304,14 @@ fn a_failure_has_the_code_of_its_kind_of_mosaic() {
 
 #[test]
 fn mosaics_are_made_of_a_directory_and_of_a_prefix_too() {
-    let world = VISIT.world(Layout::Tree);
-    let folder = world.home.path().join("pollers");
+    let host = VISIT.host(Layout::Tree);
+    let folder = host.world.path().join("pollers");
     for (file, _) in VISIT.exposures {
         fs::write(folder.join(file), image()).unwrap();
-        world.s3.put("hst", &format!("pollers/{file}"), image());
+        host.world.put(&format!("pollers/{file}"), image());
     }
     for input in [&*format!("file:{}", folder.display()), "s3://hst/pollers"] {
-        let mut command = world.worker();
+        let mut command = host.worker();
         command.args([
             "process",
             VISIT.dataset,
@@ -324,6 +320,6 @@ fn mosaics_are_made_of_a_directory_and_of_a_prefix_too() {
             "caldp-config-aws",
         ]);
         assert_code(&command.output().unwrap(), 0);
-        VISIT.assert_delivered(&world);
+        VISIT.assert_delivered(&host);
     }
 }

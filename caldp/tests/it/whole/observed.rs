@@ -1,7 +1,7 @@
 //! How the real programs were seen to end, and what the worker makes of each: a status is no
 //! proof of products, and no failure may leave a dataset that looks processed.
 
-use super::world::{Origin, World, assert_code};
+use super::host::{Host, Origin, assert_code};
 use caldp_tests::{switch_off, unpack_fixture};
 use std::fs;
 use std::path::Path;
@@ -45,24 +45,24 @@ const ACQUISITION: (&str, &str) = ("calcos", "lbgu19qaq");
 
 /// Runs every case; HSTCAL alone is stood in for.
 fn check(cases: &[Case]) {
-    let world = World::new().drizzling_for_real();
+    let host = Host::new().drizzling_for_real();
     for case in cases {
-        world.add(case.dataset);
-        world.programs.before(case.program, case.before);
-        fails(&world, case);
-        world.programs.before(case.program, "");
+        host.add(case.dataset);
+        host.programs.before(case.program, case.before);
+        fails(&host, case);
+        host.programs.before(case.program, "");
     }
 }
 
-fn fails(world: &World, case: &Case) {
+fn fails(host: &Host, case: &Case) {
     let Case {
         program, dataset, ..
     } = case;
     let about = format!("{program} after `{}`", case.before);
-    let output = world.run(dataset);
+    let output = host.run(dataset);
     assert_eq!(output.status.code(), Some(case.code), "{about}");
-    assert_eq!(world.state(dataset), "error", "{about}");
-    let log = String::from_utf8_lossy(&world.log(dataset, "process.txt")).into_owned();
+    assert_eq!(host.state(dataset), "error", "{about}");
+    let log = String::from_utf8_lossy(&host.log(dataset, "process.txt")).into_owned();
     let end = log
         .lines()
         .find(|line| line.starts_with(&format!("`{program} ")));
@@ -70,12 +70,12 @@ fn fails(world: &World, case: &Case) {
         end.is_some_and(|line| line.contains(case.ends)),
         "{about}: {log}"
     );
-    assert_eq!(world.provenance(dataset)["exit_code"], case.code, "{about}");
-    for key in world.keys(dataset) {
+    assert_eq!(host.provenance(dataset)["exit_code"], case.code, "{about}");
+    for key in host.keys(dataset) {
         let kept = key.starts_with("logs/") || key.starts_with("failed/");
         assert!(kept && !key.contains("_tmp"), "{about}: {key} was stored");
     }
-    world.assert_clean();
+    host.assert_clean();
 }
 
 #[test]
@@ -152,17 +152,17 @@ fn archive_of(folder: &Path) -> Vec<u8> {
 #[test]
 fn switches_that_are_all_off_give_no_products_and_no_failure() {
     for dataset in ["j8cb02u4q", "ib8t02a3q", "octka7040", "lbgu17qnq"] {
-        let world = World::new().drizzling_for_real();
-        world.put_archive(dataset, changed(dataset, all_switches_off));
-        assert_code(&world.run(dataset), 0);
-        assert_eq!(world.state(dataset), "processed");
-        let products = world.delivered(dataset).into_keys();
+        let host = Host::new().drizzling_for_real();
+        host.put_archive(dataset, changed(dataset, all_switches_off));
+        assert_code(&host.run(dataset), 0);
+        assert_eq!(host.state(dataset), "processed");
+        let products = host.delivered(dataset).into_keys();
         let made: Vec<String> = products
             .filter(|name| !name.contains("_raw") && !name.contains("_asn"))
             .filter(|name| !name.contains(".tra"))
             .collect();
         assert!(made.is_empty(), "{dataset}: {made:?}");
-        let notes = world.provenance(dataset)["notes"].to_string();
+        let notes = host.provenance(dataset)["notes"].to_string();
         assert!(notes.contains("switches are off"), "{notes}");
     }
 }
@@ -176,18 +176,18 @@ fn all_switches_off(folder: &Path) {
 /// For a single exposure `calacs.e` finds that well.
 #[test]
 fn switches_that_are_all_off_in_an_association_fail_where_the_program_fails() {
-    let world = World::new();
-    world.put_archive("j8cb010b0", changed("j8cb010b0", all_switches_off));
-    assert_code(&world.run("j8cb010b0"), 23);
-    assert_eq!(world.state("j8cb010b0"), "error");
+    let host = Host::new();
+    host.put_archive("j8cb010b0", changed("j8cb010b0", all_switches_off));
+    assert_code(&host.run("j8cb010b0"), 23);
+    assert_eq!(host.state("j8cb010b0"), "error");
 }
 
 #[test]
 fn acquisition_data_are_processed_though_calcos_ends_with_5() {
-    let world = World::with("lbgu19qaq");
-    assert_code(&world.run("lbgu19qaq"), 0);
-    assert_eq!(world.state("lbgu19qaq"), "processed");
-    let log = String::from_utf8_lossy(&world.log("lbgu19qaq", "process.txt")).into_owned();
+    let host = Host::with("lbgu19qaq");
+    assert_code(&host.run("lbgu19qaq"), 0);
+    assert_eq!(host.state("lbgu19qaq"), "processed");
+    let log = String::from_utf8_lossy(&host.log("lbgu19qaq", "process.txt")).into_owned();
     assert!(log.contains("failed with status 5"), "{log}");
 }
 
@@ -198,7 +198,7 @@ fn a_member_that_was_never_there_is_named() {
         ("ib8t01010", "ib8t01a2q", 23),
         ("lbgu18010", "lbgu18q2q", 23),
     ] {
-        let world = World::new();
+        let host = Host::new();
         let suffix = if dataset.starts_with('l') {
             "rawtag"
         } else {
@@ -207,10 +207,10 @@ fn a_member_that_was_never_there_is_named() {
         let archive = changed(dataset, |folder| {
             fs::remove_file(folder.join(format!("{member}_{suffix}.fits"))).unwrap();
         });
-        world.put_archive(dataset, archive);
-        let output = world.run(dataset);
+        host.put_archive(dataset, archive);
+        let output = host.run(dataset);
         assert_code(&output, code);
-        assert_eq!(world.state(dataset), "error");
+        assert_eq!(host.state(dataset), "error");
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(text.contains(&format!("lists exposure {member}")), "{text}");
     }
@@ -219,14 +219,14 @@ fn a_member_that_was_never_there_is_named() {
 #[test]
 fn exposures_without_an_association_are_calibrated_one_by_one() {
     // Called with both, cs0.e would end well with the first one's data under the second's name.
-    let world = World::new();
+    let host = Host::new();
     let folder = tempfile::tempdir().unwrap();
     for dataset in ["octka6030", "octka7040"] {
         unpack_fixture(dataset, folder.path());
     }
-    world.put_archive("octka6030", archive_of(folder.path()));
-    assert_code(&world.run("octka6030"), 0);
-    let delivered = world.delivered("octka6030");
+    host.put_archive("octka6030", archive_of(folder.path()));
+    assert_code(&host.run("octka6030"), 0);
+    let delivered = host.delivered("octka6030");
     for dataset in ["octka6030", "octka7040"] {
         let product = &delivered[&format!("{dataset}_flt.fits")];
         let raw = &delivered[&format!("{dataset}_raw.fits")];
@@ -236,12 +236,12 @@ fn exposures_without_an_association_are_calibrated_one_by_one() {
 
 #[test]
 fn a_reference_path_too_long_for_hstcal_is_refused_before_it_aborts() {
-    let world = World::with("j8cb02u4q");
-    let cache = world.home.path().join("c".repeat(200)).join("d".repeat(40));
-    let mut command = world.command("j8cb02u4q", Origin::S3);
+    let host = Host::with("j8cb02u4q");
+    let cache = host.world.path().join("c".repeat(200)).join("d".repeat(40));
+    let mut command = host.command("j8cb02u4q", Origin::S3);
     let output = command.env("CRDS_PATH", &cache).output().unwrap();
     assert_code(&output, 27);
-    assert_eq!(world.state("j8cb02u4q"), "error");
+    assert_eq!(host.state("j8cb02u4q"), "error");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("hint: set CRDS_PATH"), "{text}");
 }
@@ -249,28 +249,28 @@ fn a_reference_path_too_long_for_hstcal_is_refused_before_it_aborts() {
 /// The original went on, with exit code 23 or with products of it.
 #[test]
 fn a_reference_known_to_be_bad_ends_the_run_before_any_program() {
-    let world = World::with("j8cb02u4q");
-    let mut command = world.command("j8cb02u4q", Origin::S3);
+    let host = Host::with("j8cb02u4q");
+    let mut command = host.command("j8cb02u4q", Origin::S3);
     let output = command.env("CRDS_CONTEXT", "hst_9002.pmap").output();
     let output = output.unwrap();
     assert_code(&output, 27);
-    assert_eq!(world.state("j8cb02u4q"), "error");
+    assert_eq!(host.state("j8cb02u4q"), "error");
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("zz900098j_drk.fits"), "{text}");
-    let log = String::from_utf8_lossy(&world.log("j8cb02u4q", "process.txt")).into_owned();
+    let log = String::from_utf8_lossy(&host.log("j8cb02u4q", "process.txt")).into_owned();
     assert!(!log.contains("running `"), "{log}");
 }
 
 #[test]
 fn after_a_failure_the_next_run_starts_clean_and_leaves_no_trace_of_it() {
-    let world = World::with("j8cb010b0");
-    world.programs.before("runastrodriz", "exit 1");
-    assert_code(&world.run("j8cb010b0"), 24);
-    assert_eq!(world.state("j8cb010b0"), "error");
-    world.programs.before("runastrodriz", "");
-    assert_code(&world.run("j8cb010b0"), 0);
-    assert_eq!(world.state("j8cb010b0"), "processed");
-    let keys = world.keys("j8cb010b0");
+    let host = Host::with("j8cb010b0");
+    host.programs.before("runastrodriz", "exit 1");
+    assert_code(&host.run("j8cb010b0"), 24);
+    assert_eq!(host.state("j8cb010b0"), "error");
+    host.programs.before("runastrodriz", "");
+    assert_code(&host.run("j8cb010b0"), 0);
+    assert_eq!(host.state("j8cb010b0"), "processed");
+    let keys = host.keys("j8cb010b0");
     assert!(
         !keys.iter().any(|key| key.starts_with("failed/")),
         "{keys:?}"
@@ -280,13 +280,13 @@ fn after_a_failure_the_next_run_starts_clean_and_leaves_no_trace_of_it() {
 #[test]
 fn what_a_later_estimate_needs_is_recorded() {
     let dataset = "j8cb010b0";
-    let world = World::with(dataset);
-    let mut command = world.command(dataset, Origin::S3);
+    let host = Host::with(dataset);
+    let mut command = host.command(dataset, Origin::S3);
     command
         .env("OMP_NUM_THREADS", "2")
         .env("CALDP_INSTANCE_TYPE", "m5.large");
     assert_code(&command.output().unwrap(), 0);
-    let record = world.provenance(dataset);
+    let record = host.provenance(dataset);
     let needs = &record["needs"];
     assert_eq!(needs["vcpus"], 2.0, "{needs}");
     assert_eq!(needs["instance_type"], "m5.large");

@@ -1,7 +1,7 @@
 //! Jobs of one machine that share references: each with a home of its own, as containers have, and
 //! one folder.
 
-use super::world::{World, assert_code};
+use super::host::{Host, assert_code};
 use caldp_tests::{Fault, Faults};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use tempfile::TempDir;
 
 const DATASET: &str = "j8cb010b0";
 
-struct Machine {
-    world: World,
+struct Jobs {
+    host: Host,
     shared: TempDir,
     /// The homes of the jobs that were started.
     homes: Vec<TempDir>,
 }
 
-impl Machine {
+impl Jobs {
     fn new() -> Self {
         Self {
-            world: World::with(DATASET),
+            host: Host::with(DATASET),
             shared: tempfile::tempdir().unwrap(),
             homes: Vec::new(),
         }
@@ -31,7 +31,7 @@ impl Machine {
     fn job(&mut self) -> Command {
         let home = tempfile::tempdir().unwrap();
         let output = format!("s3://hst/job-{}", self.homes.len());
-        let mut command = self.world.worker();
+        let mut command = self.host.worker();
         command
             .args(["process", DATASET, "s3://hst/inputs", &output])
             .arg("caldp-config-aws")
@@ -55,7 +55,7 @@ impl Machine {
 
     /// How often each reference was read from S3 until now.
     fn reads(&self) -> Vec<u64> {
-        let reads = self.world.s3.reads().into_iter();
+        let reads = self.host.world.s3.reads().into_iter();
         reads
             .filter_map(|(object, count)| object.starts_with("crds/references/").then_some(count))
             .collect()
@@ -77,7 +77,11 @@ impl Machine {
     fn assert_whole(&self) {
         for path in self.shared() {
             let name = path.file_name().unwrap().to_str().unwrap();
-            let original = self.world.s3.get("crds", &format!("references/hst/{name}"));
+            let original = self
+                .host
+                .world
+                .s3
+                .get("crds", &format!("references/hst/{name}"));
             assert_eq!(fs::read(&path).unwrap(), original.unwrap(), "{name}");
         }
         let mut unfinished = files(self.shared.path()).filter(|name| name.starts_with('.'));
@@ -97,19 +101,19 @@ fn said(output: &Output, words: &str) -> usize {
 
 #[test]
 fn at_once_and_one_after_the_other_each_reference_is_fetched_once() {
-    let mut machine = Machine::new();
-    let (first, second) = (machine.start(), machine.start());
+    let mut jobs = Jobs::new();
+    let (first, second) = (jobs.start(), jobs.start());
     for job in [first, second] {
         assert_code(&job.wait_with_output().unwrap(), 0);
     }
-    assert_code(&machine.run(), 0);
-    let reads = machine.reads();
+    assert_code(&jobs.run(), 0);
+    let reads = jobs.reads();
     assert!(!reads.is_empty());
     assert!(reads.iter().all(|count| *count == 1), "{reads:?}");
-    assert_eq!(machine.shared().len(), reads.len());
-    machine.assert_whole();
+    assert_eq!(jobs.shared().len(), reads.len());
+    jobs.assert_whole();
     // Off: each its own.
-    let mut alone = machine.job();
+    let mut alone = jobs.job();
     assert_code(
         &alone
             .env_remove("CALDP_SHARED_REFERENCES")
@@ -117,7 +121,7 @@ fn at_once_and_one_after_the_other_each_reference_is_fetched_once() {
             .unwrap(),
         0,
     );
-    let mut alone = machine.job();
+    let mut alone = jobs.job();
     assert_code(
         &alone
             .env("CALDP_SHARED_REFERENCES_GIB", "0")
@@ -125,68 +129,68 @@ fn at_once_and_one_after_the_other_each_reference_is_fetched_once() {
             .unwrap(),
         0,
     );
-    assert!(machine.reads().iter().all(|count| *count == 3));
+    assert!(jobs.reads().iter().all(|count| *count == 3));
 }
 
 #[test]
 fn killed_at_any_moment_a_job_leaves_the_others_what_is_whole() {
-    let mut machine = Machine::new();
+    let mut jobs = Jobs::new();
     // So that most of a run is fetching.
     let slow = Fault::Slow(Duration::from_millis(50));
-    machine.world.s3.set_faults(Faults::always(slow));
+    jobs.host.world.s3.set_faults(Faults::always(slow));
     let started = Instant::now();
-    assert_code(&machine.run(), 0);
+    assert_code(&jobs.run(), 0);
     let whole = started.elapsed();
-    let references = machine.shared().len();
+    let references = jobs.shared().len();
     let mut random = fastrand::Rng::with_seed(17);
     for _ in 0..8 {
-        for path in machine.shared() {
+        for path in jobs.shared() {
             fs::remove_file(path).unwrap();
         }
         // Two that wait for each other, one of which is gone.
-        let (mut killed, other) = (machine.start(), machine.start());
+        let (mut killed, other) = (jobs.start(), jobs.start());
         std::thread::sleep(whole.mul_f64(random.f64() * 0.6));
         killed.kill().unwrap();
         killed.wait().unwrap();
         assert_code(&other.wait_with_output().unwrap(), 0);
-        let output = machine.run();
+        let output = jobs.run();
         assert_code(&output, 0);
         assert_eq!(said(&output, "are not shared"), 0);
-        assert_eq!(machine.shared().len(), references);
-        machine.assert_whole();
+        assert_eq!(jobs.shared().len(), references);
+        jobs.assert_whole();
     }
 }
 
 #[test]
 fn what_another_job_has_spoiled_is_noticed_and_replaced() {
-    let mut machine = Machine::new();
-    assert_code(&machine.run(), 0);
-    let shared = machine.shared();
+    let mut jobs = Jobs::new();
+    assert_code(&jobs.run(), 0);
+    let shared = jobs.shared();
     for path in &shared {
         let mut bytes = fs::read(path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(path, bytes).unwrap();
     }
-    let output = machine.run();
+    let output = jobs.run();
     assert_code(&output, 0);
     assert_eq!(said(&output, "is replaced"), shared.len());
-    assert!(machine.reads().iter().all(|count| *count == 2));
-    machine.assert_whole();
+    assert!(jobs.reads().iter().all(|count| *count == 2));
+    jobs.assert_whole();
 }
 
 #[test]
 fn a_folder_that_cannot_be_used_costs_one_line() {
-    let mut machine = Machine::new();
-    let file = machine.shared.path().join("file");
+    let mut jobs = Jobs::new();
+    let file = jobs.shared.path().join("file");
     fs::write(&file, "").unwrap();
-    let output = machine
+    let output = jobs
         .job()
         .env("CALDP_SHARED_REFERENCES", file.join("none"))
         .output()
         .unwrap();
     assert_code(&output, 0);
     assert_eq!(said(&output, "are not shared"), 1);
-    let output = machine
+    let output = jobs
         .job()
         .env("CALDP_SHARED_REFERENCES_GIB", "many")
         .output()

@@ -1,7 +1,11 @@
-//! Everything one run needs: a home, an S3 server with the CRDS cache as the real bucket has it, a
-//! MAST, programs; and what can be seen of it afterwards.
+//! A host that runs the worker: a world with the CRDS cache as the real bucket has it, a MAST, programs; and what
+//! can be seen of a run afterwards.
 
-use caldp_tests::{MastServer, Programs, S3Server, fixtures, unpack_fixture};
+use crate::CALDP;
+use caldp_core::dataset::Dataset;
+use caldp_core::layout::{Area, Layout};
+use caldp_core::state::State;
+use caldp_tests::{MastServer, Programs, World, fixtures, unpack_fixture};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,8 +13,6 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
-
-use crate::CALDP;
 
 /// Where the raw files of a run come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,71 +29,50 @@ impl Origin {
     pub(crate) const ALL: [Self; 3] = [Self::Directory, Self::S3, Self::Mast];
 }
 
-/// How results are laid out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Layout {
-    Tree,
-    Calcloud,
-}
-
-impl Layout {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Tree => "tree",
-            Self::Calcloud => "calcloud",
-        }
-    }
-
-    /// The keys of messages of a state start with this.
-    fn messages(self, dataset: &str) -> Vec<(String, &'static str)> {
-        match self {
-            Self::Tree => ["processing", "processed", "error"]
-                .map(|state| (format!("messages/dataset-{state}/{dataset}"), state))
-                .into(),
-            Self::Calcloud => vec![
-                (format!("messages/processing-{dataset}"), "processing"),
-                (format!("messages/processed-{dataset}.trigger"), "processed"),
-                (format!("messages/error-{dataset}"), "error"),
-            ],
-        }
-    }
-}
-
-pub(crate) struct World {
-    pub(crate) home: TempDir,
+pub(crate) struct Host {
+    /// The bucket `hst`, the cache in `crds`, and the home.
+    pub(crate) world: World,
     /// What programs take for temporary files.
     pub(crate) temporary: TempDir,
-    pub(crate) s3: S3Server,
     pub(crate) mast: MastServer,
     pub(crate) programs: Programs,
     pub(crate) layout: Layout,
+    /// What the keys of results begin with.
+    root: &'static str,
 }
 
-impl World {
+impl Host {
     pub(crate) fn new() -> Self {
-        let s3 = S3Server::start(&["crds", "hst"]);
+        let world = World::with_buckets(&["hst", "crds"]);
         for part in ["config", "pickles", "references"] {
-            s3.put_directory("crds", part, &fixtures().join("crds").join(part));
+            let folder = fixtures().join("crds").join(part);
+            world.s3.put_directory("crds", part, &folder);
         }
         Self {
-            home: tempfile::tempdir().unwrap(),
+            world,
             temporary: tempfile::tempdir().unwrap(),
-            s3,
             mast: MastServer::start(),
             programs: Programs::new(),
             layout: Layout::Tree,
+            root: "",
         }
     }
 
-    /// The world with the raw files of a bundled dataset in it, wherever they can come from.
+    /// A host for which the raw files of a bundled dataset are wherever they can come from.
     pub(crate) fn with(dataset: &str) -> Self {
-        let world = Self::new();
-        world.add(dataset);
-        world
+        let host = Self::new();
+        host.add(dataset);
+        host
     }
 
     pub(crate) fn in_layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
+        self
+    }
+
+    /// Results go below this folder of the bucket.
+    pub(crate) fn storing_below(mut self, root: &'static str) -> Self {
+        self.root = root;
         self
     }
 
@@ -110,12 +91,12 @@ impl World {
     }
 
     pub(crate) fn put_archive(&self, dataset: &str, archive: Vec<u8>) {
-        self.s3
-            .put("hst", &format!("inputs/{dataset}.tar.gz"), archive);
+        let key = format!("inputs/{dataset}.tar.gz");
+        self.world.put(&key, archive);
     }
 
     pub(crate) fn inputs(&self) -> PathBuf {
-        self.home.path().join("inputs")
+        self.world.path().join("inputs")
     }
 
     /// A run that reads from `from` and stores on S3.
@@ -132,14 +113,14 @@ impl World {
 
     /// The binary with the environment of a run.
     pub(crate) fn worker(&self) -> Command {
-        let mut command = Command::new(CALDP);
+        let home = self.world.path();
+        let mut command = self.world.command::<&str>(CALDP, []);
         command
-            .current_dir(self.home.path())
-            .env_clear()
-            .envs(self.s3.environment())
+            // the worker needs no AWS Batch
+            .env_remove("AWS_ENDPOINT_URL_BATCH")
             .env("PATH", self.programs.path())
-            .env("HOME", self.home.path())
-            .env("CALDP_HOME", self.home.path())
+            .env("HOME", home)
+            .env("CALDP_HOME", home)
             .env("TMPDIR", self.temporary.path())
             .env("CALDP_LAYOUT", self.layout.name())
             .env("CALDP_MAST_URL", self.mast.url())
@@ -156,58 +137,43 @@ impl World {
 
     /// The one state of a dataset.
     pub(crate) fn state(&self, dataset: &str) -> String {
-        let states = self.states_in(&self.s3.keys("hst"), dataset);
+        let states = self.states_in(&self.world.keys(), dataset);
         assert_eq!(states.len(), 1, "{states:?}");
         states[0].to_owned()
     }
 
     /// The states of a dataset that these keys tell.
     pub(crate) fn states_in(&self, keys: &[String], dataset: &str) -> Vec<&'static str> {
-        let messages = self.layout.messages(dataset).into_iter();
-        messages
-            .filter_map(|(key, state)| keys.contains(&key).then_some(state))
-            .collect()
+        let dataset: Dataset = dataset.parse().unwrap();
+        let message = |state| format!("{}{}", self.root, self.layout.message(state, &dataset));
+        let there = |state: &State| keys.contains(&message(*state));
+        let states = State::ALL.into_iter().filter(there);
+        states.map(State::name).collect()
     }
 
     /// The keys below the dataset's directory, without what they all start with.
     pub(crate) fn keys(&self, dataset: &str) -> Vec<String> {
         let directory = self.directory(dataset);
-        let keys = self.s3.keys("hst").into_iter();
+        let keys = self.world.keys().into_iter();
         keys.filter_map(|key| Some(key.strip_prefix(&directory)?.to_owned()))
             .collect()
     }
 
-    pub(crate) fn directory(&self, dataset: &str) -> String {
-        match self.layout {
-            Layout::Calcloud => format!("outputs/{dataset}/"),
-            Layout::Tree => {
-                let instrument = match dataset.as_bytes()[0] {
-                    b'j' => "acs",
-                    b'i' => "wfc3",
-                    b'o' => "stis",
-                    b'l' => "cos",
-                    b's' => "mvm",
-                    _ => dataset.split('_').next().unwrap(),
-                };
-                format!("data/{instrument}/{dataset}/")
-            }
-        }
+    fn directory(&self, dataset: &str) -> String {
+        let directory = self.layout.data_dir(&dataset.parse().unwrap());
+        format!("{}{directory}", self.root)
     }
 
     pub(crate) fn stored(&self, dataset: &str, name: &str) -> Vec<u8> {
         let key = self.directory(dataset) + name;
-        let bytes = self.s3.get("hst", &key);
-        bytes
-            .unwrap_or_else(|| panic!("there is no {key}"))
-            .to_vec()
+        self.world.stored(&key).to_vec()
     }
 
     /// A log by its bare name.
     pub(crate) fn log(&self, dataset: &str, name: &str) -> Vec<u8> {
-        match self.layout {
-            Layout::Tree => self.stored(dataset, &format!("logs/{name}")),
-            Layout::Calcloud => self.stored(dataset, name),
-        }
+        let dataset = dataset.parse().unwrap();
+        let key = self.layout.file(&dataset, Area::Logs, name);
+        self.world.stored(&format!("{}{key}", self.root)).to_vec()
     }
 
     pub(crate) fn provenance(&self, dataset: &str) -> Value {
@@ -233,10 +199,10 @@ impl World {
 
     /// Nothing of a run stays on the machine but the CRDS cache, and no upload half done.
     pub(crate) fn assert_clean(&self) {
-        let left = files_below(&self.home.path().join("caldp-work"));
+        let left = files_below(&self.world.path().join("caldp-work"));
         assert!(left.iter().all(|file| file.ends_with("/.lock")), "{left:?}");
         assert!(left.len() <= 1, "{left:?}");
-        assert_eq!(self.s3.open_uploads(), 0, "uploads left open");
+        assert_eq!(self.world.s3.open_uploads(), 0, "uploads left open");
     }
 }
 
@@ -276,9 +242,4 @@ pub(crate) fn files_below(directory: &Path) -> Vec<String> {
 pub(crate) fn assert_code(output: &Output, code: i32) {
     let text = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{text}");
-}
-
-/// Whether the variants that take long were asked for.
-pub(crate) fn long_variants() -> bool {
-    std::env::var_os("CALDP_TEST_LONG").is_some()
 }
