@@ -24,12 +24,15 @@ use std::thread::available_parallelism;
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_trigger::config::hourly_prices;
+use caldp_worker::cli::logging;
 use clap::Args;
 use crds_core::names::ContextName;
 use crds_core::{Client, Config, Observatory};
 use crds_core::{TableRows, Tables};
 use storage::hint::{explain, say};
 use tokio::runtime::Runtime;
+
+use crate::status::LOGGED;
 
 use self::error::PlanError;
 use self::finding::Finding;
@@ -132,6 +135,7 @@ fn parse_list(text: &str) -> Result<PathBuf, String> {
 }
 
 pub(crate) fn run(arguments: &PlanArguments) -> ExitCode {
+    logging::start(LOGGED, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

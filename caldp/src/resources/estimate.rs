@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use caldp_core::dataset::Dataset;
 use caldp_core::resources::table::Table;
 use caldp_core::resources::{Basis, Estimate, Features};
+use caldp_worker::cli::logging;
 use clap::Args;
 use serde::Serialize;
 use storage::hint::{self, parsed};
@@ -16,6 +17,7 @@ use storage::uri::Location;
 
 use super::{Error, ended, inputs, model};
 use crate::duration::duration;
+use crate::status::LOGGED;
 
 /// Says what datasets will need, from their names or from a table of what is known of them.
 #[derive(Debug, Args)]
@@ -100,6 +102,7 @@ fn say_from_inputs(
     datasets: &[Dataset],
     say: &mut impl FnMut(&Features),
 ) -> Result<(), Error> {
+    logging::start(LOGGED, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

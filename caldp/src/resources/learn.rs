@@ -11,6 +11,7 @@ use caldp_core::resources::fit::{self, LeftOut, Runs};
 use caldp_core::resources::judge::{Judgement, Knowledge, cross_validate, judge};
 use caldp_core::resources::{MODEL_KEY, Model, Refusal, Run};
 use caldp_trigger::config::hourly_prices;
+use caldp_worker::cli::logging;
 use clap::Args;
 use storage::hint::say;
 use storage::object::Precondition;
@@ -19,6 +20,7 @@ use storage::uri::Location;
 
 use super::{Error, MOST_MODEL, ended, location, model};
 use crate::records;
+use crate::status::LOGGED;
 
 /// In how many parts proposals are split to judge fits on runs they have not seen.
 const PARTS: usize = 5;
@@ -44,6 +46,7 @@ pub(crate) struct LearnArguments {
 }
 
 pub(crate) fn run(arguments: &LearnArguments) -> ExitCode {
+    logging::start(LOGGED, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

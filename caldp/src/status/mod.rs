@@ -21,6 +21,7 @@ use caldp_trigger::output_root::OutputRoot;
 use caldp_trigger::overview::dataset::DatasetProgress;
 use caldp_trigger::overview::progress;
 use caldp_trigger::overview::summary::{Assumptions, Summary, summarize};
+use caldp_worker::cli::logging;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -32,6 +33,9 @@ use storage::uri::Location;
 pub(crate) const UNDER_WAY: u8 = 3;
 /// Every dataset has ended, and some failed.
 pub(crate) const SOME_FAILED: u8 = 4;
+
+/// What is logged where `RUST_LOG` does not say, of commands whose answer says what they found: what they wait for.
+pub(crate) const LOGGED: &str = "storage=warn";
 
 /// Says how far the datasets of an output are, what failed and why, what it costs.
 #[derive(Debug, Args)]
@@ -129,6 +133,7 @@ pub(crate) fn run(arguments: &StatusArguments) -> ExitCode {
 pub(crate) fn block_on<T>(
     work: impl Future<Output = Result<T, StatusError>>,
 ) -> Result<T, StatusError> {
+    logging::start(LOGGED, None);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

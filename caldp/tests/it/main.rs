@@ -20,6 +20,7 @@ mod status;
 mod story;
 mod sync;
 mod transcripts;
+mod unreachable;
 mod whole;
 
 /// The built binary.

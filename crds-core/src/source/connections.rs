@@ -97,7 +97,7 @@ impl Connections {
         F: Fn() -> A,
         A: Future<Output = Result<T, Failure<SourceError>>>,
     {
-        let tried = self.policy.run(|tries| {
+        let tried = self.policy.run(ToString::to_string, |tries| {
             let pause = if tries > 1 {
                 self.delay
             } else {

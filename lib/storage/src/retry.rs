@@ -3,9 +3,22 @@
 //! What counts as worth another try is for the caller, who knows the protocol. Delays are drawn
 //! with *full jitter* (AWS Architecture Blog, "Exponential Backoff And Jitter"): uniformly between
 //! nothing and a bound that doubles, so that clients that failed together do not return together.
+//!
+//! Whoever waits is told what for, once it lasts: as a warning of [`tracing`], so that it is for programs to say
+//! where it goes.
 
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// No longer than this is tried again in silence.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// Of everything that is tried again in a process, only so often something is told.
+const TOLD_AGAIN: Duration = Duration::from_mins(1);
+
+/// When it was told last.
+static TOLD: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// How often and for how long something is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,15 +114,15 @@ impl RetryPolicy {
     };
 
     /// Calls `attempt` with the number of the try, from 1, until it succeeds, fails for good, or
-    /// the policy is exhausted.
+    /// the policy is exhausted. `words` say what failed and why, to be told when it lasts.
     ///
     /// # Errors
     /// The last failure, and how much was tried.
-    pub async fn run<T, E, F, A>(&self, mut attempt: F) -> Result<T, GaveUp<E>>
+    pub async fn run<T, E, W, F, A>(&self, words: W, mut attempt: F) -> Result<T, GaveUp<E>>
     where
+        W: Fn(&E) -> String,
         F: FnMut(u32) -> A,
         A: Future<Output = Result<T, Failure<E>>>,
-        E: fmt::Display,
     {
         let start = Instant::now();
         let (mut tries, mut moved) = (1, false);
@@ -131,7 +144,12 @@ impl RetryPolicy {
                     stats: RetryStats { tries, elapsed },
                 });
             }
-            tracing::debug!(tries, delay_ms = delay.as_millis(), "trying again: {error}");
+            let told = elapsed + delay >= SILENCE && is_to_be_told(&TOLD, Instant::now());
+            if told {
+                tracing::warn!("{}; trying again", words(&error));
+            } else {
+                tracing::debug!(tries, delay_ms = delay.as_millis(), "{}", words(&error));
+            }
             tokio::time::sleep(delay).await;
             tries += 1;
         }
@@ -143,6 +161,16 @@ impl RetryPolicy {
         let bound = self.base.saturating_mul(doubled).min(self.cap);
         bound.mul_f64(fastrand::f64())
     }
+}
+
+/// Whether nothing was told for a while; then it is told now.
+fn is_to_be_told(told: &Mutex<Option<Instant>>, now: Instant) -> bool {
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let silent = told.is_none_or(|told| now.duration_since(told) >= TOLD_AGAIN);
+    if silent {
+        *told = Some(now);
+    }
+    silent
 }
 
 #[cfg(test)]
@@ -163,7 +191,7 @@ mod tests {
     async fn failing(policy: RetryPolicy, failures: u32) -> (Result<u32, GaveUp<String>>, u32) {
         let calls = Cell::new(0);
         let result = policy
-            .run(|n| {
+            .run(String::clone, |n| {
                 calls.set(calls.get() + 1);
                 async move {
                     if n > failures {
@@ -180,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn going_elsewhere_is_no_try_and_is_done_once() {
         let seen = Cell::new(0);
-        let once = RetryPolicy::ONCE.run(|number| {
+        let once = RetryPolicy::ONCE.run(ToString::to_string, |number| {
             seen.set(seen.get() + 1);
             let first = seen.get() == 1;
             async move {
@@ -193,7 +221,7 @@ mod tests {
             }
         });
         once.await.unwrap();
-        let twice = QUICK.run(async |_| {
+        let twice = QUICK.run(ToString::to_string, async |_| {
             seen.set(seen.get() + 1);
             Err::<(), _>(Failure::Elsewhere("moved"))
         });
@@ -223,7 +251,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_permanent_failure_is_not_tried_again() {
-        let result: Result<(), _> = QUICK.run(|_| async { Err(Failure::Permanent("no")) }).await;
+        let result: Result<(), _> = QUICK
+            .run(ToString::to_string, |_| async {
+                Err(Failure::Permanent("no"))
+            })
+            .await;
         assert_eq!(result.unwrap_err().stats.tries, 1);
     }
 
@@ -239,6 +271,16 @@ mod tests {
         let (result, _) = failing(policy, u32::MAX).await;
         assert!(result.unwrap_err().stats.tries < 1000);
         assert!(start.elapsed() < Duration::from_secs(2));
+    }
+
+    #[test]
+    fn it_is_told_once_a_minute() {
+        let (told, start) = (Mutex::default(), Instant::now());
+        let tell = |after| is_to_be_told(&told, start + Duration::from_secs(after));
+        assert_eq!(
+            [0, 1, 59, 60, 61, 120].map(tell),
+            [true, false, false, true, false, true]
+        );
     }
 
     #[test]

@@ -93,9 +93,10 @@ impl<B: Batch> BatchClient<B> {
     ) -> Result<JobId, BatchRequestError> {
         let look_first = AtomicBool::new(before == MaybeSubmitted::Perhaps);
         let denied_a_look = AtomicBool::new(false);
+        let words = |error: &BatchFailure| not_yet(SUBMIT, &job.name, error);
         let result = self
             .policy
-            .run(|_| async {
+            .run(words, |_| async {
                 if look_first.load(Ordering::Relaxed) {
                     self.rate.turn().await;
                     match self.batch.find(&job.queue, &job.name).await {
@@ -182,15 +183,20 @@ impl<B: Batch> BatchClient<B> {
     where
         A: Future<Output = Result<T, BatchFailure>>,
     {
+        let words = |error: &BatchFailure| not_yet(action, &what, error);
         let result = self
             .policy
-            .run(|_| async {
+            .run(words, |_| async {
                 self.rate.turn().await;
                 attempt().await.map_err(to_failure)
             })
             .await;
         result.map_err(|e| failed(action, what, e))
     }
+}
+
+fn not_yet(action: &str, what: &dyn fmt::Display, error: &BatchFailure) -> String {
+    format!("AWS Batch did not {action} {what} yet: {error}")
 }
 
 fn to_failure(failure: BatchFailure) -> Failure<BatchFailure> {

@@ -13,7 +13,7 @@ use caldp_core::layout::{Area, Layout};
 use caldp_core::messages::Messages;
 use caldp_core::provenance::{self, Provenance};
 use caldp_core::state::State;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{FutureExt as _, try_join, try_join_all};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -97,9 +97,9 @@ impl Known {
 pub async fn read(store: &Arc<dyn Store>, layout: Layout) -> Result<Progress, StoreError> {
     let key = layout.blackboard(FILE);
     let listing = states(store, layout);
-    let remembering = store.get_bytes(&key, MAX_MEMORY);
-    let (states, remembered) = join(listing, remembering).await;
-    let (states, mut notes) = (states?, vec![]);
+    let remembering = store.get_bytes(&key, MAX_MEMORY).map(Ok);
+    let (states, remembered) = try_join(listing, remembering).await?;
+    let mut notes = vec![];
     let (mut known, condition) = match remembered {
         Ok((bytes, version)) => (
             remembered_in(&bytes),

@@ -103,6 +103,8 @@ pub struct S3Options {
 #[derive(Debug, Clone)]
 pub struct S3 {
     regions: Regions,
+    /// Where it was said to be, if it was.
+    server: Option<Arc<str>>,
     retry: RetryPolicy,
     timeouts: Timeouts,
     /// One permit for each range of a download that is under way, over all downloads.
@@ -160,14 +162,20 @@ impl S3 {
             loader = loader.endpoint_url(first);
         }
         let config = loader.load().await;
-        let elsewhere =
-            config.endpoint_url().is_some() || env::var_os("AWS_ENDPOINT_URL_S3").is_some();
-        let mut builder = aws_sdk_s3::config::Builder::from(&config).force_path_style(elsewhere);
+        let of_s3 = env::var("AWS_ENDPOINT_URL_S3").ok();
+        let server = endpoint
+            .as_deref()
+            .or(of_s3.as_deref())
+            .or(config.endpoint_url());
+        let server: Option<Arc<str>> = server.map(Arc::from);
+        let mut builder =
+            aws_sdk_s3::config::Builder::from(&config).force_path_style(server.is_some());
         if config.region().is_none() {
             builder = builder.region(Region::from_static(DEFAULT_REGION));
         }
         Self {
             regions: Regions::new(Client::from_conf(builder.build()), endpoint.as_deref()),
+            server,
             retry,
             timeouts,
             ranges: Arc::new(Semaphore::new(download::RANGES_IN_FLIGHT)),
@@ -313,8 +321,11 @@ impl S3 {
                     .map_err(|failure| self.followed(bucket, failure))
             }
         };
+        let at = self.server.as_deref().map(|server| format!(" at {server}"));
+        let at = at.unwrap_or_default();
+        let words = |error: &AttemptError| format!("cannot {action} {place}{at} yet: {error}");
         self.retry
-            .run(attempt)
+            .run(words, attempt)
             .await
             .map_err(|gave_up| StoreError::gave_up(action, place, gave_up))
     }

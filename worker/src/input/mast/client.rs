@@ -183,23 +183,31 @@ impl MastClient {
             let answer = self.answer(query, number).await;
             answer.map_err(|trouble| trouble.classify(tries))
         };
+        let words =
+            |error: &TransferError| format!("{} did not list {what} yet: {error}", self.host);
+        let waiting =
+            |error: &Unanswered| format!("{} did not list {what} yet: {error}", self.host);
         let ready = |_| async {
-            match self.settings.retry.run(request).await {
+            match self.settings.retry.run(words, request).await {
                 Ok(Some(page)) => Ok(page),
                 Ok(None) => Err(Failure::Transient(Unanswered::Executing)),
                 Err(gave_up) => Err(Failure::Permanent(Unanswered::GaveUp(gave_up))),
             }
         };
-        self.settings.executing.run(ready).await.map_err(|outer| {
-            let gave_up = match outer.error {
-                Unanswered::GaveUp(inner) => inner,
-                Unanswered::Executing => GaveUp {
-                    error: TransferError::Executing,
-                    stats: outer.stats,
-                },
-            };
-            MastError::query(what, &self.host)(gave_up)
-        })
+        self.settings
+            .executing
+            .run(waiting, ready)
+            .await
+            .map_err(|outer| {
+                let gave_up = match outer.error {
+                    Unanswered::GaveUp(inner) => inner,
+                    Unanswered::Executing => GaveUp {
+                        error: TransferError::Executing,
+                        stats: outer.stats,
+                    },
+                };
+                MastError::query(what, &self.host)(gave_up)
+            })
     }
 
     /// One request for a page; none when the service is still executing.

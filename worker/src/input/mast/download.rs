@@ -46,7 +46,11 @@ pub(super) async fn download(
             outcome.map_err(|trouble| trouble.classify(tries))
         }
     };
-    let done = client.policy().run(attempt).await;
+    let words = |error: &TransferError| {
+        let host = client.host();
+        format!("cannot download {} from {host} yet: {error}", product.file)
+    };
+    let done = client.policy().run(words, attempt).await;
     done.map_err(MastError::download(&product.file, client.host()))?;
     let part = part.into_inner();
     let bytes = part.length();
