@@ -253,7 +253,7 @@ variable "archive_days" {
 }
 
 variable "overview_rate" {
-  description = "How often states are counted, pages written and stuck datasets settled, as an EventBridge schedule; empty: never."
+  description = "How often states are counted, pages written and stuck datasets settled, as an EventBridge schedule; empty: never. With more than 4,000 datasets under way in a batch take no less than rate(2 minutes): README, what it costs."
   type        = string
   default     = "rate(15 minutes)"
 }

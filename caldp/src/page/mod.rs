@@ -62,7 +62,7 @@ impl PageArguments {
         );
         let mut written = vec![];
         for output in outputs::of(&self.output, self.layout).await? {
-            let done = board.write(&self.output_at(output).await).await;
+            let done = board.write(&self.output_at(output).await, None).await;
             written.push(done.map_err(|error| self.failed(error))?);
         }
         let published = board.publish(&written).await;

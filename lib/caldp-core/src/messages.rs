@@ -285,6 +285,26 @@ impl Messages {
         Ok(found)
     }
 
+    /// The messages of all datasets in any order, with the time each was written: one listing, which costs the
+    /// fewest requests. A dataset that goes on meanwhile may be missed, unlike by [`Self::all`].
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn listed_at_once(
+        &self,
+    ) -> Result<Vec<(Dataset, State, Option<Timestamp>)>, StoreError> {
+        let mut found = Vec::new();
+        let mut listing = self.store.list(self.layout.states_prefix());
+        while let Some(page) = listing.next_page().await? {
+            for object in page {
+                if let Ok(KeyKind::State(state, dataset)) = self.layout.parse(&object.key) {
+                    found.push((dataset, state, object.modified));
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Every dataset that has a message, with its states: one listing of each state, in order of life, so
     /// that a dataset that goes on meanwhile is not missed.
     ///

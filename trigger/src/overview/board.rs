@@ -15,7 +15,7 @@ use storage::store::{S3Prefix, Store, StoreError, bytes_if_there};
 use storage::uri::S3Uri;
 
 use super::page::{BatchLine, BatchPage, all_batches};
-use super::progress;
+use super::progress::{self, Progress};
 use super::snapshot;
 use super::summary::{Assumptions, summarize};
 use crate::config::Config;
@@ -101,12 +101,19 @@ impl Board {
         Ok(Self::new(Arc::new(store), &folder, prices, model))
     }
 
-    /// Reads how an output is doing and writes its page.
+    /// Reads how an output is doing, unless it was read just now, and writes its page.
     ///
     /// # Errors
     /// When it cannot be read or the page cannot be written.
-    pub async fn write(&self, output: &Output) -> Result<Written, StoreError> {
-        let progress = progress::read(&output.store, output.layout).await?;
+    pub async fn write(
+        &self,
+        output: &Output,
+        read: Option<Progress>,
+    ) -> Result<Written, StoreError> {
+        let progress = match read {
+            Some(progress) => progress,
+            None => progress::read(&output.store, output.layout).await?,
+        };
         let at = Timestamp::now();
         let (prices, model) = (self.prices, &self.model);
         let assumed = Assumptions {

@@ -1,4 +1,4 @@
-//! Reads how all datasets of an output are doing: a listing of each state, then the records of those
+//! Reads how all datasets of an output are doing: a listing of all messages, then the records of those
 //! whose answer is not remembered.
 //!
 //! What was read is remembered in `blackboard/status.json`, which is never needed: without it, or
@@ -13,7 +13,7 @@ use caldp_core::layout::{Area, Layout};
 use caldp_core::messages::Messages;
 use caldp_core::provenance::{self, Provenance};
 use caldp_core::state::State;
-use futures_util::future::{FutureExt as _, try_join, try_join_all};
+use futures_util::future::{FutureExt as _, try_join};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -208,20 +208,19 @@ async fn states(
     layout: Layout,
 ) -> Result<BTreeMap<Dataset, Shown>, StoreError> {
     let messages = Messages::new(Arc::clone(store), layout);
-    let listings = State::ALL.map(|state| messages.listed(state));
-    let mut states = BTreeMap::<Dataset, Shown>::new();
+    let mut listed = messages.listed_at_once().await?;
     // in the order of life, so that of two states seen at once the later one holds
-    for (state, listed) in State::ALL.into_iter().zip(try_join_all(listings).await?) {
-        for (dataset, since) in listed {
-            let earlier = states.get(&dataset);
-            let left_over = earlier.and_then(|earlier| earlier.left_over.or(earlier.since));
-            let shown = Shown {
-                state,
-                since,
-                left_over,
-            };
-            states.insert(dataset, shown);
-        }
+    listed.sort_unstable_by_key(|(_, state, _)| *state);
+    let mut states = BTreeMap::<Dataset, Shown>::new();
+    for (dataset, state, since) in listed {
+        let earlier = states.get(&dataset);
+        let left_over = earlier.and_then(|earlier| earlier.left_over.or(earlier.since));
+        let shown = Shown {
+            state,
+            since,
+            left_over,
+        };
+        states.insert(dataset, shown);
     }
     Ok(states)
 }

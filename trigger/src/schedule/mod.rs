@@ -101,9 +101,9 @@ impl<B: Batch> Schedule<B> {
         answer.resumed = submissions.resumed;
         let roots: Vec<OutputRoot> = open.iter().map(|entry| entry.root()).collect();
         let swept = Box::pin(self.sweeper.on_schedule(&roots, invocation)).await?;
-        let (sweep, outputs, mut errors) = swept;
+        let (sweep, mut outputs, mut errors) = swept;
         answer.sweep = sweep;
-        errors.extend(self.write_pages(&roots).await);
+        errors.extend(self.write_pages(&roots, &mut outputs).await);
         let closed = self.close(&open, &outputs, &submissions.over, begun).await;
         match closed {
             Ok(closed) => {
@@ -119,15 +119,23 @@ impl<B: Batch> Schedule<B> {
         }
     }
 
-    /// Writes the pages of outputs; what fails for one is told after the others.
-    async fn write_pages(&self, roots: &[OutputRoot]) -> Vec<TriggerError> {
+    /// Writes the pages of outputs, of what the sweep read where it changed nothing; what fails for one is told
+    /// after the others.
+    async fn write_pages(
+        &self,
+        roots: &[OutputRoot],
+        swept: &mut [SweptOutput],
+    ) -> Vec<TriggerError> {
         let board = match Board::of_deployment(&self.documents, &self.config) {
             Ok(board) => board,
             Err(error) => return vec![error],
         };
         let (mut written, mut errors) = (vec![], vec![]);
         for root in roots {
-            match board.write(&Output::in_bucket(&self.documents, root)).await {
+            let read = swept.iter_mut().find(|swept| swept.root == *root);
+            let read = read.and_then(|swept| swept.progress.take());
+            let output = Output::in_bucket(&self.documents, root);
+            match board.write(&output, read).await {
                 Ok(done) => written.push(done),
                 Err(error) => errors.push(error.into()),
             }

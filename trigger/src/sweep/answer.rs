@@ -10,7 +10,7 @@ use storage::uri::S3Uri;
 
 use super::candidates::is_foreign;
 use crate::output_root::OutputRoot;
-use crate::overview::dataset::DatasetProgress;
+use crate::overview::progress::Progress;
 
 /// Whether a sweep does something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,10 +63,24 @@ pub struct SweptOutput {
     pub datasets: BTreeMap<State, usize>,
     /// Whether nothing more happens in it unless somebody asks.
     pub settled: bool,
+    /// What was read of its datasets; none where that is too much to be kept.
+    pub progress: Option<Progress>,
 }
 
 impl SweptOutput {
-    pub(super) fn of(root: &OutputRoot, datasets: &[DatasetProgress], now: Timestamp) -> Self {
+    /// The same without what was read, where that is more than there is room for.
+    pub(super) fn within(mut self, most: usize, kept: &mut usize) -> Self {
+        let more = self.progress.as_ref().map_or(0, |p| p.datasets.len());
+        if *kept + more > most {
+            self.progress = None;
+        } else {
+            *kept += more;
+        }
+        self
+    }
+
+    pub(super) fn of(root: &OutputRoot, progress: Progress, now: Timestamp) -> Self {
+        let datasets = &progress.datasets;
         let mut counts = BTreeMap::new();
         for dataset in datasets {
             *counts.entry(dataset.state).or_insert(0) += 1;
@@ -77,6 +91,7 @@ impl SweptOutput {
             settled: datasets
                 .iter()
                 .all(|d| d.is_settled() || is_foreign(d, now)),
+            progress: Some(progress),
         }
     }
 }

@@ -49,6 +49,9 @@ const TIME: Duration = Duration::from_mins(5);
 /// How many requests it makes to AWS Batch at most, but for those of what it settles.
 const CALLS: usize = 1000;
 
+/// Of so many datasets in all, what a sweep of the schedule reads is kept for their pages.
+const KEPT: usize = 25_000;
+
 /// So many datasets an answer of the schedule names.
 const TOLD: usize = 20;
 
@@ -126,15 +129,19 @@ impl<B: Batch> Sweeper<B> {
         let cursor = Cursor::read(&self.documents).await?;
         let mut sweep = Sweep::new(Mode::Settle, &invocation, Calls(CALLS));
         let (mut seen, mut errors, mut stopped_at) = (vec![], vec![], None);
+        let mut kept = 0;
+        let mut note = |output: Option<SweptOutput>| {
+            seen.extend(output.map(|output| output.within(KEPT, &mut kept)));
+        };
         for root in cursor.in_turn(roots) {
             if sweep.is_over() {
                 stopped_at = Some((root.clone(), None));
                 break;
             }
             match self.output(root, cursor.after(root), &mut sweep).await {
-                Ok((output, None)) => seen.extend(output),
+                Ok((output, None)) => note(output),
                 Ok((output, last)) => {
-                    seen.extend(output);
+                    note(output);
                     stopped_at = Some((root.clone(), last));
                     break;
                 }
@@ -158,13 +165,14 @@ impl<B: Batch> Sweeper<B> {
     ) -> Result<(Option<SweptOutput>, Option<Dataset>), TriggerError> {
         let s3 = self.documents.s3().clone();
         let store: Arc<dyn Store> = Arc::new(S3Prefix::new(s3, root.uri.clone()));
-        let datasets = progress::read(&store, root.layout).await?.datasets;
+        let progress = progress::read(&store, root.layout).await?;
+        let datasets = &progress.datasets;
         let now = Timestamp::now();
         sweep.answer.outputs += 1;
         sweep.answer.active += datasets.iter().filter(|d| !d.is_settled()).count();
-        let candidates = sorted_out(&datasets, after, self.config.grace, now);
+        let candidates = sorted_out(datasets, after, self.config.grace, now);
         if candidates.is_empty() {
-            let output = SweptOutput::of(root, &datasets, now);
+            let output = SweptOutput::of(root, progress, now);
             return Ok((Some(output), None));
         }
         let jobs: Vec<JobId> = candidates.iter().filter_map(|c| c.job.clone()).collect();
@@ -178,7 +186,7 @@ impl<B: Batch> Sweeper<B> {
         }
         let untouched = stuck
             .is_empty()
-            .then(|| SweptOutput::of(root, &datasets, now));
+            .then(|| SweptOutput::of(root, progress, now));
         Ok((untouched, stopped))
     }
 

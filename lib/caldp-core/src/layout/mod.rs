@@ -148,6 +148,14 @@ impl Layout {
         }
     }
 
+    /// What the keys of the messages of all states start with, and few others.
+    pub const fn states_prefix(self) -> &'static str {
+        match self {
+            Self::Tree => "messages/dataset-",
+            Self::Calcloud => "messages/",
+        }
+    }
+
     /// The key of the message that says a batch is in `state`.
     pub fn batch_message(self, state: BatchState, batch: &BatchName) -> String {
         format!("{}{batch}.json", self.batch_prefix(state))
