@@ -7,7 +7,7 @@ use caldp_tests::{Transcript, fixtures};
 use insta::assert_snapshot;
 
 use crate::CALDP;
-use crate::doctor::Bench;
+use crate::doctor::Machine;
 use crate::operators;
 use crate::whole::{Host, Origin};
 
@@ -70,16 +70,16 @@ fn errors_of_a_run() {
 
 #[test]
 fn the_doctor() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let mut seen = transcript()
-        .hiding_path(bench.path(), "[HOME]")
+        .hiding_path(machine.path(), "[HOME]")
         .hiding_path(&fixtures(), "[FIXTURES]");
-    bench.hstcal();
-    bench.stand_in(
+    machine.hstcal();
+    machine.stand_in(
         "fitscut",
         "--version) echo 'fitscut 1.4.4';; --help) echo --zoom;;",
     );
-    seen.run(&mut bench.doctor(&["j8cb010b0"]));
+    seen.run(&mut machine.doctor(&["j8cb010b0"]));
     assert_snapshot!(seen.text());
 }
 

@@ -1,12 +1,12 @@
 //! `caldp doctor` as somebody runs it before the first dataset. The programs are stand-ins that
 //! only say their versions, in the words of the real ones; `calcos` is the real one.
 
-mod bench;
+mod machine;
 mod servers;
 
-pub(crate) use bench::Bench;
-use bench::Examined;
 use caldp_tests::{fixtures, registry_programs, unpack_fixture};
+use machine::Examined;
+pub(crate) use machine::Machine;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -26,10 +26,10 @@ fn contents(directory: &Path) -> Vec<(PathBuf, std::time::SystemTime)> {
 
 #[test]
 fn with_nothing_installed_every_lack_has_a_remedy() {
-    let bench = Bench::new();
-    let mut command = bench.doctor(&[]);
+    let machine = Machine::new();
+    let mut command = machine.doctor(&[]);
     command
-        .env("PATH", bench.programs())
+        .env("PATH", machine.programs())
         .env_remove("CRDS_PATH");
     let examined = Examined::of(&mut command);
     assert_eq!(examined.code(), Some(1));
@@ -55,9 +55,9 @@ fn with_nothing_installed_every_lack_has_a_remedy() {
     assert!(examined.hint("cache: references").contains("CRDS_PATH"));
 
     // People read the same, with what to do below what is wrong.
-    let mut command = bench.doctor(&[]);
+    let mut command = machine.doctor(&[]);
     command
-        .env("PATH", bench.programs())
+        .env("PATH", machine.programs())
         .env_remove("CRDS_PATH");
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -74,19 +74,19 @@ fn with_nothing_installed_every_lack_has_a_remedy() {
 
 #[test]
 fn versions_and_dialects_are_told() {
-    let bench = Bench::new();
-    bench.hstcal();
-    bench.drizzlepac();
-    bench.stand_in(
+    let machine = Machine::new();
+    machine.hstcal();
+    machine.drizzlepac();
+    machine.stand_in(
         "fitscut",
         "--version) echo 'fitscut 1.4.2';; --help) echo '  --output-size=N';;",
     );
     let path = format!(
         "{}:{}",
-        bench.programs().display(),
+        machine.programs().display(),
         registry_programs().display()
     );
-    let examined = Examined::of(bench.doctor(&[]).env("PATH", path));
+    let examined = Examined::of(machine.doctor(&[]).env("PATH", path));
     assert_eq!(examined.code(), Some(0), "{:#}", examined.report);
     assert_eq!(
         examined.about("calacs.e")["details"]["version"],
@@ -112,15 +112,15 @@ fn versions_and_dialects_are_told() {
     );
 
     // Debian's dialect, and a program that is there and does not start.
-    bench.stand_in(
+    machine.stand_in(
         "fitscut",
         "--version) echo 'fitscut 1.4.4';; --help) echo '  --zoom=N';;",
     );
-    bench.stand_in(
+    machine.stand_in(
         "cs0.e",
         "*) echo 'libcfitsio.so.10: cannot open shared object file' >&2; exit 127;;",
     );
-    let examined = Examined::of(&mut bench.doctor(&[]));
+    let examined = Examined::of(&mut machine.doctor(&[]));
     assert_eq!(examined.about("fitscut")["details"]["dialect"], "zooming");
     assert!(examined.text("cs0.e").contains("libcfitsio.so.10"));
     // Another instrument can still run.
@@ -128,7 +128,7 @@ fn versions_and_dialects_are_told() {
         (examined.level("cs0.e"), examined.code()),
         ("warning", Some(0))
     );
-    let examined = Examined::of(&mut bench.doctor(&["octka6030"]));
+    let examined = Examined::of(&mut machine.doctor(&["octka6030"]));
     assert_eq!(
         (examined.level("cs0.e"), examined.code()),
         ("problem", Some(1))
@@ -137,11 +137,11 @@ fn versions_and_dialects_are_told() {
 
 #[test]
 fn a_dataset_needs_its_own_programs_and_references_only() {
-    let bench = Bench::new();
-    bench.hstcal();
-    unpack_fixture("octka7040", bench.path());
+    let machine = Machine::new();
+    machine.hstcal();
+    unpack_fixture("octka7040", machine.path());
     let before = contents(&fixtures().join("crds"));
-    let examined = Examined::of(&mut bench.doctor(&["OCTKA7040"]));
+    let examined = Examined::of(&mut machine.doctor(&["OCTKA7040"]));
     assert_eq!(examined.code(), Some(0), "{:#}", examined.report);
     assert_eq!(examined.report["dataset"], "octka7040");
     let subjects = examined.report["findings"].to_string();
@@ -152,28 +152,28 @@ fn a_dataset_needs_its_own_programs_and_references_only() {
         before,
         "the cache was touched"
     );
-    assert!(!bench.path().join("caldp-work").exists());
+    assert!(!machine.path().join("caldp-work").exists());
 
     // The same from its archive.
     let archives = fixtures().join("raw");
     let input = format!("file:{}", archives.display());
-    let examined = Examined::of(&mut bench.doctor(&["octka7040", "--input", &input]));
+    let examined = Examined::of(&mut machine.doctor(&["octka7040", "--input", &input]));
     assert!(examined.text("references").ends_with("are in the cache"));
     assert_eq!(examined.code(), Some(0));
 }
 
 #[test]
 fn what_the_cache_lacks_is_named() {
-    let bench = Bench::new();
-    bench.hstcal();
-    unpack_fixture("octka7040", bench.path());
-    let cache = bench.path().join("cache");
+    let machine = Machine::new();
+    machine.hstcal();
+    unpack_fixture("octka7040", machine.path());
+    let cache = machine.path().join("cache");
     for part in ["config", "mappings", "pickles"] {
         copy(&fixtures().join("crds").join(part), &cache.join(part));
     }
     fs::create_dir_all(cache.join("references/hst")).unwrap();
 
-    let examined = Examined::of(bench.doctor(&["octka7040"]).env("CRDS_PATH", &cache));
+    let examined = Examined::of(machine.doctor(&["octka7040"]).env("CRDS_PATH", &cache));
     assert_eq!(
         (examined.level("references"), examined.code()),
         ("problem", Some(1))
@@ -186,7 +186,7 @@ fn what_the_cache_lacks_is_named() {
 
     // They may be fetched where the configuration says from where.
     let examined = Examined::of(
-        bench
+        machine
             .doctor(&["octka7040"])
             .env("CRDS_PATH", &cache)
             .env("CRDS_READONLY_CACHE", "0")
@@ -201,12 +201,13 @@ fn what_the_cache_lacks_is_named() {
 
 #[test]
 fn a_broken_cache_is_a_problem_whichever_way_it_is_broken() {
-    let bench = Bench::new();
-    bench.hstcal();
-    let cache = bench.path().join("cache");
+    let machine = Machine::new();
+    machine.hstcal();
+    let cache = machine.path().join("cache");
     copy(&fixtures().join("crds"), &cache);
-    let look = |bench: &Bench| Examined::of(bench.doctor(&["octka7040"]).env("CRDS_PATH", &cache));
-    assert_eq!(look(&bench).level("rules"), "ok");
+    let look =
+        |machine: &Machine| Examined::of(machine.doctor(&["octka7040"]).env("CRDS_PATH", &cache));
+    assert_eq!(look(&machine).level("rules"), "ok");
 
     for (broken, subject) in [
         ("mappings/hst/hst_9001.pmap", "rules"),
@@ -216,7 +217,7 @@ fn a_broken_cache_is_a_problem_whichever_way_it_is_broken() {
         let file = cache.join(broken);
         let whole = fs::read(&file).ok();
         fs::write(&file, "{ broken").unwrap();
-        let examined = look(&bench);
+        let examined = look(&machine);
         assert_eq!(
             examined.level(subject),
             "problem",
@@ -232,7 +233,7 @@ fn a_broken_cache_is_a_problem_whichever_way_it_is_broken() {
     let references = cache.join("references");
     fs::remove_dir_all(&references).unwrap();
     fs::write(&references, "").unwrap();
-    let examined = look(&bench);
+    let examined = look(&machine);
     assert_eq!(examined.level("cache: references"), "problem");
     assert!(
         examined
@@ -241,13 +242,13 @@ fn a_broken_cache_is_a_problem_whichever_way_it_is_broken() {
     );
 
     // A setting that cannot be, and one that means nothing.
-    let mut command = bench.doctor(&["octka7040"]);
+    let mut command = machine.doctor(&["octka7040"]);
     command
         .env("CRDS_CONTEXT", "hst_9001.rmap")
         .env("CRDS_PTAH", "/x");
     let examined = Examined::of(&mut command);
     assert_eq!(examined.level("settings"), "problem");
-    let mut command = bench.doctor(&["octka7040"]);
+    let mut command = machine.doctor(&["octka7040"]);
     command
         .env("CRDS_PTAH", "/x")
         .env("CRDS_CONTEXT", "hst_9000.pmap");
@@ -267,14 +268,14 @@ fn a_broken_cache_is_a_problem_whichever_way_it_is_broken() {
 
 #[test]
 fn a_wrong_command_line_is_no_finding() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     for arguments in [
         &["notadataset"][..],
         &["--input", "nowhere"],
         &["--config", "no-such-file"],
         &["--config", "caldp-config-aws"],
     ] {
-        let output = bench.doctor(arguments).output().unwrap();
+        let output = machine.doctor(arguments).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(output.stdout.is_empty());
         assert!(

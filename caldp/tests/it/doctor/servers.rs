@@ -1,14 +1,14 @@
 //! What the doctor says of servers: that of CRDS, the archive, and S3 with what operators chose there.
 
-use super::bench::{Bench, Examined};
+use super::machine::{Examined, Machine};
 use caldp_tests::{CrdsServer, S3Server, fixtures, registry_programs};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 #[test]
 fn servers_that_answer_and_servers_that_do_not() {
-    let bench = Bench::new();
-    bench.hstcal();
+    let machine = Machine::new();
+    machine.hstcal();
     let crds = CrdsServer::start(&fixtures().join("crds"), "hst_9002.pmap", "hst_9002.pmap");
     let offsite = [
         "octka7040",
@@ -18,27 +18,27 @@ fn servers_that_answer_and_servers_that_do_not() {
         "astroquery:",
     ];
     let look = |crds: &str, mast: &str| {
-        let mut command = bench.doctor(&offsite);
+        let mut command = machine.doctor(&offsite);
         command
             .env_remove("CRDS_PATH")
             .env("CRDS_SERVER_URL", crds)
             .env("CALDP_MAST_URL", mast);
         Examined::of(&mut command)
     };
-    let examined = look(&crds.url(), &bench.mast.url());
+    let examined = look(&crds.url(), &machine.mast.url());
     assert_eq!(examined.code(), Some(0), "{:#}", examined.report);
     // The server's word counts, and nothing was written.
     assert_eq!(
         examined.about("context")["details"]["context"],
         "hst_9002.pmap"
     );
-    assert!(!bench.path().join("crds_cache").exists());
+    assert!(!machine.path().join("crds_cache").exists());
 
     // Nothing listens there any more.
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let nowhere = format!("http://{}", gone.local_addr().unwrap());
     drop(gone);
-    let examined = look(&nowhere, &bench.mast.url());
+    let examined = look(&nowhere, &machine.mast.url());
     assert_eq!(
         (examined.level("server"), examined.code()),
         ("problem", Some(1))
@@ -65,7 +65,7 @@ fn servers_that_answer_and_servers_that_do_not() {
     );
 
     // Inputs that are here need no archive.
-    let mut command = bench.doctor(&["octka7040"]);
+    let mut command = machine.doctor(&["octka7040"]);
     let examined = Examined::of(command.env("CALDP_MAST_URL", &nowhere));
     assert_eq!(
         (examined.level(&nowhere), examined.code()),
@@ -82,8 +82,8 @@ fn crds_on_s3() -> S3Server {
     server
 }
 
-fn with_s3(bench: &Bench, server: &S3Server, arguments: &[&str]) -> Command {
-    let mut command = bench.doctor(arguments);
+fn with_s3(machine: &Machine, server: &S3Server, arguments: &[&str]) -> Command {
+    let mut command = machine.doctor(arguments);
     command
         .envs(server.environment())
         .env_remove("CRDS_PATH")
@@ -95,7 +95,7 @@ fn with_s3(bench: &Bench, server: &S3Server, arguments: &[&str]) -> Command {
 
 #[test]
 fn buckets_are_tried_and_credentials_never_shown() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let server = crds_on_s3();
     server.put("hst", "inputs/lbgu17qnq.tar.gz", "x");
     let arguments = [
@@ -107,7 +107,7 @@ fn buckets_are_tried_and_credentials_never_shown() {
         "--config",
         "caldp-config-aws",
     ];
-    let command = |arguments: &[&str]| with_s3(&bench, &server, arguments);
+    let command = |arguments: &[&str]| with_s3(&machine, &server, arguments);
     let examined = Examined::of(&mut command(&arguments));
     assert_eq!(examined.code(), Some(0), "{:#}", examined.report);
     assert!(examined.text("s3://hst/batch-1").contains("written"));
@@ -140,7 +140,7 @@ fn buckets_are_tried_and_credentials_never_shown() {
 
 #[test]
 fn the_context_is_the_one_that_operators_chose() {
-    let bench = Bench::new();
+    let machine = Machine::new();
     let server = crds_on_s3();
     let arguments = [
         "lbgu17qnq",
@@ -149,7 +149,7 @@ fn the_context_is_the_one_that_operators_chose() {
         "--config",
         "caldp-config-aws",
     ];
-    let look = || Examined::of(&mut with_s3(&bench, &server, &arguments));
+    let look = || Examined::of(&mut with_s3(&machine, &server, &arguments));
     let examined = look();
     assert_eq!(examined.level("operators' context"), "note");
     assert_eq!(
@@ -169,7 +169,7 @@ fn the_context_is_the_one_that_operators_chose() {
     );
 
     // What the environment says goes first, and nothing else is asked then.
-    let mut command = with_s3(&bench, &server, &arguments);
+    let mut command = with_s3(&machine, &server, &arguments);
     let examined = Examined::of(command.env("CRDS_CONTEXT", "hst_9002.pmap"));
     assert_eq!(
         examined.about("context")["details"]["context"],
@@ -185,7 +185,7 @@ fn the_context_is_the_one_that_operators_chose() {
         (examined.level("rules"), examined.code()),
         ("problem", Some(1))
     );
-    let mut command = with_s3(&bench, &server, &arguments);
+    let mut command = with_s3(&machine, &server, &arguments);
     let examined = Examined::of(command.env("AWS_SECRET_ACCESS_KEY", "no"));
     assert_eq!(examined.level("operators' context"), "problem");
 }

@@ -6,21 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use caldp_tests::{S3Server, external_data};
+use caldp_tests::{S3Server, external_data, long_variants};
 use serde_json::json;
 
 use super::oracle::records;
 use super::outputs::record;
-use super::{CHANGES, NEW, OLD, World, header, line};
-
-/// Whether figures are wanted.
-fn wanted(what: &str) -> bool {
-    let wanted = std::env::var_os("CALDP_TEST_LONG").is_some();
-    if !wanted {
-        eprintln!("left out: {what}: CALDP_TEST_LONG is not set");
-    }
-    wanted
-}
+use super::{CHANGES, NEW, OLD, PlanDirectory, header, line};
 
 /// Runs a command under Debian's `time`, where that is installed, and prints what it took.
 fn measure(what: &str, command: &Command) {
@@ -60,10 +51,10 @@ fn measure(what: &str, command: &Command) {
 #[test]
 fn a_million_headers() {
     const LINES: usize = 1_000_000;
-    if !wanted("one million headers") {
+    if !long_variants("one million headers") {
         return;
     }
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let real = external_data("crds-cache", "one million headers with real rules");
     let headers = match &real {
         Some(cache) => {
@@ -73,7 +64,7 @@ fn a_million_headers() {
         }
         None => vec![header("2017-01-15"), header("2016-01-15")],
     };
-    let mut out = BufWriter::new(File::create(world.path().join("headers.jsonl")).unwrap());
+    let mut out = BufWriter::new(File::create(directory.path().join("headers.jsonl")).unwrap());
     for (number, header) in (0..LINES).zip(headers.iter().cycle()) {
         out.write_all(line(&format!("j{number:07}q"), header).as_bytes())
             .unwrap();
@@ -84,7 +75,7 @@ fn a_million_headers() {
         Some(_) => ["--old-context=hst_0462.pmap", "--new-context=hst_0729.pmap"],
         None => [OLD, NEW],
     };
-    let mut command = world.command(&["--from=headers.jsonl"]);
+    let mut command = directory.command(&["--from=headers.jsonl"]);
     command.args(contexts);
     if let Some(cache) = real {
         command
@@ -99,10 +90,10 @@ fn a_million_headers() {
 #[test]
 fn ten_thousand_records_on_s3() {
     const RECORDS: usize = 10_000;
-    if !wanted("10,000 records on S3") {
+    if !long_variants("10,000 records on S3") {
         return;
     }
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let s3 = S3Server::start(&["hst-out"]);
     for number in 0..RECORDS {
         let dataset = format!("j8{number:04}010");
@@ -123,7 +114,7 @@ fn ten_thousand_records_on_s3() {
             "",
         );
     }
-    let mut command = world.command(&["--from=s3://hst-out", NEW]);
+    let mut command = directory.command(&["--from=s3://hst-out", NEW]);
     command.envs(s3.environment());
     measure("10,000 records on S3", &command);
 }

@@ -2,19 +2,19 @@
 
 use std::fs;
 
-use caldp_tests::{CrdsServer, publish_other_table};
+use caldp_tests::{CrdsServer, Run, publish_other_table};
 use serde_json::json;
 
-use super::{CHANGES, NEW, NOTHING, OLD, UNKNOWN, World, header, line, lines};
+use super::{CHANGES, NEW, NOTHING, OLD, PlanDirectory, UNKNOWN, header, line, lines};
 
 #[test]
 fn a_type_that_is_switched_off_counts_only_if_all_are_asked_for() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let mut off = header("2017-01-15");
     off["DARKCORR"] = json!("OMIT");
-    world.write("headers.jsonl", &line("j8cb02u4q", &off));
+    directory.write("headers.jsonl", &line("j8cb02u4q", &off));
     // Real rules of many types leave it to the switch; the bundled ones say it twice.
-    let rules = world.path().join("mappings");
+    let rules = directory.path().join("mappings");
     publish_other_table(&rules);
     for serial in [9000, 9001] {
         let path = rules.join(format!("hst_acs_darkfile_{serial}.rmap"));
@@ -25,15 +25,15 @@ fn a_type_that_is_switched_off_counts_only_if_all_are_asked_for() {
     }
     let ask = |words: &[&str], status| {
         let words = [&["--from=headers.jsonl", OLD, NEW, "--json"], words].concat();
-        let output = world
-            .command(&words)
-            .env("CRDS_MAPPING_URI", &rules)
-            .env("CRDS_IGNORE_MAPPING_CHECKSUM", "1")
-            .env("CRDS_DOWNLOAD_LENGTHS", "0")
-            .env("CRDS_DOWNLOAD_CHECKSUMS", "0")
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let output = Run::of(
+            directory
+                .command(&words)
+                .env("CRDS_MAPPING_URI", &rules)
+                .env("CRDS_IGNORE_MAPPING_CHECKSUM", "1")
+                .env("CRDS_DOWNLOAD_LENGTHS", "0")
+                .env("CRDS_DOWNLOAD_CHECKSUMS", "0"),
+        );
+        assert_eq!(output.code, status, "{output:?}");
         lines(&output)
     };
     let (found, summary) = ask(&[], NOTHING);
@@ -45,9 +45,9 @@ fn a_type_that_is_switched_off_counts_only_if_all_are_asked_for() {
 
 #[test]
 fn a_file_that_has_only_another_name_does_not_count() {
-    let world = World::new();
-    world.write("headers.jsonl", &line("j8cb02u4q", &header("2017-01-15")));
-    let root = world.path().join("published");
+    let directory = PlanDirectory::new();
+    directory.write("headers.jsonl", &line("j8cb02u4q", &header("2017-01-15")));
+    let root = directory.path().join("published");
     publish_other_table(&root.join("mappings/hst"));
     let references = root.join("references/hst");
     fs::create_dir_all(&references).unwrap();
@@ -55,15 +55,15 @@ fn a_file_that_has_only_another_name_does_not_count() {
         fs::write(references.join("zz900097j_drk.fits"), "a dark").unwrap();
         fs::write(references.join("zz900006j_drk.fits"), new).unwrap();
         let server = CrdsServer::start(&root, "hst_9001.pmap", "hst_9002.pmap");
-        let output = world
-            .command(&["--from=headers.jsonl", OLD, NEW, "--json"])
-            .env_remove("CRDS_CONFIG_URI")
-            .env_remove("CRDS_MAPPING_URI")
-            .env("CRDS_PATH", world.path().join(format!("cache-{new}")))
-            .env("CRDS_SERVER_URL", server.url())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let output = Run::of(
+            directory
+                .command(&["--from=headers.jsonl", OLD, NEW, "--json"])
+                .env_remove("CRDS_CONFIG_URI")
+                .env_remove("CRDS_MAPPING_URI")
+                .env("CRDS_PATH", directory.path().join(format!("cache-{new}")))
+                .env("CRDS_SERVER_URL", server.url()),
+        );
+        assert_eq!(output.code, status, "{output:?}");
         lines(&output)
     };
     let (found, summary) = ask("a dark", NOTHING);
@@ -77,12 +77,12 @@ fn a_file_that_has_only_another_name_does_not_count() {
 
 #[test]
 fn what_fails_is_told_for_each_side_and_is_no_change() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let mut dateless = header("2017-01-15");
     dateless["DATE-OBS"] = json!("UNDEFINED");
-    world.write("headers.jsonl", &line("j8cb02u4q", &dateless));
+    directory.write("headers.jsonl", &line("j8cb02u4q", &dateless));
     let ask = ["--from=headers.jsonl", OLD, NEW, "--types=darkfile"];
-    let (found, summary) = world.json(&ask, UNKNOWN);
+    let (found, summary) = directory.json(&ask, UNKNOWN);
     let sides: Vec<_> = found[0]["errors"]
         .as_array()
         .unwrap()

@@ -10,9 +10,9 @@ mod tables;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use caldp_tests::{fixtures, unpack_fixture};
+use caldp_tests::{Run, fixtures, unpack_fixture};
 use serde_json::{Value, json};
 
 use crate::CALDP;
@@ -22,9 +22,9 @@ const CHANGES: i32 = 3;
 const UNKNOWN: i32 = 4;
 
 /// A directory with a cache of the bundled rules.
-struct World(tempfile::TempDir);
+struct PlanDirectory(tempfile::TempDir);
 
-impl World {
+impl PlanDirectory {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -39,8 +39,8 @@ impl World {
         fs::write(path, text).unwrap();
     }
 
-    fn plan(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
+    fn plan(&self, words: &[&str]) -> Run {
+        Run::of(&mut self.command(words))
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -60,18 +60,12 @@ impl World {
 
     /// The lines of `--json`, the summary apart.
     fn json(&self, words: &[&str], status: i32) -> (Vec<Value>, Value) {
-        let output = self.plan(&[words, &["--json"]].concat());
-        assert_eq!(output.status.code(), Some(status), "{output:?}");
-        lines(&output)
+        lines(&self.plan(&[words, &["--json"]].concat()).ended(status))
     }
 }
 
-fn lines(output: &Output) -> (Vec<Value>, Value) {
-    let text = String::from_utf8(output.stdout.clone()).unwrap();
-    let mut lines: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+fn lines(run: &Run) -> (Vec<Value>, Value) {
+    let mut lines = run.json_lines();
     let mut last = lines.pop().unwrap();
     (lines, last["summary"].take())
 }
@@ -91,16 +85,16 @@ const NEW: &str = "--new-context=hst_9001.pmap";
 
 #[test]
 fn lines_of_headers_give_the_datasets_whose_dark_file_changes() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let mut text = line("j8cb010b0:j8cb01u2q", &header("2017-01-15"));
     text += &line("j8cb010b0:j8cb01u3q", &header("2017-01-15"));
     text += &line("j8cb02u4q", &header("2016-01-15"));
     let mut off = header("2017-01-15");
     off["DARKCORR"] = json!("OMIT");
     text += &line("j8cb03u4q", &off);
-    world.write("headers.jsonl", &text);
+    directory.write("headers.jsonl", &text);
     let ask = ["--from=headers.jsonl", OLD, NEW, "--ids=list.ids"];
-    let (found, summary) = world.json(&ask, CHANGES);
+    let (found, summary) = directory.json(&ask, CHANGES);
     assert_eq!(found.len(), 2, "one a header: {found:?}");
     assert_eq!(found[0]["dataset"], "j8cb010b0");
     assert_eq!(
@@ -112,13 +106,13 @@ fn lines_of_headers_give_the_datasets_whose_dark_file_changes() {
         (&json!(4), &json!(1))
     );
     assert!(summary["expected_cost"].as_f64() > Some(0.0), "{summary}");
-    let list = fs::read_to_string(world.path().join("list.ids")).unwrap();
+    let list = fs::read_to_string(directory.path().join("list.ids")).unwrap();
     assert_eq!(
         list.lines().skip(1).collect::<Vec<_>>(),
         ["j8cb010b0 # DARKFILE zz900097j_drk.fits -> zz900006j_drk.fits"]
     );
 
-    let words = String::from_utf8(world.plan(&ask).stdout).unwrap();
+    let words = directory.plan(&ask).stdout;
     for part in [
         "1 affected",
         "darkfile",
@@ -137,19 +131,19 @@ fn lines_of_headers_give_the_datasets_whose_dark_file_changes() {
         if !narrowed.starts_with("--new") {
             ask.push(NEW);
         }
-        let (found, _) = world.json(&ask, NOTHING);
+        let (found, _) = directory.json(&ask, NOTHING);
         assert_eq!(found, Vec::<Value>::new(), "{narrowed}");
     }
 }
 
 #[test]
 fn what_cannot_be_told_is_listed_and_never_counts_as_unchanged() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let text = line("j8cb02u4q", &json!({"DETECTOR": "WFC"}))
         + "no json\n"
         + &line("j8cb03u4q", &header("nonsense"));
-    world.write("headers.jsonl", &text);
-    let (found, summary) = world.json(&["--from=headers.jsonl", OLD, NEW], UNKNOWN);
+    directory.write("headers.jsonl", &text);
+    let (found, summary) = directory.json(&["--from=headers.jsonl", OLD, NEW], UNKNOWN);
     assert!(
         found[0]["unknown"].as_str().unwrap().contains("INSTRUME"),
         "{found:?}"
@@ -163,8 +157,8 @@ fn what_cannot_be_told_is_listed_and_never_counts_as_unchanged() {
         (&summary["unknown"], &summary["errors"]),
         (&json!(2), &json!(1))
     );
-    world.write("own.jsonl", &line("j8cb02u4q", &header("2017-01-15")));
-    let (found, _) = world.json(&["--from=own.jsonl", NEW], UNKNOWN);
+    directory.write("own.jsonl", &line("j8cb02u4q", &header("2017-01-15")));
+    let (found, _) = directory.json(&["--from=own.jsonl", NEW], UNKNOWN);
     assert!(
         found[0]["unknown"]
             .as_str()
@@ -176,19 +170,19 @@ fn what_cannot_be_told_is_listed_and_never_counts_as_unchanged() {
 
 #[test]
 fn a_withdrawn_file_and_a_limit_of_the_cost() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let mut text = String::new();
     for n in 0..5 {
         text += &line(&format!("j8cb0{n}u4q"), &header("2017-03-15"));
     }
-    world.write("headers.jsonl", &text);
+    directory.write("headers.jsonl", &text);
     let ask = ["--from=headers.jsonl", "--old-context=hst_9002.pmap"];
     let back = [&ask[..], &["--new-context=hst_9001.pmap"]].concat();
-    let (found, summary) = world.json(&back, CHANGES);
+    let (found, summary) = directory.json(&back, CHANGES);
     assert_eq!(found[0]["changes"][0]["note"], "withdrawn");
     let one = summary["expected_cost"].as_f64().unwrap() / 5.0;
     let limit = format!("--limit-cost={}", one * 2.5);
-    let (_, summary) = world.json(&[&back[..], &[&limit]].concat(), CHANGES);
+    let (_, summary) = directory.json(&[&back[..], &[&limit]].concat(), CHANGES);
     assert_eq!(
         (
             &summary["affected"],
@@ -198,7 +192,7 @@ fn a_withdrawn_file_and_a_limit_of_the_cost() {
         (&json!(5), &json!(2), &json!(3))
     );
     let same = [&ask[..], &["--new-context=hst_9002.pmap"]].concat();
-    let (found, _) = world.json(&same, CHANGES);
+    let (found, _) = directory.json(&same, CHANGES);
     assert_eq!(
         found[0]["changes"][0]["note"], "withdrawn",
         "the rules still choose it"
@@ -207,30 +201,30 @@ fn a_withdrawn_file_and_a_limit_of_the_cost() {
 
 #[test]
 fn a_source_without_datasets_is_no_answer() {
-    let world = World::new();
-    world.write("empty.jsonl", "\n");
-    fs::create_dir(world.path().join("nothing")).unwrap();
+    let directory = PlanDirectory::new();
+    directory.write("empty.jsonl", "\n");
+    fs::create_dir(directory.path().join("nothing")).unwrap();
     for from in ["--from=empty.jsonl", "--from=nothing"] {
-        let output = world.plan(&[from, OLD, NEW, "--ids=list.ids"]);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let output = directory.plan(&[from, OLD, NEW, "--ids=list.ids"]);
+        assert_eq!(output.code, 1, "{output:?}");
+        let said = &output.stderr;
         assert!(said.contains("there are no datasets in"), "{said}");
     }
-    assert!(!world.path().join("list.ids").exists());
+    assert!(!directory.path().join("list.ids").exists());
 }
 
 #[test]
 fn costs_are_by_the_prices_of_the_deployment() {
-    let world = World::new();
-    world.write(
+    let directory = PlanDirectory::new();
+    directory.write(
         "headers.jsonl",
         &line("j8cb010b0:j8cb01u2q", &header("2017-01-15")),
     );
     let ask = |prices: &str, status| {
         let words = ["--from=headers.jsonl", OLD, NEW, "--json"];
-        let mut command = world.command(&words);
-        let output = command.env("CALDP_HOURLY_PRICES", prices).output().unwrap();
-        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let mut command = directory.command(&words);
+        let output = Run::of(command.env("CALDP_HOURLY_PRICES", prices));
+        assert_eq!(output.code, status, "{output:?}");
         output
     };
     let cost = |prices: &str| {
@@ -243,23 +237,23 @@ fn costs_are_by_the_prices_of_the_deployment() {
     let dear = cost("38.5,86,113,452");
     assert!((dear / usual - 1000.0).abs() < 5.0, "{dear} {usual}");
     let refused = ask("1,2", 1);
-    let said = String::from_utf8_lossy(&refused.stderr);
+    let said = &refused.stderr;
     assert!(said.contains("CALDP_HOURLY_PRICES"), "{said}");
 }
 
 #[test]
 fn fits_files_of_a_directory_are_read() {
-    let world = World::new();
-    let raw = world.path().join("raw");
+    let directory = PlanDirectory::new();
+    let raw = directory.path().join("raw");
     fs::create_dir(&raw).unwrap();
     unpack_fixture("j8cb010b0", &raw);
-    let (_, summary) = world.json(
+    let (_, summary) = directory.json(
         &["--from=raw", OLD, OLD.replace("old", "new").as_str()],
         NOTHING,
     );
     assert!(summary["asked"].as_u64() > Some(1), "{summary}");
     fs::write(raw.join("j8cb01zzq_raw.fits"), "no FITS").unwrap();
-    let (found, summary) = world.json(&["--from=raw", OLD, NEW], CHANGES);
+    let (found, summary) = directory.json(&["--from=raw", OLD, NEW], CHANGES);
     assert_eq!(found[0]["dataset"], "j8cb010b0", "its association");
     assert_eq!(
         (&summary["affected"], &summary["unknown"]),
@@ -271,8 +265,8 @@ fn fits_files_of_a_directory_are_read() {
 
 #[test]
 fn a_question_that_makes_no_sense_says_why() {
-    let world = World::new();
-    world.write("headers.jsonl", "");
+    let directory = PlanDirectory::new();
+    directory.write("headers.jsonl", "");
     for (words, part) in [
         (
             ["--from=headers.jsonl", NEW, "--instrument=nicmos"],
@@ -292,14 +286,14 @@ fn a_question_that_makes_no_sense_says_why() {
             "hst_9999.pmap",
         ),
     ] {
-        let output = world.plan(&words);
-        assert_eq!(output.status.code(), Some(1), "{output:?}");
-        let said = String::from_utf8_lossy(&output.stderr);
+        let output = directory.plan(&words);
+        assert_eq!(output.code, 1, "{output:?}");
+        let said = &output.stderr;
         assert!(
             said.contains(part) && said.contains("caldp: "),
             "{part} in {said}"
         );
     }
-    let refused = world.plan(&["--from=headers.jsonl", NEW, "--ids=list.json"]);
-    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    let refused = directory.plan(&["--from=headers.jsonl", NEW, "--ids=list.json"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
 }

@@ -6,10 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use caldp_tests::Run;
 use caldp_tests::external_data;
 use serde_json::{Value, json};
 
-use super::{CHANGES, World, lines};
+use super::{CHANGES, PlanDirectory, lines};
 use crate::CALDP;
 
 /// A value of the oracle as a file, nothing, or a failure.
@@ -37,10 +38,10 @@ fn old_and_new_sides_are_what_python_crds_answered() {
     ] {
         let path = cache.join(format!("../oracle/{oracle}_bestrefs_dev.jsonl.gz"));
         let lines = records(&path);
-        let world = World::new();
+        let directory = PlanDirectory::new();
         for old in contexts {
             for new in contexts.iter().filter(|new| new != &old) {
-                compare(&world, &cache, &lines, old, new);
+                compare(&directory, &cache, &lines, old, new);
             }
         }
     }
@@ -53,24 +54,24 @@ pub(super) fn records(path: &Path) -> Vec<Value> {
     lines.collect()
 }
 
-fn compare(world: &World, cache: &Path, records: &[Value], old: &str, new: &str) {
+fn compare(directory: &PlanDirectory, cache: &Path, records: &[Value], old: &str, new: &str) {
     let mut text = String::new();
     for (number, record) in records.iter().enumerate() {
         let line = json!({"id": number, "path": record["path"], "header": record["header"]});
         writeln!(text, "{line}").unwrap();
     }
-    world.write("headers.jsonl", &text);
-    let output = Command::new(CALDP)
-        .args(["plan", "--from=headers.jsonl", "--json", "--all-types"])
-        .args(["--old-context", old, "--new-context", new])
-        .current_dir(world.path())
-        .env_clear()
-        .env("CRDS_PATH", cache)
-        .env("CRDS_READONLY_CACHE", "1")
-        .env("CRDS_SERVER_URL", "https://crds-serverless-mode.stsci.edu")
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(CHANGES), "{old} {new}");
+    directory.write("headers.jsonl", &text);
+    let output = Run::of(
+        Command::new(CALDP)
+            .args(["plan", "--from=headers.jsonl", "--json", "--all-types"])
+            .args(["--old-context", old, "--new-context", new])
+            .current_dir(directory.path())
+            .env_clear()
+            .env("CRDS_PATH", cache)
+            .env("CRDS_READONLY_CACHE", "1")
+            .env("CRDS_SERVER_URL", "https://crds-serverless-mode.stsci.edu"),
+    );
+    assert_eq!(output.code, CHANGES, "{old} {new}");
     let (found, summary) = lines(&output);
     assert_eq!(summary["asked"].as_u64(), Some(records.len() as u64));
     let found: BTreeMap<u64, Value> = found

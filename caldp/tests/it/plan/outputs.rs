@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use caldp_tests::{S3Server, unpack_fixture};
+use caldp_tests::{Run, S3Server, unpack_fixture};
 use serde_json::{Value, json};
 
-use super::{CHANGES, NEW, World, header, lines};
+use super::{CHANGES, NEW, PlanDirectory, header, lines};
 
 /// The record of a processed dataset, as the worker writes it.
 pub(super) fn record(dataset: &str, date: &str) -> Value {
@@ -38,9 +38,9 @@ const KEYS: &str = "RPTCORR BIASCORR CRCORR DQICORR FLATCORR REFTYPE SHADCORR FI
 
 #[test]
 fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let put = |dataset: &str, text: &str| {
-        world.write(
+        directory.write(
             &format!("out/data/acs/{dataset}/logs/provenance.json"),
             text,
         );
@@ -57,17 +57,20 @@ fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
         .unwrap()
         .remove("CCDAMP");
     put("j8cb050b0", &less.to_string());
-    world.write("out/data/acs/j8cb060b0/j8cb060b0_drz.fits", "");
+    directory.write("out/data/acs/j8cb060b0/j8cb060b0_drz.fits", "");
     let mut beside = older.clone();
     beside["dataset"] = json!("j8cb010b1");
     beside["headers"][0]["file"] = json!("j8cb01u2q_raw.fits");
     put("j8cb010b1", &beside.to_string());
-    unpack_fixture("j8cb010b0", &world.path().join("out/data/acs/j8cb010b1"));
+    unpack_fixture(
+        "j8cb010b0",
+        &directory.path().join("out/data/acs/j8cb010b1"),
+    );
     let mut failed = record("j8cb070b0", "2017-01-15");
     failed["state"] = json!("error");
     put("j8cb070b0", &failed.to_string());
 
-    let (found, summary) = world.json(&["--from=out", NEW, "--ids=list.ids"], CHANGES);
+    let (found, summary) = directory.json(&["--from=out", NEW, "--ids=list.ids"], CHANGES);
     let by_name: BTreeMap<&str, &Value> = found
         .iter()
         .map(|line| (line["dataset"].as_str().unwrap(), line))
@@ -97,13 +100,13 @@ fn records_of_an_output_are_enough_and_every_other_dataset_has_its_reason() {
         (&summary["asked"], &summary["unknown"]),
         (&json!(8), &json!(5))
     );
-    let list = fs::read_to_string(world.path().join("list.ids")).unwrap();
+    let list = fs::read_to_string(directory.path().join("list.ids")).unwrap();
     assert!(list.contains("j8cb010b0 # DARKFILE"), "{list}");
 }
 
 #[test]
 fn an_output_on_s3_is_read_record_by_record() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let s3 = S3Server::start(&["hst-out"]);
     for n in 0..300 {
         let dataset = format!("j8c{n:03}010");
@@ -118,12 +121,12 @@ fn an_output_on_s3_is_read_record_by_record() {
         s3.put("hst-out", &product, "");
     }
     s3.reset_counts();
-    let output = world
-        .command(&["--from=s3://hst-out/batch", NEW, "--json"])
-        .envs(s3.environment())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(CHANGES), "{output:?}");
+    let output = Run::of(
+        directory
+            .command(&["--from=s3://hst-out/batch", NEW, "--json"])
+            .envs(s3.environment()),
+    );
+    assert_eq!(output.code, CHANGES, "{output:?}");
     let (found, summary) = lines(&output);
     assert_eq!(found.len(), 100);
     assert_eq!(
@@ -142,8 +145,8 @@ fn older_record(dataset: &str, file: &str) -> Value {
 
 #[test]
 fn older_records_on_s3_bring_the_first_blocks_of_raw_files() {
-    let world = World::new();
-    let raw = world.path().join("raw");
+    let directory = PlanDirectory::new();
+    let raw = directory.path().join("raw");
     fs::create_dir(&raw).unwrap();
     unpack_fixture("j8cb010b0", &raw);
     let file = "j8cb01u2q_raw.fits";
@@ -213,12 +216,12 @@ fn older_records_on_s3_bring_the_first_blocks_of_raw_files() {
             );
         }
     }
-    let output = world
-        .command(&["--from=s3://hst-out", NEW, "--json"])
-        .envs(s3.environment())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(CHANGES), "{output:?}");
+    let output = Run::of(
+        directory
+            .command(&["--from=s3://hst-out", NEW, "--json"])
+            .envs(s3.environment()),
+    );
+    assert_eq!(output.code, CHANGES, "{output:?}");
     let (found, summary) = lines(&output);
     let by_name: BTreeMap<&str, &Value> = found
         .iter()

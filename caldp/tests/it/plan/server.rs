@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use caldp_tests::{CrdsServer, fixtures};
+use caldp_tests::{CrdsServer, Run, fixtures};
 use serde_json::{Value, json};
 
-use super::{CHANGES, NEW, OLD, World, header, lines};
+use super::{CHANGES, NEW, OLD, PlanDirectory, header, lines};
 
 #[test]
 fn the_catalogue_of_a_server_is_read_page_by_page() {
-    let world = World::new();
+    let directory = PlanDirectory::new();
     let server = CrdsServer::start(&fixtures().join("crds"), "hst_9001.pmap", "hst_9002.pmap");
     let mut catalogue: BTreeMap<String, Value> = (0..7)
         .map(|n| (format!("J8CB0{n}U4Q:J8CB0{n}U4Q"), header("2017-01-15")))
@@ -21,13 +21,13 @@ fn the_catalogue_of_a_server_is_read_page_by_page() {
     let ask = |words: &[&str]| {
         let words = [&[&from, OLD, NEW, "--json"], words].concat();
         // The rules come from the server as well.
-        let output = world
-            .command(&words)
-            .env_remove("CRDS_MAPPING_URI")
-            .env_remove("CRDS_CONFIG_URI")
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(CHANGES), "{output:?}");
+        let output = Run::of(
+            directory
+                .command(&words)
+                .env_remove("CRDS_MAPPING_URI")
+                .env_remove("CRDS_CONFIG_URI"),
+        );
+        assert_eq!(output.code, CHANGES, "{output:?}");
         lines(&output)
     };
     let (found, summary) = ask(&[]);
@@ -42,9 +42,9 @@ fn the_catalogue_of_a_server_is_read_page_by_page() {
     let (_, summary) = ask(&["--instrument=acs", "--since=2016-06-01"]);
     assert_eq!(summary["asked"], 7, "what is older does not come at all");
 
-    let output = world.plan(&[&from, NEW]);
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stderr);
+    let output = directory.plan(&[&from, NEW]);
+    assert_eq!(output.code, 1);
+    let said = &output.stderr;
     assert!(said.contains("--old-context names it"), "{said}");
     server.set_answer(
         "get_dataset_ids",
@@ -62,6 +62,6 @@ fn the_catalogue_of_a_server_is_read_page_by_page() {
             .contains("says nothing of it"),
         "{found:?}"
     );
-    let nowhere = world.plan(&["--from=http://127.0.0.1:9", OLD, NEW]);
-    assert_eq!(nowhere.status.code(), Some(1), "{nowhere:?}");
+    let nowhere = directory.plan(&["--from=http://127.0.0.1:9", OLD, NEW]);
+    assert_eq!(nowhere.code, 1, "{nowhere:?}");
 }

@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use caldp_tests::{fixtures, publish_other_table};
+use caldp_tests::{Run, fixtures, publish_other_table};
 use serde_json::json;
 
-use super::{CHANGES, NOTHING, OLD, World, line, lines};
+use super::{CHANGES, NOTHING, OLD, PlanDirectory, line, lines};
 
 fn find(directory: &Path, name: &str) -> Option<std::path::PathBuf> {
     let entries = fs::read_dir(directory).unwrap();
@@ -22,14 +22,14 @@ fn find(directory: &Path, name: &str) -> Option<std::path::PathBuf> {
 
 #[test]
 fn a_table_delivered_anew_counts_where_a_row_of_the_dataset_changed() {
-    let world = World::new();
-    publish_other_table(&world.path().join("mappings"));
+    let directory = PlanDirectory::new();
+    publish_other_table(&directory.path().join("mappings"));
     let header = |cenwave: u32| {
         json!({"INSTRUME": "COS", "DETECTOR": "NUV", "OBSTYPE": "SPECTROSCOPIC", "LIFE_ADJ": 1.0,
             "DATE-OBS": "2017-01-15", "TIME-OBS": "00:00:00", "OPT_ELEM": "G230L", "CENWAVE": cenwave, "APERTURE": "PSA"})
     };
     let text = line("lbgu17qnq", &header(2950)) + &line("lbgu18qnq", &header(3000));
-    world.write("headers.jsonl", &text);
+    directory.write("headers.jsonl", &text);
     let ask = |words: &[&str], status| {
         let words = [
             &[
@@ -40,14 +40,14 @@ fn a_table_delivered_anew_counts_where_a_row_of_the_dataset_changed() {
             ],
             words,
         ];
-        let output = world
-            .command(&words.concat())
-            .env("CRDS_MAPPING_URI", world.path().join("mappings"))
-            .env("CRDS_REFERENCE_URI", fixtures().join("crds/references/hst"))
-            .env("CRDS_IGNORE_MAPPING_CHECKSUM", "1")
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(status), "{output:?}");
+        let output = Run::of(
+            directory
+                .command(&words.concat())
+                .env("CRDS_MAPPING_URI", directory.path().join("mappings"))
+                .env("CRDS_REFERENCE_URI", fixtures().join("crds/references/hst"))
+                .env("CRDS_IGNORE_MAPPING_CHECKSUM", "1"),
+        );
+        assert_eq!(output.code, status, "{output:?}");
         let (found, summary) = lines(&output);
         let affected = found.iter().filter(|line| line["affected"] == true);
         let affected: Vec<String> = affected
@@ -64,7 +64,7 @@ fn a_table_delivered_anew_counts_where_a_row_of_the_dataset_changed() {
         "rows not compared: zz900004l_1dx.fits is not in the cache"
     );
     assert_eq!(summary["rows_not_compared"], 2);
-    let list = fs::read_to_string(world.path().join("list.ids")).unwrap();
+    let list = fs::read_to_string(directory.path().join("list.ids")).unwrap();
     assert!(
         list.contains("zz900104l_1dx.fits (rows not compared)\n"),
         "{list}"
@@ -77,8 +77,8 @@ fn a_table_delivered_anew_counts_where_a_row_of_the_dataset_changed() {
         "neither table has a row of the other"
     );
 
-    let old = find(world.path(), "zz900004l_1dx.fits").unwrap();
-    let new = find(world.path(), "zz900104l_1dx.fits").unwrap();
+    let old = find(directory.path(), "zz900004l_1dx.fits").unwrap();
+    let new = find(directory.path(), "zz900104l_1dx.fits").unwrap();
     let mut table = fs::read(&old).unwrap();
     fs::write(&new, &table).unwrap();
     let (affected, found, summary) = ask(&[], NOTHING);

@@ -9,32 +9,30 @@ use std::time::Duration;
 
 use caldp_core::layout::{BatchState, Layout};
 use caldp_core::state::State;
-use caldp_tests::{Fault, Faults};
+use caldp_tests::{Fault, Faults, long_variants};
 use serde_json::Value;
 
-use super::world::{World, all_files, dataset};
+use super::site::{Site, all_files, dataset};
 
 /// So many datasets, and as many with `CALDP_TEST_LONG`.
 fn datasets(usual: usize, long: usize) -> usize {
-    match std::env::var_os("CALDP_TEST_LONG") {
-        Some(_) => long,
-        None => usual,
-    }
+    let what = format!("{long} datasets");
+    if long_variants(&what) { long } else { usual }
 }
 
 #[test]
 fn thirty_kills_at_random_moments_leave_nothing_partial_and_lose_nothing() {
     for layout in Layout::ALL {
         let count = datasets(12, 2_000);
-        let world = World::with(layout, count);
+        let site = Site::with(layout, count);
         // so slow that each moment is one of a run, on any machine
-        world
-            .server
+        site.world
+            .s3
             .set_faults(Faults::one_in(1, &[Fault::Slow(Duration::from_millis(10))]));
         let mut killed = 0;
         let mut random = fastrand::Rng::with_seed(7);
         for _ in 0..30 {
-            let mut run = world.command(&["--jobs", "4"]);
+            let mut run = site.command(&["--jobs", "4"]);
             let mut run = run
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
@@ -44,32 +42,32 @@ fn thirty_kills_at_random_moments_leave_nothing_partial_and_lose_nothing() {
             killed += usize::from(run.try_wait().unwrap().is_none());
             run.kill().unwrap();
             run.wait().unwrap();
-            world.assert_nothing_partial();
+            site.assert_nothing_partial();
             for number in 0..count.min(50) {
-                let states = world.states(&dataset(number));
+                let states = site.states(&dataset(number));
                 assert!(!states.is_empty(), "{}", dataset(number));
             }
             if layout == Layout::Tree && random.u8(..4) == 0 {
                 // more to do, and of another run: what came before is not what is delivered now
                 let again = dataset(random.usize(..count));
-                if world.states(&again) == [State::Synced] {
-                    let key = world.key(&layout.message(State::Synced, &again));
-                    let body = world.get(&layout.message(State::Processed, &again));
+                if site.states(&again) == [State::Synced] {
+                    let key = site.key(&layout.message(State::Synced, &again));
+                    let body = site.get(&layout.message(State::Processed, &again));
                     assert!(body.is_none());
-                    world.put(&layout.message(State::Processed, &again), "");
-                    world.server.remove(super::world::BUCKET, &key);
+                    site.put(&layout.message(State::Processed, &again), "");
+                    site.world.remove(&key);
                 }
             }
         }
         assert!(killed > 5, "killed {killed} of 30");
-        world.server.set_faults(None);
-        world.report(&[], 0);
+        site.world.s3.set_faults(None);
+        site.report(&[], 0);
         for number in 0..count {
-            world.assert_on_site(&dataset(number));
-            assert_eq!(world.states(&dataset(number)), [State::Synced]);
+            site.assert_on_site(&dataset(number));
+            assert_eq!(site.states(&dataset(number)), [State::Synced]);
         }
-        assert_eq!(world.batch_states(), [BatchState::Done]);
-        let left = all_files(world.site.path());
+        assert_eq!(site.batch_states(), [BatchState::Done]);
+        let left = all_files(site.path());
         let left: Vec<_> = left.iter().map(|path| path.to_string_lossy()).collect();
         assert!(
             !left
@@ -82,13 +80,13 @@ fn thirty_kills_at_random_moments_leave_nothing_partial_and_lose_nothing() {
 #[test]
 fn two_at_once_on_one_directory_share_the_work() {
     for layout in Layout::ALL {
-        let world = World::with(layout, 20);
+        let site = Site::with(layout, 20);
         // so slow that both are at it together
-        world
-            .server
+        site.world
+            .s3
             .set_faults(Faults::one_in(1, &[Fault::Slow(Duration::from_millis(10))]));
         let start = || {
-            let mut command = world.command(&["--json"]);
+            let mut command = site.command(&["--json"]);
             command
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
@@ -116,17 +114,17 @@ fn two_at_once_on_one_directory_share_the_work() {
             Layout::Calcloud => 3,
         };
         assert_eq!(fetched, 20 * each, "{reports:?}");
-        world.report(&[], 0);
+        site.report(&[], 0);
         for number in 0..20 {
-            world.assert_on_site(&dataset(number));
+            site.assert_on_site(&dataset(number));
         }
-        assert_eq!(world.batch_states(), [BatchState::Done]);
+        assert_eq!(site.batch_states(), [BatchState::Done]);
     }
 }
 
 #[test]
 fn a_third_of_requests_failing_costs_nothing_but_time() {
-    let world = World::with(Layout::Tree, datasets(8, 200));
+    let site = Site::with(Layout::Tree, datasets(8, 200));
     let kinds = [
         Fault::InternalError,
         Fault::SlowDown,
@@ -134,30 +132,30 @@ fn a_third_of_requests_failing_costs_nothing_but_time() {
         Fault::LostAnswer,
         Fault::Truncate,
     ];
-    world.server.set_faults(Faults::one_in(3, &kinds));
-    let report = world.report(&[], 0);
-    world.server.set_faults(None);
+    site.world.s3.set_faults(Faults::one_in(3, &kinds));
+    let report = site.report(&[], 0);
+    site.world.s3.set_faults(None);
     assert_eq!(report["failures"], serde_json::json!([]));
     for number in 0..datasets(8, 200) {
-        world.assert_on_site(&dataset(number));
-        assert_eq!(world.states(&dataset(number)), [State::Synced]);
+        site.assert_on_site(&dataset(number));
+        assert_eq!(site.states(&dataset(number)), [State::Synced]);
     }
 }
 
 #[test]
 fn a_run_that_is_told_to_end_puts_back_what_it_began() {
-    let world = World::with(Layout::Tree, 4);
-    world.server.set_faults(Faults::one_in(
+    let site = Site::with(Layout::Tree, 4);
+    site.world.s3.set_faults(Faults::one_in(
         1,
         &[Fault::Slow(Duration::from_millis(200))],
     ));
-    let mut command = world.command(&["--json"]);
+    let mut command = site.command(&["--json"]);
     let run = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    while !(0..4).any(|number| world.states(&dataset(number)).contains(&State::Syncing)) {
+    while !(0..4).any(|number| site.states(&dataset(number)).contains(&State::Syncing)) {
         std::thread::sleep(Duration::from_millis(10));
     }
     let id = run.id().to_string();
@@ -170,14 +168,14 @@ fn a_run_that_is_told_to_end_puts_back_what_it_began() {
     let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
     assert_eq!(report["stopped"], true);
     for number in 0..4 {
-        let states = world.states(&dataset(number));
+        let states = site.states(&dataset(number));
         assert!(
             matches!(states[..], [State::Processed | State::Synced]),
             "{states:?}"
         );
     }
-    world.server.set_faults(None);
-    world.report(&[], 0);
+    site.world.s3.set_faults(None);
+    site.report(&[], 0);
 }
 
 /// Stands in for SQS: tells of something once, when `told`; then of nothing. What is taken off it is counted.
@@ -227,24 +225,24 @@ fn stand_in_queue(told: &'static AtomicBool, taken: &'static AtomicBool) -> Stri
 fn a_queue_tells_when_to_look() {
     static TOLD: AtomicBool = AtomicBool::new(false);
     static TAKEN: AtomicBool = AtomicBool::new(false);
-    let mut world = World::with(Layout::Tree, 1);
+    let mut site = Site::with(Layout::Tree, 1);
     let url = stand_in_queue(&TOLD, &TAKEN);
     let queue = format!("{url}/123456789012/site");
-    let mut command = world.command(&["--watch", "86400", "--queue", &queue]);
+    let mut command = site.command(&["--watch", "86400", "--queue", &queue]);
     let mut run = command
         .env("AWS_ENDPOINT_URL_SQS", &url)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let wait = |world: &World, number: usize| {
-        while world.states(&dataset(number)) != [State::Synced] {
+    let wait = |site: &Site, number: usize| {
+        while site.states(&dataset(number)) != [State::Synced] {
             std::thread::sleep(Duration::from_millis(20));
         }
     };
-    wait(&world, 0);
-    world.deliver(&dataset(1), 1);
+    wait(&site, 0);
+    site.deliver(&dataset(1), 1);
     TOLD.store(true, Ordering::SeqCst);
-    wait(&world, 1);
+    wait(&site, 1);
     assert!(TAKEN.load(Ordering::SeqCst));
     run.kill().unwrap();
     run.wait().unwrap();
@@ -252,8 +250,8 @@ fn a_queue_tells_when_to_look() {
 
 #[test]
 fn watching_brings_what_comes_until_told_to_end() {
-    let mut world = World::with(Layout::Tree, 1);
-    let mut command = world.command(&["--watch", "1", "--json"]);
+    let mut site = Site::with(Layout::Tree, 1);
+    let mut command = site.command(&["--watch", "1", "--json"]);
     let mut run = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -263,7 +261,7 @@ fn watching_brings_what_comes_until_told_to_end() {
     let mut rounds = BufReader::new(run.stdout.take().unwrap()).lines();
     let mut round = || serde_json::from_str::<Value>(&rounds.next().unwrap().unwrap()).unwrap();
     assert_eq!(round()["synced"], 1);
-    world.deliver(&dataset(1), 1);
+    site.deliver(&dataset(1), 1);
     assert_eq!(round()["synced"], 1);
     let id = run.id().to_string();
     assert!(
@@ -276,5 +274,5 @@ fn watching_brings_what_comes_until_told_to_end() {
     let ended = run.wait_with_output().unwrap();
     assert_eq!(ended.status.code(), Some(0), "{ended:?}");
     assert!(rounds.next().is_none());
-    world.assert_on_site(&dataset(1));
+    site.assert_on_site(&dataset(1));
 }

@@ -4,4 +4,4 @@
 mod interrupted;
 mod protocol;
 mod refused;
-mod world;
+mod site;

@@ -7,30 +7,28 @@ use std::process::Command;
 
 use caldp_core::layout::{Area, BatchState, Layout};
 use caldp_core::state::State;
+use caldp_tests::Run;
 use serde_json::{Value, json};
 
-use super::world::{BUCKET, Files, World, all_files, dataset};
-use crate::CALDP;
+use super::site::{BUCKET, Files, Site, all_files, dataset};
 
 #[test]
 fn a_file_that_was_changed_by_hand_is_kept_said_and_counted() {
     for layout in Layout::ALL {
-        let mut world = World::with(layout, 2);
+        let mut site = Site::with(layout, 2);
         let one = dataset(0);
-        world.report(&[], 0);
+        site.report(&[], 0);
         for (name, text) in [("j8c00_flt.fits", "mine"), ("logs/process.txt", "notes")] {
-            fs::write(world.path(&one, name), text).unwrap();
+            fs::write(site.file(&one, name), text).unwrap();
         }
         // on site already: said and kept
-        let report = world.report(&[], 0);
+        let report = site.report(&[], 0);
         assert_eq!(report["changed"].as_array().unwrap().len(), 2, "{report}");
 
         // delivered again: kept, and the dataset is not called synced
-        world
-            .server
-            .remove(BUCKET, &world.key(&layout.message(State::Synced, &one)));
-        world.deliver(&one, 2);
-        let report = world.report(&[], 4);
+        site.remove(&layout.message(State::Synced, &one));
+        site.deliver(&one, 2);
+        let report = site.report(&[], 4);
         let changed = report["changed"].as_array().unwrap();
         assert_eq!(changed.len(), 2, "{report}");
         assert!(changed[0].as_str().unwrap().ends_with("j8c00_flt.fits"));
@@ -41,79 +39,77 @@ fn a_file_that_was_changed_by_hand_is_kept_said_and_counted() {
                 .unwrap()
                 .contains("--restore")
         );
-        assert_eq!(world.states(&one), [State::Processed]);
+        assert_eq!(site.states(&one), [State::Processed]);
         if layout == Layout::Calcloud {
-            let body = world.get(&layout.message(State::Processed, &one)).unwrap();
+            let body = site.get(&layout.message(State::Processed, &one)).unwrap();
             assert_eq!(
                 body,
                 format!("s3://{BUCKET}/outputs/{one}/{one}.tar.gz").into_bytes()
             );
         }
         assert_eq!(
-            fs::read(world.path(&one, "j8c00_flt.fits")).unwrap(),
+            fs::read(site.file(&one, "j8c00_flt.fits")).unwrap(),
             b"mine"
         );
         assert_eq!(
-            fs::read(world.path(&one, "logs/process.txt")).unwrap(),
+            fs::read(site.file(&one, "logs/process.txt")).unwrap(),
             b"notes"
         );
         // what nobody changed is of the new delivery
-        let drz = world.path(&one, "j8c00_drz.fits");
-        assert!(fs::read(drz).unwrap() == world.delivered[&one]["j8c00_drz.fits"]);
-        let words = String::from_utf8(world.sync(&[]).stdout).unwrap();
+        let drz = site.file(&one, "j8c00_drz.fits");
+        assert!(fs::read(drz).unwrap() == site.delivered[&one]["j8c00_drz.fits"]);
+        let words = site.sync(&[]).stdout;
         assert!(words.contains("changed on site and kept: /"), "{words}");
 
-        world.report(&["--restore"], 0);
-        world.assert_on_site(&one);
-        assert_eq!(world.states(&one), [State::Synced]);
-        assert_eq!(world.batch_states(), [BatchState::Done]);
+        site.report(&["--restore"], 0);
+        site.assert_on_site(&one);
+        assert_eq!(site.states(&one), [State::Synced]);
+        assert_eq!(site.batch_states(), [BatchState::Done]);
     }
 }
 
 #[test]
 fn what_was_removed_or_changed_on_site_is_restored_where_asked() {
     for layout in Layout::ALL {
-        let world = World::with(layout, 1);
-        world.report(&[], 0);
+        let site = Site::with(layout, 1);
+        site.report(&[], 0);
         let (gone, changed) = (
-            world.path(&dataset(0), "j8c00_drz.fits"),
-            world.path(&dataset(0), "logs/process.txt"),
+            site.file(&dataset(0), "j8c00_drz.fits"),
+            site.file(&dataset(0), "logs/process.txt"),
         );
         fs::remove_file(&gone).unwrap();
         fs::write(&changed, "changed").unwrap();
-        let report = world.report(&[], 0);
+        let report = site.report(&[], 0);
         assert_eq!(report["missing"], json!([gone]));
         assert_eq!(report["changed"], json!([changed]));
-        world.report(&["--restore"], 0);
-        world.assert_on_site(&dataset(0));
-        assert_eq!(world.states(&dataset(0)), [State::Synced]);
+        site.report(&["--restore"], 0);
+        site.assert_on_site(&dataset(0));
+        assert_eq!(site.states(&dataset(0)), [State::Synced]);
     }
 }
 
 #[test]
 fn an_earlier_delivery_is_replaced_and_what_it_alone_had_goes() {
     for layout in Layout::ALL {
-        let mut world = World::new(layout);
+        let mut site = Site::new(layout);
         let one = dataset(0);
         let mut files = Files::new();
         for name in ["j8c00_flt.fits", "j8c00_old.fits", "logs/process.txt"] {
             files.insert(name.to_owned(), name.as_bytes().to_vec());
         }
-        world.store(&one, files);
-        world.submit(std::slice::from_ref(&one));
-        world.report(&[], 0);
-        world.assert_on_site(&one);
-        world
-            .server
-            .remove(BUCKET, &world.key(&layout.message(State::Synced, &one)));
+        site.store(&one, files);
+        site.submit(std::slice::from_ref(&one));
+        site.report(&[], 0);
+        site.assert_on_site(&one);
+        site.remove(&layout.message(State::Synced, &one));
         if layout == Layout::Tree {
             let old = format!("{}j8c00_old.fits", layout.data_dir(&one));
-            world.server.remove(BUCKET, &world.key(&old));
+            site.remove(&old);
         }
-        world.deliver(&one, 2);
-        let report = world.report(&[], 0);
+        site.deliver(&one, 2);
+        let report = site.report(&[], 0);
         assert_eq!(report["changed"], json!([]));
-        world.assert_on_site(&one);
+        site.assert_on_site(&one);
     }
 }
 
@@ -128,14 +124,14 @@ fn names_that_lead_elsewhere_are_refused_by_name() {
         &format!("{}.fits", "x".repeat(300)),
     ];
     for (number, name) in names.into_iter().enumerate() {
-        let world = World::with(Layout::Tree, 2);
+        let site = Site::with(Layout::Tree, 2);
         let key = format!("{}{name}", Layout::Tree.data_dir(&dataset(0)));
-        world.put(&key, "hostile");
-        let report = world.report(&[], 4);
+        site.put(&key, "hostile");
+        let report = site.report(&[], 4);
         let reason = report["failures"][0]["reason"].as_str().unwrap();
         assert!(reason.contains("is refused"), "{number} {name}: {report}");
-        assert_eq!(world.states(&dataset(0)), [State::Error]);
-        let message = world
+        assert_eq!(site.states(&dataset(0)), [State::Error]);
+        let message = site
             .get(&Layout::Tree.message(State::Error, &dataset(0)))
             .unwrap();
         let message: Value = serde_json::from_slice(&message).unwrap();
@@ -147,25 +143,25 @@ fn names_that_lead_elsewhere_are_refused_by_name() {
         );
         // nothing of it came, and the others did
         assert_eq!(
-            all_files(&world.path(&dataset(0), "")),
+            all_files(&site.file(&dataset(0), "")),
             Vec::<std::path::PathBuf>::new()
         );
-        world.assert_on_site(&dataset(1));
-        assert_eq!(world.batch_states(), [BatchState::Error]);
-        let everywhere = all_files(world.site.path());
+        site.assert_on_site(&dataset(1));
+        assert_eq!(site.batch_states(), [BatchState::Error]);
+        let everywhere = all_files(site.path());
         assert!(!everywhere.iter().any(|path| path.ends_with("escaped")));
 
-        world.server.remove(BUCKET, &world.key(&key));
-        assert_eq!(world.report(&[], 4)["synced"], 0);
-        world.report(&["--retry"], 0);
-        world.assert_on_site(&dataset(0));
-        assert_eq!(world.batch_states(), [BatchState::Done]);
+        site.remove(&key);
+        assert_eq!(site.report(&[], 4)["synced"], 0);
+        site.report(&["--retry"], 0);
+        site.assert_on_site(&dataset(0));
+        assert_eq!(site.batch_states(), [BatchState::Done]);
     }
 }
 
 #[test]
 fn a_record_of_a_run_cannot_lead_elsewhere_either() {
-    let world = World::with(Layout::Tree, 1);
+    let site = Site::with(Layout::Tree, 1);
     let key = Layout::Tree.file(
         &dataset(0),
         caldp_core::layout::Area::Logs,
@@ -173,8 +169,8 @@ fn a_record_of_a_run_cannot_lead_elsewhere_either() {
     );
     let record = json!({"dataset": dataset(0), "state": "processed",
         "outputs": [{"name": "../../x\u{0}", "size": 1, "sha1": "0"}]});
-    world.put(&key, record.to_string());
-    let report = world.report(&[], 4);
+    site.put(&key, record.to_string());
+    let report = site.report(&[], 4);
     assert!(
         report["failures"][0]["reason"]
             .as_str()
@@ -187,30 +183,30 @@ fn a_record_of_a_run_cannot_lead_elsewhere_either() {
 fn a_damaged_or_incomplete_delivery_is_an_error_and_nothing_of_it_has_a_final_name() {
     for layout in Layout::ALL {
         for fault in ["damaged", "truncated", "missing"] {
-            let world = World::with(layout, 2);
+            let site = Site::with(layout, 2);
             let key = match layout {
                 Layout::Tree => format!("{}j8c00_flt.fits", layout.data_dir(&dataset(0))),
                 Layout::Calcloud => format!("outputs/{0}/{0}.tar.gz", dataset(0)),
             };
-            let mut body = world.get(&key).unwrap();
+            let mut body = site.get(&key).unwrap();
             match fault {
                 "damaged" => {
                     let middle = body.len() / 2;
                     body[middle] ^= 1;
-                    world.put(&key, body);
+                    site.put(&key, body);
                 }
-                "truncated" => world.put(&key, &body[..body.len() / 2]),
-                _ => world.server.remove(BUCKET, &world.key(&key)),
+                "truncated" => site.put(&key, &body[..body.len() / 2]),
+                _ => site.remove(&key),
             }
-            let report = world.report(&[], 4);
+            let report = site.report(&[], 4);
             assert_eq!(
                 report["failures"][0]["is_error"], true,
                 "{layout} {fault}: {report}"
             );
-            assert_eq!(world.states(&dataset(0)), [State::Error]);
-            assert!(!world.path(&dataset(0), "j8c00_flt.fits").exists());
-            world.assert_nothing_partial();
-            world.assert_on_site(&dataset(1));
+            assert_eq!(site.states(&dataset(0)), [State::Error]);
+            assert!(!site.file(&dataset(0), "j8c00_flt.fits").exists());
+            site.assert_nothing_partial();
+            site.assert_on_site(&dataset(1));
         }
     }
 }
@@ -225,9 +221,9 @@ fn the_sum_that_a_record_has_is_compared() {
             (None, None, State::Synced, ""),
             (None, wrong(40), State::Error, "its SHA-1 is"),
         ] {
-            let world = World::with(layout, 1);
+            let site = Site::with(layout, 1);
             let key = layout.file(&dataset(0), Area::Logs, "provenance.json");
-            let mut record: Value = serde_json::from_slice(&world.get(&key).unwrap()).unwrap();
+            let mut record: Value = serde_json::from_slice(&site.get(&key).unwrap()).unwrap();
             let outputs = record["outputs"].as_array_mut().unwrap().iter_mut();
             for file in outputs.filter(|file| file["archive"].is_null()) {
                 file["crc64"] = json!(crc64);
@@ -235,12 +231,12 @@ fn the_sum_that_a_record_has_is_compared() {
                     file["sha1"] = json!(sha1);
                 }
             }
-            world.put(&key, record.to_string());
-            let report = world.report(&[], if state == State::Error { 4 } else { 0 });
-            assert_eq!(world.states(&dataset(0)), [state], "{layout}: {report}");
+            site.put(&key, record.to_string());
+            let report = site.report(&[], if state == State::Error { 4 } else { 0 });
+            assert_eq!(site.states(&dataset(0)), [state], "{layout}: {report}");
             let told = report["failures"].to_string();
             assert!(told.contains(reason), "{layout} {reason}: {report}");
-            let product = world.path(&dataset(0), "j8c00_flt.fits");
+            let product = site.file(&dataset(0), "j8c00_flt.fits");
             assert_eq!(product.exists(), state == State::Synced, "{layout}");
         }
     }
@@ -279,12 +275,12 @@ impl Drop for SmallDisk<'_> {
 #[test]
 fn a_full_disk_is_said_once_and_the_next_run_goes_on() {
     for layout in Layout::ALL {
-        let world = World::with(layout, 12);
-        let Some(disk) = SmallDisk::mount(world.site.path(), 5) else {
+        let site = Site::with(layout, 12);
+        let Some(disk) = SmallDisk::mount(site.path(), 5) else {
             eprintln!("left out: a full disk: this user may not mount a file system in memory");
             return;
         };
-        let report = world.report(&[], 4);
+        let report = site.report(&[], 4);
         let failures = report["failures"].as_array().unwrap();
         assert!(!failures.is_empty() && failures.len() <= 12, "{report}");
         for failure in failures {
@@ -296,87 +292,67 @@ fn a_full_disk_is_said_once_and_the_next_run_goes_on() {
                 "{failure}"
             );
         }
-        world.assert_nothing_partial();
+        site.assert_nothing_partial();
         for number in 0..12 {
-            let states = world.states(&dataset(number));
+            let states = site.states(&dataset(number));
             assert!(
                 matches!(states[..], [State::Processed | State::Synced]),
                 "{states:?}"
             );
         }
-        assert_eq!(world.batch_states(), [BatchState::Syncing]);
+        assert_eq!(site.batch_states(), [BatchState::Syncing]);
         disk.grow(100);
-        world.report(&[], 0);
+        site.report(&[], 0);
         for number in 0..12 {
-            world.assert_on_site(&dataset(number));
+            site.assert_on_site(&dataset(number));
         }
-        assert_eq!(world.batch_states(), [BatchState::Done]);
+        assert_eq!(site.batch_states(), [BatchState::Done]);
     }
 }
 
 #[test]
 fn where_messages_may_not_be_moved_the_permission_is_named_once() {
-    let world = World::with(Layout::Tree, 3);
-    world.server.allow_reading_only();
-    let ended = world.sync(&[]);
-    assert_eq!(ended.status.code(), Some(1));
-    let words = String::from_utf8(ended.stderr).unwrap();
+    let site = Site::with(Layout::Tree, 3);
+    site.world.s3.allow_reading_only();
+    let ended = site.sync(&[]);
+    assert_eq!(ended.code, 1);
+    let words = ended.stderr;
     assert_eq!(words.matches("s3:PutObject").count(), 1, "{words}");
     assert!(words.contains("operator_policies.sync"), "{words}");
-    assert!(all_files(&world.batch_directory().join("data")).is_empty());
+    assert!(all_files(&site.batch_directory().join("data")).is_empty());
     // reading is enough for parts
-    world.report(&["--only=previews"], 3);
-    assert!(
-        world
-            .path(&dataset(2), "previews/x_drz_thumb.jpg")
-            .is_file()
-    );
+    site.report(&["--only=previews"], 3);
+    assert!(site.file(&dataset(2), "previews/x_drz_thumb.jpg").is_file());
 }
 
 #[test]
 fn another_directory_s_datasets_are_left_alone_unless_it_is_gone() {
-    let world = World::with(Layout::Tree, 1);
+    let site = Site::with(Layout::Tree, 1);
     let claim = json!({"site": "another", "host": "there", "directory": "/data",
         "since": "2026-03-01T00:00:00Z", "processed": ""});
     let key = Layout::Tree.message(State::Syncing, &dataset(0));
-    world.put(&key, claim.to_string());
-    world.server.remove(
-        BUCKET,
-        &world.key(&Layout::Tree.message(State::Processed, &dataset(0))),
-    );
-    let report = world.report(&[], 3);
+    site.put(&key, claim.to_string());
+    site.remove(&Layout::Tree.message(State::Processed, &dataset(0)));
+    let report = site.report(&[], 3);
     assert_eq!(
         report["elsewhere"][0]["by"],
         "it is brought to /data on there"
     );
-    assert_eq!(world.states(&dataset(0)), [State::Syncing]);
-    world.report(&["--take-over"], 0);
-    world.assert_on_site(&dataset(0));
+    assert_eq!(site.states(&dataset(0)), [State::Syncing]);
+    site.report(&["--take-over"], 0);
+    site.assert_on_site(&dataset(0));
 }
 
 #[test]
 fn nothing_to_bring_is_said() {
-    let world = World::new(Layout::Tree);
-    let ended = world.sync(&[]);
-    assert_eq!(ended.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&ended.stderr).contains("there are no datasets in s3://"));
-    let here = format!("file:{}", world.site.path().display());
-    let above = world.site.path().parent().unwrap();
-    fs::create_dir_all(world.site.path().join("messages/dataset-processed")).unwrap();
-    fs::write(
-        world
-            .site
-            .path()
-            .join("messages/dataset-processed/j8cb010b0"),
-        "",
-    )
-    .unwrap();
-    let same = Command::new(CALDP)
-        .arg("sync")
-        .arg(here)
-        .arg(above)
-        .output()
-        .unwrap();
-    assert_eq!(same.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&same.stderr).contains("is where the results are already"));
+    let site = Site::new(Layout::Tree);
+    let ended = site.sync(&[]);
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("there are no datasets in s3://"));
+    let here = format!("file:{}", site.path().display());
+    let above = site.path().parent().unwrap();
+    fs::create_dir_all(site.path().join("messages/dataset-processed")).unwrap();
+    fs::write(site.path().join("messages/dataset-processed/j8cb010b0"), "").unwrap();
+    let same = Run::of(&mut site.command_to(&here, above, &[])).ended(1);
+    assert!(same.stderr.contains("is where the results are already"));
 }

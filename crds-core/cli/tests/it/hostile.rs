@@ -7,10 +7,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::program::{
-    CRDS, REFERENCE, Run, cache_copy, command, fits_file, offline, raw_files, run, seen,
-};
-use caldp_tests::{CrdsServer, fixtures};
+use crate::program::{CRDS, REFERENCE, cache_copy, command, fits_file, offline, raw_files, run};
+use caldp_tests::{CrdsServer, Run, fixtures};
 use serde_json::Value;
 
 const TWO_GB: u64 = 2 << 30;
@@ -31,7 +29,7 @@ fn run_bounded(variables: &[(&str, &str)], arguments: &[&str]) -> Run {
             .get_envs()
             .filter_map(|(name, value)| Some((name, value?))),
     );
-    seen(shell.output().unwrap())
+    Run::of(&mut shell)
 }
 
 /// What is said of a failure: one or more whole lines, without anything a terminal would obey.

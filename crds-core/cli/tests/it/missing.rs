@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{REFERENCE, Run, raw_files, run};
-use caldp_tests::{CrdsServer, fixtures};
+use crate::program::{REFERENCE, raw_files, run};
+use caldp_tests::{CrdsServer, Run, fixtures};
 
 /// The rules that only the second context has.
 const NEW_RULES: &str = "hst_acs_darkfile_9002.rmap";

@@ -1,21 +1,13 @@
 //! The built `crds` program as its users run it, with chosen variables and no others.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
-use caldp_tests::{S3Server, fixtures, unpack_fixture};
+use caldp_tests::{Run, S3Server, fixtures, unpack_fixture};
 
 pub(crate) const CRDS: &str = env!("CARGO_BIN_EXE_crds");
 pub(crate) const REFERENCE: &str = "zz900001j_ccd.fits";
-
-/// How a run of the program went.
-pub(crate) struct Run {
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-    pub(crate) code: i32,
-}
 
 pub(crate) fn command(variables: &[(&str, &str)], arguments: &[&str]) -> Command {
     let mut command = Command::new(CRDS);
@@ -27,34 +19,12 @@ pub(crate) fn command(variables: &[(&str, &str)], arguments: &[&str]) -> Command
     command
 }
 
-pub(crate) fn seen(output: Output) -> Run {
-    Run {
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-        code: output.status.code().unwrap_or(-1),
-    }
-}
-
 pub(crate) fn run(variables: &[(&str, &str)], arguments: &[&str]) -> Run {
-    seen(command(variables, arguments).output().unwrap())
+    Run::of(&mut command(variables, arguments))
 }
 
 pub(crate) fn run_with_input(variables: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Run {
-    let mut child = command(variables, arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_owned();
-    let writer = std::thread::spawn(move || {
-        // It may stop reading when it has seen enough.
-        let _ = stdin.write_all(&input);
-    });
-    let output = child.wait_with_output().unwrap();
-    writer.join().unwrap();
-    seen(output)
+    Run::reading(&mut command(variables, arguments), input)
 }
 
 pub(crate) fn cache() -> String {

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::program::{cache, command, fits_file, offline, run, seen};
+use crate::program::{cache, command, fits_file, offline, run};
+use caldp_tests::Run;
 use serde_json::Value;
 
 const HEADERS: &str = r#"{"a:1": {"INSTRUME": "ACS", "DETECTOR": "WFC", "DATE-OBS": "2010-01-01", "TIME-OBS": "00:00:00", "CCDTAB": "old.fits"}}
@@ -56,7 +57,7 @@ fn errors_are_counted_by_kind_and_their_datasets_listed() {
         "--check-context",
     ];
     let mut checked = command(&offline(&cache()), &asked);
-    let ran = seen(checked.current_dir(folder.path()).output().unwrap());
+    let ran = Run::of(checked.current_dir(folder.path()));
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(
         ran.stderr.contains("Loading file 'x.json'"),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::program::{REFERENCE, Run, raw_files, run};
-use caldp_tests::{CrdsServer, fixtures};
+use crate::program::{REFERENCE, raw_files, run};
+use caldp_tests::{CrdsServer, Run, fixtures};
 use serde_json::{Value, json};
 
 const RULES: &str = "mappings/hst/hst_acs_ccdtab_9000.rmap";

@@ -3,8 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use crate::program::{CRDS, REFERENCE, Run, raw_files, run, seen, storage, with};
-use caldp_tests::{CrdsServer, fixtures};
+use crate::program::{CRDS, REFERENCE, raw_files, run, storage, with};
+use caldp_tests::{CrdsServer, Run, fixtures};
 use serde_json::{Value, json};
 
 #[test]
@@ -88,7 +88,7 @@ fn s3_get_speaks_both_dialects_and_its_exit_status_means_something() {
                 &[("CRDS_REFERENCE_URI", "s3://hst-crds/references/hst")],
             ))
             .output();
-        seen(output.unwrap())
+        Run::from(output.unwrap())
     };
     let right = |run: Run| {
         assert_eq!(run.code, 0, "{}", run.stderr);

@@ -1,33 +1,33 @@
-//! A server with datasets that were processed, and a directory on site.
+//! A directory on site, and a bucket with datasets that were processed.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Area, BatchState, Layout};
 use caldp_core::provenance::{FileRecord, Provenance};
 use caldp_core::state::State;
-use caldp_tests::S3Server;
+use caldp_tests::{Run, World};
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 use storage::checksum::{Crc64Sum, Sha1Sum};
 
 use crate::CALDP;
 
-pub(super) const BUCKET: &str = "hst-out";
+pub(super) const BUCKET: &str = World::BUCKET;
 pub(super) const BATCH: &str = "spring";
 
 /// The files of a dataset as they are to be on site, by their names below its directory.
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
-pub(super) struct World {
-    pub(super) server: S3Server,
+pub(super) struct Site {
+    /// The bucket; its directory is that on site.
+    pub(super) world: World,
     pub(super) layout: Layout,
     /// What was delivered.
     pub(super) delivered: BTreeMap<Dataset, Files>,
-    pub(super) site: tempfile::TempDir,
 }
 
 pub(super) fn dataset(number: usize) -> Dataset {
@@ -43,24 +43,23 @@ pub(super) fn content(dataset: &Dataset, name: &str, size: usize) -> Vec<u8> {
     content
 }
 
-impl World {
+impl Site {
     pub(super) fn new(layout: Layout) -> Self {
         Self {
-            server: S3Server::start(&[BUCKET]),
+            world: World::new(),
             layout,
             delivered: BTreeMap::new(),
-            site: tempfile::tempdir().unwrap(),
         }
     }
 
-    /// A world with so many processed datasets in a new batch.
+    /// So many processed datasets in a new batch.
     pub(super) fn with(layout: Layout, datasets: usize) -> Self {
-        let mut world = Self::new(layout);
+        let mut site = Self::new(layout);
         for number in 0..datasets {
-            world.deliver(&dataset(number), 1);
+            site.deliver(&dataset(number), 1);
         }
-        world.submit(&(0..datasets).map(dataset).collect::<Vec<_>>());
-        world
+        site.submit(&(0..datasets).map(dataset).collect::<Vec<_>>());
+        site
     }
 
     /// The root's key: a batch has its own in the tree.
@@ -79,13 +78,20 @@ impl World {
     }
 
     pub(super) fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
-        self.server.put(BUCKET, &self.key(key), body.into());
+        self.world.put(&self.key(key), body.into());
     }
 
     pub(super) fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.server
-            .get(BUCKET, &self.key(key))
-            .map(|body| body.to_vec())
+        let body = self.world.get(&self.key(key));
+        body.map(|body| body.to_vec())
+    }
+
+    pub(super) fn remove(&self, key: &str) {
+        self.world.remove(&self.key(key));
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.world.path()
     }
 
     /// Records a batch as the trigger does.
@@ -171,35 +177,35 @@ impl World {
         self.delivered.insert(dataset.clone(), files);
     }
 
-    pub(super) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(CALDP);
+    /// `caldp sync` of an output to a directory.
+    pub(super) fn command_to(&self, output: &str, site: &Path, words: &[&str]) -> Command {
+        let mut command = self.world.command(CALDP, ["sync", output]);
         command
-            .arg("sync")
-            .arg(self.output())
-            .arg(self.site.path())
+            .arg(site)
             .args(["--layout", self.layout.name()])
-            .args(words)
-            .env_clear()
-            .envs(self.server.environment());
+            .args(words);
         command
     }
 
-    pub(super) fn sync(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
+    pub(super) fn command(&self, words: &[&str]) -> Command {
+        self.command_to(&self.output(), self.path(), words)
+    }
+
+    pub(super) fn sync(&self, words: &[&str]) -> Run {
+        Run::of(&mut self.command(words))
     }
 
     /// What `--json` says of a run that ends with a status.
     pub(super) fn report(&self, words: &[&str], status: i32) -> Value {
-        let output = self.sync(&[words, &["--json"]].concat());
-        assert_eq!(output.status.code(), Some(status), "{output:?}");
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {output:?}"))
+        let run = self.sync(&[words, &["--json"]].concat());
+        run.ended(status).json()
     }
 
     pub(super) fn batch_directory(&self) -> PathBuf {
-        self.site.path().join(BATCH)
+        self.path().join(BATCH)
     }
 
-    pub(super) fn path(&self, dataset: &Dataset, name: &str) -> PathBuf {
+    pub(super) fn file(&self, dataset: &Dataset, name: &str) -> PathBuf {
         let data = Layout::Tree.data_dir(dataset);
         self.batch_directory().join(data).join(name)
     }
@@ -223,7 +229,7 @@ impl World {
     pub(super) fn assert_on_site(&self, dataset: &Dataset) {
         let files = &self.delivered[dataset];
         for (name, body) in files {
-            let path = self.path(dataset, name);
+            let path = self.file(dataset, name);
             let found = fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
             assert!(
                 found == *body,
@@ -236,11 +242,11 @@ impl World {
             .join(Layout::Tree.message(State::Synced, dataset));
         let message = fs::read_to_string(message).unwrap();
         let announced: Vec<&str> = message.lines().collect();
-        let paths: Vec<PathBuf> = files.keys().map(|name| self.path(dataset, name)).collect();
+        let paths: Vec<PathBuf> = files.keys().map(|name| self.file(dataset, name)).collect();
         let paths: Vec<_> = paths.iter().map(|path| path.to_str().unwrap()).collect();
         assert_eq!(announced, paths);
         assert!(paths.iter().all(|path| path.starts_with('/')));
-        let here = self.path(dataset, "");
+        let here = self.file(dataset, "");
         assert_eq!(
             all_files(&here).len(),
             files.len(),
@@ -252,7 +258,7 @@ impl World {
     /// Whether whatever is under a final name is what was delivered.
     pub(super) fn assert_nothing_partial(&self) {
         for (dataset, files) in &self.delivered {
-            let here = self.path(dataset, "");
+            let here = self.file(dataset, "");
             for path in all_files(&here) {
                 let name = path.strip_prefix(&here).unwrap().to_str().unwrap();
                 if !name.contains(".unfinished-") {

@@ -11,12 +11,12 @@ use tempfile::TempDir;
 use crate::CALDP;
 
 /// A directory to start in, with programs and with a MAST that answers.
-pub(crate) struct Bench {
+pub(crate) struct Machine {
     home: TempDir,
     pub(crate) mast: MastServer,
 }
 
-impl Bench {
+impl Machine {
     pub(crate) fn new() -> Self {
         Self {
             home: tempfile::tempdir().unwrap(),
