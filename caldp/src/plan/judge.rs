@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use caldp_core::dataset::Dataset;
 use caldp_core::resources::{BINS, Estimate, Features, Key, Model};
-use crds_core::bestrefs::{Comparison, Difference, LookupPath, Lookups, OldAnswer, Side};
+use crds_core::bestrefs::{Comparison, Difference, LookupPath, Lookups, OldAnswer, Outcome, Side};
 use crds_core::header::{Field, Fields, HeaderLine};
 use crds_core::names::{ReferenceName, ReferenceType};
 
@@ -235,65 +235,23 @@ impl<'r> Judge<'r> {
             finding.unknown = Some("nothing says which context it was processed with".to_owned());
             return;
         };
-        let rules = self.rules;
-        if !self.old.contains_key(name) {
-            let lookups = rules.old_rules(name).map(|context| context.lookups());
-            self.old.insert(name.to_owned(), lookups);
-        }
-        let old = match self.old.get_mut(name) {
-            Some(Ok(old)) => old,
-            Some(Err(reason)) => {
+        let old = match old_lookups(&mut self.old, self.rules, name) {
+            Ok(old) => old,
+            Err(reason) => {
                 finding.unknown = Some(format!("the rules of {name} cannot be had: {reason}"));
                 return;
             }
-            None => return,
         };
-        let (sums, question) = (self.sums, self.question);
-        let tables = &mut self.tables;
         let comparison = Comparison::new(old, &mut self.new, &mut self.space);
-        let instrument = finding.instrument.clone();
-        let (changes, failures) = (&mut finding.changes, &mut finding.failures);
+        let mut differences = Differences {
+            rules: self.rules,
+            sums: self.sums,
+            tables: &mut self.tables,
+            question: self.question,
+            finding,
+        };
         let asked = comparison.each_type(header, path, &mut |name, old, new| {
-            if !question.types.is_empty() && !question.types.iter().any(|t| t == name.as_str()) {
-                return;
-            }
-            match Difference::of(old, new) {
-                Difference::None => {
-                    if let Some(file) = sums.withdrawn(new) {
-                        add(changes, withdrawn(name, file));
-                    }
-                }
-                Difference::Files { old, new } => {
-                    let switch = || rules.switched_off(&instrument, name, header.pairs());
-                    let note = match switch().filter(|_| !question.all_types) {
-                        Some(switch) => Note::SwitchedOff(switch.to_owned()),
-                        None => sums.note(old.as_ref(), new.as_ref()),
-                    };
-                    let note = match (note, &old, &new) {
-                        (Note::None, Some(old), Some(new)) => {
-                            tables.note(&instrument, name, (old, new), header)
-                        }
-                        (note, ..) => note,
-                    };
-                    let reference_type = name.clone();
-                    let change = Change {
-                        reference_type,
-                        old,
-                        new,
-                        note,
-                    };
-                    add(changes, change);
-                }
-                Difference::Failures { old, new } => {
-                    for (side, reason) in [(Side::Old, old), (Side::New, new)] {
-                        failures.extend(reason.map(|reason| FailedDataset {
-                            reference_type: name.clone(),
-                            side,
-                            reason,
-                        }));
-                    }
-                }
-            }
+            differences.judge(header, name, old, new);
         });
         if let Err((side, error)) = asked {
             let side = if side == Side::Old { "old" } else { "new" };
@@ -311,6 +269,97 @@ impl<'r> Judge<'r> {
             .estimates
             .entry(features.key())
             .or_insert_with(work_out)
+    }
+}
+
+/// The lookups of an old context, which is loaded once.
+fn old_lookups<'o, 'r>(
+    old: &'o mut HashMap<String, Result<Lookups<'r>, String>>,
+    rules: &'r Rules,
+    name: &str,
+) -> Result<&'o mut Lookups<'r>, &'o str> {
+    if !old.contains_key(name) {
+        let lookups = rules.old_rules(name).map(|context| context.lookups());
+        old.insert(name.to_owned(), lookups);
+    }
+    match old.get_mut(name) {
+        Some(Ok(lookups)) => Ok(lookups),
+        Some(Err(reason)) => Err(reason),
+        None => Err("they were not loaded"),
+    }
+}
+
+/// What differs between both sides for one header, with what is to be known of each difference.
+struct Differences<'a, 'r> {
+    rules: &'r Rules,
+    sums: &'r Sums<'r>,
+    tables: &'a mut Tables<'r>,
+    question: &'r Question,
+    finding: &'a mut Finding,
+}
+
+impl Differences<'_, '_> {
+    /// Takes down the answers for one type, if they differ or the file was withdrawn.
+    fn judge(
+        &mut self,
+        header: &(impl Fields + ?Sized),
+        name: &ReferenceType,
+        old: Option<&Outcome>,
+        new: Option<&Outcome>,
+    ) {
+        let types = &self.question.types;
+        if !types.is_empty() && !types.iter().any(|t| t == name.as_str()) {
+            return;
+        }
+        match Difference::of(old, new) {
+            Difference::None => {
+                if let Some(file) = self.sums.withdrawn(new) {
+                    add(&mut self.finding.changes, withdrawn(name, file));
+                }
+            }
+            Difference::Files { old, new } => {
+                let note = self.note(header, name, old.as_ref(), new.as_ref());
+                let change = Change {
+                    reference_type: name.clone(),
+                    old,
+                    new,
+                    note,
+                };
+                add(&mut self.finding.changes, change);
+            }
+            Difference::Failures { old, new } => {
+                for (side, reason) in [(Side::Old, old), (Side::New, new)] {
+                    let failure = reason.map(|reason| FailedDataset {
+                        reference_type: name.clone(),
+                        side,
+                        reason,
+                    });
+                    self.finding.failures.extend(failure);
+                }
+            }
+        }
+    }
+
+    /// Why another file may not matter to the dataset.
+    fn note(
+        &mut self,
+        header: &(impl Fields + ?Sized),
+        name: &ReferenceType,
+        old: Option<&ReferenceName>,
+        new: Option<&ReferenceName>,
+    ) -> Note {
+        let instrument = &self.finding.instrument;
+        if !self.question.all_types
+            && let Some(switch) = self.rules.switched_off(instrument, name, header.pairs())
+        {
+            return Note::SwitchedOff(switch.to_owned());
+        }
+        match (self.sums.note(old, new), old, new) {
+            (Note::None, Some(old), Some(new)) => {
+                self.tables.note(instrument, name, (old, new), header)
+            }
+            (note, ..) => note,
+        }
     }
 }
 

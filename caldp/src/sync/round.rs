@@ -75,29 +75,7 @@ impl Run<'_> {
     async fn round(&mut self, output: &Location) -> Result<Option<(Report, Vec<Site>)>, SyncError> {
         let start = Instant::now();
         let layout = self.arguments.layout;
-        let store: Arc<dyn Store> = store::open(output).await;
-        let source = Source {
-            messages: Messages::new(Arc::clone(&store), layout),
-            layout,
-            claim: self.claim.clone(),
-            changed: if self.arguments.restore {
-                Changed::Restore
-            } else {
-                Changed::Keep
-            },
-            others: if self.arguments.take_over {
-                Others::TakeOver
-            } else {
-                Others::LeaveAlone
-            },
-            packing: if self.arguments.keep_archives {
-                Packing::Keep
-            } else {
-                Packing::Unpack
-            },
-            parts: self.arguments.only.clone(),
-            store,
-        };
+        let source = self.source(output).await;
         let batches = Batches::new(Arc::clone(&source.store), layout);
         let name = output.to_string();
         let found = self.find(output, &source, &batches).await?;
@@ -115,18 +93,10 @@ impl Run<'_> {
         if self.arguments.dry_run {
             work::estimate(&source, &candidates, &mut report).await;
         } else {
-            for site in found.all_sites(&self.directory) {
-                let tidied = blocking::run(move || (site.tidy(), site)).await;
-                tidied.0.map_err(|source| SyncError::Directory {
-                    directory: tidied.1.root().to_owned(),
-                    source,
-                })?;
-            }
+            self.tidy(&found).await?;
             let moves = source.parts.is_empty();
             if moves {
-                self.begin_batches(&batches, &found, &name).await?;
-                let ended = source.end_changes(&found).await;
-                ended.map_err(|error| SyncError::states(error.into(), &name))?;
+                self.begin(&source, &batches, &found, &name).await?;
             }
             self.bring(&source, &found, candidates, &mut states, &mut report)
                 .await?;
@@ -148,6 +118,34 @@ impl Run<'_> {
         report.stopped = self.stop.is_asked();
         report.seconds = start.elapsed().as_secs_f64();
         Ok(Some((report, found.all_sites(&self.directory))))
+    }
+
+    /// An output, to be read and changed as the arguments say.
+    async fn source(&self, output: &Location) -> Source {
+        let arguments = self.arguments;
+        let store: Arc<dyn Store> = store::open(output).await;
+        Source {
+            messages: Messages::new(Arc::clone(&store), arguments.layout),
+            layout: arguments.layout,
+            claim: self.claim.clone(),
+            changed: if arguments.restore {
+                Changed::Restore
+            } else {
+                Changed::Keep
+            },
+            others: if arguments.take_over {
+                Others::TakeOver
+            } else {
+                Others::LeaveAlone
+            },
+            packing: if arguments.keep_archives {
+                Packing::Keep
+            } else {
+                Packing::Unpack
+            },
+            parts: arguments.only.clone(),
+            store,
+        }
     }
 
     async fn find(
@@ -218,8 +216,22 @@ impl Run<'_> {
         Ok(candidates)
     }
 
-    async fn begin_batches(
+    /// Removes what a run that was killed left unfinished on site.
+    async fn tidy(&self, found: &Found) -> Result<(), SyncError> {
+        for site in found.all_sites(&self.directory) {
+            let tidied = blocking::run(move || (site.tidy(), site)).await;
+            tidied.0.map_err(|source| SyncError::Directory {
+                directory: tidied.1.root().to_owned(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes up new batches, and ends the changes of states that were begun before.
+    async fn begin(
         &self,
+        source: &Source,
         batches: &Batches,
         found: &Found,
         output: &str,
@@ -230,7 +242,8 @@ impl Run<'_> {
                 moved.map_err(|error| SyncError::states(error.into(), output))?;
             }
         }
-        Ok(())
+        let ended = source.end_changes(found).await;
+        ended.map_err(|error| SyncError::states(error.into(), output))
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::LoadError;
 use super::Outcome;
 use super::compiled::{ExpressionName, Instrument, Table, TypeRule};
+use super::decisive::decisive_slots;
 use super::mapping::{Body, Mapping, Target};
 use crate::expression::Expression;
 use crate::literal::Literal;
@@ -13,7 +14,7 @@ use crate::names::{ReferenceName, ReferenceType};
 use crate::observatory::Observatory;
 use crate::observatory::hst_rules::Hook;
 use crate::selector::slots::{DateKeys, Slot, Slots};
-use crate::selector::{Choice, Compiler, Node, Substitutions, tree};
+use crate::selector::{Compiler, Substitutions, tree};
 use crate::text_map::TextMap;
 
 /// Collects what the tables of one instrument share.
@@ -255,7 +256,8 @@ impl Builder {
         let mut decisive = Vec::new();
         for (_, rule) in &mut types {
             if let TypeRule::Table(table) = rule {
-                table.decisive = decisive_slots(table, &names, &self);
+                table.decisive =
+                    decisive_slots(table, &names, &self.date_keys, self.detector_and_gain);
                 decisive.extend(table.decisive.iter().flatten());
             }
         }
@@ -299,62 +301,6 @@ impl Builder {
     }
 }
 
-/// The slots through which alone a header decides about a table, its date aside; nothing if the
-/// table is of a kind for which that cannot be said.
-fn decisive_slots(table: &Table, names: &[ExpressionName], builder: &Builder) -> Option<Vec<Slot>> {
-    let mut slots: Vec<Slot> = Vec::new();
-    let mut date_keys: Vec<usize> = Vec::new();
-    match &table.root {
-        Node::Match(rows) => {
-            slots.extend(rows.slots());
-            for choice in rows.choices() {
-                match choice {
-                    Choice::Terminal(_) => {}
-                    Choice::Node(node) => match &**node {
-                        Node::UseAfter(dates) if dates.has_only_terminals() => {
-                            date_keys.push(dates.date_keys);
-                        }
-                        _ => return None,
-                    },
-                }
-            }
-        }
-        Node::UseAfter(dates) if dates.has_only_terminals() => date_keys.push(dates.date_keys),
-        _ => return None,
-    }
-    let is_date = |slot: &Slot| {
-        let keys = date_keys
-            .iter()
-            .filter_map(|keys| builder.date_keys.get(*keys));
-        keys.flat_map(|keys| keys.iter()).any(|date| date == slot)
-    };
-    if table
-        .parameter_relevance
-        .iter()
-        .any(|(slot, _)| is_date(slot))
-    {
-        return None;
-    }
-    slots.extend(table.parameter_relevance.iter().map(|(slot, _)| *slot));
-    let conditions = table
-        .parameter_relevance
-        .iter()
-        .map(|(_, condition)| condition);
-    for expression in conditions.chain(&table.omit).chain(&table.relevance) {
-        expression.each_name(&mut |number| {
-            slots.extend(names.get(number).iter().flat_map(|name| &name.slots));
-        });
-    }
-    for hook in table.precondition.iter().chain(&table.fallback) {
-        slots.extend(hook.slots());
-    }
-    slots.extend(builder.detector_and_gain.iter().flatten());
-    slots.sort_unstable();
-    slots.dedup();
-    Some(slots)
-}
-
-/// Leaves out an expression that is the constant which changes nothing.
 /// `'rmap_omit': 'True'` is seen in lower case, as an unknown name, and so omits nothing: what all
 /// real tables for `SYNPHOT` say. Source: CRDS 14.
 fn warn_of_lost_omission(mapping: &Mapping) {
@@ -367,6 +313,7 @@ fn warn_of_lost_omission(mapping: &Mapping) {
     });
 }
 
+/// Leaves out an expression that is the constant which changes nothing.
 fn constant(expression: Expression, harmless: bool) -> Option<Expression> {
     use crate::expression::Constant;
     match expression {

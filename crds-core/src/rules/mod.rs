@@ -9,6 +9,7 @@ mod checksum;
 mod compile;
 mod compiled;
 mod context;
+mod decisive;
 mod header;
 mod inspect;
 mod instrument;

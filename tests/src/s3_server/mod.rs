@@ -11,10 +11,12 @@
 //!
 //! [`Faults`] make it fail.
 
+mod conditions;
 mod faults;
 mod listing;
 mod objects;
 mod operations;
+mod parts;
 mod receive;
 mod regions;
 

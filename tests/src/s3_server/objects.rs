@@ -11,9 +11,13 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use s3s::crypto::{Checksum as _, Md5};
+use s3s::dto::StreamingBlob;
 use tempfile::TempDir;
 
 use crate::http::lock;
+
+/// So many bytes are read at once.
+const READ_CHUNK: u64 = 256 * 1024;
 
 /// Bodies up to this size stay in memory.
 const IN_MEMORY: usize = 256 * 1024;
@@ -173,6 +177,38 @@ impl Objects {
     pub(super) fn open_uploads(&self) -> usize {
         lock(&self.index).uploads.len()
     }
+}
+
+/// The bytes of an object in a range, piece by piece.
+pub(super) fn body(object: Object, range: std::ops::Range<u64>) -> StreamingBlob {
+    let stream = futures_util::stream::try_unfold(
+        (object.segments, range),
+        |(segments, range)| async move {
+            if range.is_empty() {
+                return Ok(None);
+            }
+            let mut start = 0;
+            for blob in segments.iter() {
+                let end = start + blob.len();
+                if range.start < end {
+                    let length = (end.min(range.end) - range.start).min(READ_CHUNK);
+                    let offset = range.start - start;
+                    let blob = Arc::clone(blob);
+                    let chunk: Bytes = tokio::task::spawn_blocking(move || {
+                        let length = usize::try_from(length).map_err(std::io::Error::other)?;
+                        blob.read(offset, length)
+                    })
+                    .await
+                    .map_err(std::io::Error::other)??;
+                    let next = range.start + length..range.end;
+                    return Ok(Some((chunk, (segments, next))));
+                }
+                start = end;
+            }
+            Err(std::io::Error::other("a range beyond the object"))
+        },
+    );
+    StreamingBlob::wrap(stream)
 }
 
 /// Takes a body as it comes; what is not finished leaves nothing behind.

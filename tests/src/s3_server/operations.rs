@@ -3,29 +3,24 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use s3s::crypto::{Checksum as _, Md5};
 use s3s::dto::{
     AbortMultipartUploadInput, AbortMultipartUploadOutput, Checksum, CompleteMultipartUploadInput,
-    CompleteMultipartUploadOutput, CompletedPart, CopyObjectInput, CopyObjectOutput,
-    CopyObjectResult, CopySource, CreateMultipartUploadInput, CreateMultipartUploadOutput,
-    DeleteObjectInput, DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
-    ETag, ETagCondition, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput,
-    HeadObjectInput, HeadObjectOutput, ListObjectsV2Input, ListObjectsV2Output, PutObjectInput,
-    PutObjectOutput, StreamingBlob, UploadPartInput, UploadPartOutput,
+    CompleteMultipartUploadOutput, CopyObjectInput, CopyObjectOutput, CopyObjectResult, CopySource,
+    CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput, DeleteObjectOutput,
+    DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, GetObjectInput, GetObjectOutput,
+    HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput, ListObjectsV2Input,
+    ListObjectsV2Output, PutObjectInput, PutObjectOutput, UploadPartInput, UploadPartOutput,
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
+use super::conditions::{check_read, check_write};
 use super::listing::list;
-use super::objects::{Index, Object, Objects, Upload};
+use super::objects::{Index, Object, Objects, Upload, body};
 use super::receive::Claimed;
 use super::{Backend, internal, lock};
 
-/// No part of a multipart upload but the last may be smaller.
-const MIN_PART: u64 = 5 * 1024 * 1024;
 const MAX_PARTS: i32 = 10_000;
 const MAX_DELETES: usize = 1000;
-const READ_CHUNK: u64 = 256 * 1024;
 
 /// What a request for a body says of it.
 macro_rules! claimed {
@@ -279,50 +274,8 @@ impl S3 for Backend {
         let input = req.input;
         let mut index = lock(&self.index);
         let upload = upload(&mut index, &input.upload_id)?;
-        let listed = input
-            .multipart_upload
-            .and_then(|m| m.parts)
-            .unwrap_or_default();
-        let mut segments = Vec::new();
-        let mut md5 = Md5::new();
-        let mut last = 0;
-        for (position, part) in listed.iter().enumerate() {
-            let number = part.part_number.unwrap_or_default();
-            if number <= last {
-                return Err(s3_error!(InvalidPartOrder));
-            }
-            last = number;
-            let (blob, etag) = upload
-                .parts
-                .get(&number)
-                .ok_or_else(|| s3_error!(InvalidPart))?;
-            if part.e_tag.as_ref().map(ETag::value) != Some(etag) {
-                return Err(s3_error!(InvalidPart));
-            }
-            if !upload.with_checksums && has_checksum(part) {
-                return Err(s3_error!(
-                    InvalidPart,
-                    "the upload was begun without checksums"
-                ));
-            }
-            if position + 1 < listed.len() && blob.len() < MIN_PART {
-                return Err(s3_error!(EntityTooSmall));
-            }
-            md5.update(etag.as_bytes());
-            segments.push(Arc::clone(blob));
-        }
-        if segments.is_empty() {
-            return Err(s3_error!(MalformedXML, "no parts"));
-        }
-        let object = Object {
-            size: segments.iter().map(|blob| blob.len()).sum(),
-            etag: format!("{}-{}", hex::encode(md5.finalize()), segments.len()),
-            segments: segments.into(),
-            modified: SystemTime::now(),
-            metadata: upload.metadata.take(),
-            content_type: upload.content_type.take(),
-            checksum: Checksum::default(),
-        };
+        let parts = input.multipart_upload.and_then(|listed| listed.parts);
+        let object = upload.assemble(&parts.unwrap_or_default())?;
         let (name, key) = (upload.bucket.clone(), upload.key.clone());
         let keys = bucket(&mut index, &name)?;
         check_write(
@@ -376,84 +329,4 @@ fn upload<'a>(index: &'a mut Index, id: &str) -> S3Result<&'a mut Upload> {
         .uploads
         .get_mut(id)
         .ok_or_else(|| s3_error!(NoSuchUpload))
-}
-
-fn has_checksum(part: &CompletedPart) -> bool {
-    part.checksum_crc32.is_some()
-        || part.checksum_crc32c.is_some()
-        || part.checksum_crc64nvme.is_some()
-        || part.checksum_sha1.is_some()
-        || part.checksum_sha256.is_some()
-}
-
-fn matches(condition: &ETagCondition, object: &Object) -> bool {
-    match condition {
-        ETagCondition::Any => true,
-        ETagCondition::ETag(etag) => etag.value() == object.etag,
-    }
-}
-
-fn check_read(
-    object: &Object,
-    if_match: Option<&ETagCondition>,
-    if_none_match: Option<&ETagCondition>,
-) -> S3Result<()> {
-    if if_match.is_some_and(|condition| !matches(condition, object)) {
-        return Err(s3_error!(PreconditionFailed));
-    }
-    if if_none_match.is_some_and(|condition| matches(condition, object)) {
-        return Err(s3_error!(NotModified));
-    }
-    Ok(())
-}
-
-fn check_write(
-    old: Option<&Object>,
-    if_match: Option<&ETagCondition>,
-    if_none_match: Option<&ETagCondition>,
-) -> S3Result<()> {
-    match (old, if_match) {
-        (None, Some(_)) => return Err(s3_error!(NoSuchKey)),
-        (Some(old), Some(condition)) if !matches(condition, old) => {
-            return Err(s3_error!(PreconditionFailed));
-        }
-        _ => {}
-    }
-    match (old, if_none_match) {
-        (Some(old), Some(condition)) if matches(condition, old) => {
-            Err(s3_error!(PreconditionFailed))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn body(object: Object, range: std::ops::Range<u64>) -> StreamingBlob {
-    let stream = futures_util::stream::try_unfold(
-        (object.segments, range),
-        |(segments, range)| async move {
-            if range.is_empty() {
-                return Ok(None);
-            }
-            let mut start = 0;
-            for blob in segments.iter() {
-                let end = start + blob.len();
-                if range.start < end {
-                    let length = (end.min(range.end) - range.start).min(READ_CHUNK);
-                    let offset = range.start - start;
-                    let blob = Arc::clone(blob);
-                    let chunk: Bytes = tokio::task::spawn_blocking(move || {
-                        let length = usize::try_from(length).map_err(std::io::Error::other)?;
-                        blob.read(offset, length)
-                    })
-                    .await
-                    .map_err(std::io::Error::other)??;
-                    let next = range.start + length..range.end;
-                    return Ok(Some((chunk, (segments, next))));
-                }
-                start = end;
-            }
-            Err(std::io::Error::other("a range beyond the object"))
-        },
-    );
-    StreamingBlob::wrap(stream)
 }

@@ -10,5 +10,6 @@ pub mod recipe;
 pub mod stage;
 pub mod versions;
 
+mod expected;
 mod inventory;
 mod threads;

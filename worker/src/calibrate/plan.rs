@@ -4,8 +4,9 @@
 //! switches in the raw headers and the association table; where a program's behaviour is not
 //! certain, less is promised. Running the steps is left to `program`.
 
+use super::expected::expected_of;
 use super::inventory::{Inventory, InventoryError};
-use super::products::{ExpectedProduct, expected_of};
+use super::products::ExpectedProduct;
 use super::recipe::{Command, InputRule, Products, Recipe};
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode;
