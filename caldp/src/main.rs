@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use storage::hint::{say, with_hint};
 
 fn main() -> ExitCode {
+    storage::memory::give_large_blocks_back();
     let (arguments, command) = spelled_out(std::env::args_os().collect());
     let parsed = names::definition(command.as_deref())
         .try_get_matches_from(arguments)
