@@ -53,8 +53,10 @@ def fill(transfer, folder, datasets, files, size):
     batch.write_text(json.dumps({"datasets": [f"j8c{n:06}" for n in range(datasets)]}))
 
 
-def serve(transfer):
-    server = subprocess.Popen([transfer, "serve"], stdout=subprocess.PIPE, text=True)
+def serve(transfer, folder):
+    """The server, with what it stores in a folder: killed, it leaves it."""
+    environment = dict(os.environ, TMPDIR=str(folder))
+    server = subprocess.Popen([transfer, "serve"], stdout=subprocess.PIPE, text=True, env=environment)
     environment = dict(os.environ)
     while "AWS_EC2_METADATA_DISABLED" not in environment or "AWS_ENDPOINT_URL" not in environment:
         name, value = server.stdout.readline().removeprefix("export ").strip().split("=", 1)
@@ -97,7 +99,7 @@ def main():
                 os._exit(0)
             if os.waitpid(filling, 0)[1]:
                 sys.exit("the files could not be made")
-            server, environment = serve(transfer)
+            server, environment = serve(transfer, folder)
             copy = lambda source, target: timed([s5cmd, "--log", "error", "cp", source, target], environment)
             try:
                 copy(f"{folder}/spring/", "s3://bench/spring/")
@@ -125,6 +127,7 @@ def main():
                           f"{max(run[2] for run in runs):.0f} | {len(runs)} |", flush=True)
             finally:
                 server.terminate()
+                server.wait()
 
 
 main()

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crc_fast::{CrcAlgorithm, Digest};
+use crc_fast::{CrcAlgorithm, Digest, checksum_combine};
 
 /// A CRC-64/NVME sum; displays as 16 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +21,17 @@ impl Crc64Sum {
         let mut sum = Crc64::new();
         sum.update(bytes);
         sum.finish()
+    }
+
+    /// The sum of bytes that have this one, followed by `length` others that have `next`.
+    #[must_use]
+    pub fn followed_by(self, next: Self, length: u64) -> Self {
+        Self(checksum_combine(
+            CrcAlgorithm::Crc64Nvme,
+            self.0,
+            next.0,
+            length,
+        ))
     }
 }
 
@@ -96,6 +107,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn sums_of_parts_make_that_of_the_whole(one: Vec<u8>, other: Vec<u8>) {
+            let whole = Crc64Sum::of(&[&*one, &*other].concat());
+            let parts = Crc64Sum::of(&one).followed_by(Crc64Sum::of(&other), other.len() as u64);
+            prop_assert_eq!(parts, whole);
+        }
+
         #[test]
         fn text_round_trips(bytes: Vec<u8>, text in ".*") {
             let sum = Crc64Sum::of(&bytes);

@@ -283,12 +283,12 @@ impl S3 {
                 size = 0;
             }
         }
-        file.write(start, offset, gathered).await.map_err(broken)?;
-        if offset + size as u64 == start + length {
-            Ok(found)
-        } else {
-            Err(AttemptError::unreachable("the answer broke off"))
+        if offset + size as u64 != start + length {
+            return Err(AttemptError::unreachable("the answer broke off"));
         }
+        let written = file.complete(start, offset, gathered).await;
+        written.map_err(broken)?;
+        Ok(found)
     }
 }
 

@@ -1,7 +1,8 @@
 //! A file that is written while its ranges arrive in any order, and a sum of it.
 //!
-//! One thread writes whatever comes, so that writers never wait for one another inside the system. What comes
-//! in order is summed up as it is written; what came before its turn is read back then, from the page cache.
+//! One thread writes whatever comes, so that writers never wait for one another inside the system. A CRC is
+//! made of those of the ranges, each summed up as it is written. Other sums are made in order, as it is written;
+//! what came before its turn is read back then, from the page cache.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +15,7 @@ use tokio::sync::mpsc as queue;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::blocking;
-use crate::checksum::{Sum, Summing};
+use crate::checksum::{Crc64, Crc64Sum, Sum, Summing};
 
 /// How many pieces may wait to be written.
 const WAITING: usize = 2;
@@ -38,6 +39,15 @@ struct Pieces {
     start: u64,
     offset: u64,
     bytes: Vec<Bytes>,
+    /// Whether the range is complete with them.
+    last: bool,
+}
+
+impl Pieces {
+    fn end(&self) -> u64 {
+        let length: u64 = self.bytes.iter().map(|piece| piece.len() as u64).sum();
+        self.offset + length
+    }
 }
 
 impl RangeWriter {
@@ -45,7 +55,7 @@ impl RangeWriter {
     pub(super) fn start(file: File, sum: Option<Summing>) -> Self {
         let (pieces, mut arriving) = queue::channel::<Pieces>(WAITING);
         let writing = spawn_blocking(move || {
-            let mut summing = sum.map(InOrder::new);
+            let mut summing = sum.map(FileSum::begin);
             while let Some(pieces) = arriving.blocking_recv() {
                 write(&file, pieces.offset, &pieces.bytes)?;
                 if let Some(summing) = &mut summing {
@@ -69,6 +79,23 @@ impl RangeWriter {
             start,
             offset,
             bytes,
+            last: false,
+        };
+        self.pieces.send(pieces).await.map_err(|_| Broken)
+    }
+
+    /// The same with the last pieces of a range, which is not begun anew any more.
+    pub(super) async fn complete(
+        &self,
+        start: u64,
+        offset: u64,
+        bytes: Vec<Bytes>,
+    ) -> Result<(), Broken> {
+        let pieces = Pieces {
+            start,
+            offset,
+            bytes,
+            last: true,
         };
         self.pieces.send(pieces).await.map_err(|_| Broken)
     }
@@ -81,6 +108,80 @@ impl RangeWriter {
 }
 
 /// The sum of a file that is being written.
+enum FileSum {
+    InOrder(InOrder),
+    ByRange(ByRange),
+}
+
+impl FileSum {
+    fn begin(empty: Summing) -> Self {
+        match empty {
+            Summing::Crc64(_) => Self::ByRange(ByRange::new()),
+            Summing::Sha1(_) => Self::InOrder(InOrder::new(empty)),
+        }
+    }
+
+    /// Sums up what was written now, and what waited for it.
+    fn add(&mut self, file: &File, pieces: &Pieces) -> io::Result<()> {
+        match self {
+            Self::InOrder(sum) => sum.add(file, pieces),
+            Self::ByRange(sum) => {
+                sum.add(pieces);
+                Ok(())
+            }
+        }
+    }
+
+    /// The sum of what is in the file now.
+    fn finish(self, file: &File) -> io::Result<Sum> {
+        match self {
+            Self::InOrder(sum) => sum.finish(file),
+            Self::ByRange(sum) => Ok(Sum::Crc64(sum.sum)),
+        }
+    }
+}
+
+/// A CRC made of those of the ranges, in whatever order they are written.
+struct ByRange {
+    /// Of what is complete from the start up to `position`.
+    sum: Crc64Sum,
+    position: u64,
+    under_way: BTreeMap<u64, Crc64>,
+    /// Complete ranges before which something is missing: their ends and sums.
+    waiting: BTreeMap<u64, (u64, Crc64Sum)>,
+}
+
+impl ByRange {
+    fn new() -> Self {
+        Self {
+            sum: Crc64Sum::of(&[]),
+            position: 0,
+            under_way: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, pieces: &Pieces) {
+        let mut sum = match self.under_way.remove(&pieces.start) {
+            Some(sum) if pieces.offset > pieces.start => sum,
+            // begun, or begun anew
+            _ => Crc64::new(),
+        };
+        pieces.bytes.iter().for_each(|piece| sum.update(piece));
+        if !pieces.last {
+            self.under_way.insert(pieces.start, sum);
+            return;
+        }
+        self.waiting
+            .insert(pieces.start, (pieces.end(), sum.finish()));
+        while let Some((end, sum)) = self.waiting.remove(&self.position) {
+            self.sum = self.sum.followed_by(sum, end - self.position);
+            self.position = end;
+        }
+    }
+}
+
+/// A sum made from the start of the file to its end.
 struct InOrder {
     empty: Summing,
     sum: Summing,
@@ -105,16 +206,14 @@ impl InOrder {
         }
     }
 
-    /// Sums up what was written now, and what waited for it.
     fn add(&mut self, file: &File, pieces: &Pieces) -> io::Result<()> {
-        let length: u64 = pieces.bytes.iter().map(|piece| piece.len() as u64).sum();
-        let end = pieces.offset + length;
+        let end = pieces.end();
         if pieces.offset > self.position {
             self.waiting.insert(pieces.start, end);
             return Ok(());
         }
         // then all is read at the end
-        self.rewritten |= pieces.offset < self.position && length > 0;
+        self.rewritten |= pieces.offset < self.position.min(end);
         if !self.rewritten {
             pieces.bytes.iter().for_each(|piece| self.sum.update(piece));
         }
@@ -141,7 +240,6 @@ impl InOrder {
         Ok(())
     }
 
-    /// The sum of what is in the file now.
     fn finish(mut self, file: &File) -> io::Result<Sum> {
         if self.rewritten {
             self.sum = self.empty.clone();
@@ -164,7 +262,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::checksum::{Crc64Sum, Sha1, Sha1Sum};
+    use crate::checksum::{Sha1, Sha1Sum};
 
     /// What Linux answers to writing to a file that is open for reading.
     const EBADF: i32 = 9;
@@ -174,58 +272,52 @@ mod tests {
         runtime.unwrap().block_on(future)
     }
 
-    #[test]
-    fn ranges_in_any_order_make_the_file_and_its_sum() {
+    /// Pieces by the start of their range and their offset; those that end with a dot complete it.
+    type Written<'a> = &'a [(u64, u64, &'a str)];
+
+    /// Writes pieces, and gives what is in the file and its sum.
+    fn written(pieces: Written<'_>, empty: Summing) -> (String, Option<Sum>) {
         let target = tempfile::NamedTempFile::new().unwrap();
         let sum = run(async {
-            let writer = RangeWriter::start(
-                target.reopen().unwrap(),
-                Some(Summing::Crc64(Box::default())),
-            );
-            // the second range whole, the third in part, then the first, and the rest in order
-            for (start, offset, pieces) in [
-                (3, 3, vec!["d".into(), "ef".into()]),
-                (6, 6, vec!["g".into()]),
-                (0, 0, vec!["a".into(), "bc".into()]),
-                (6, 7, vec!["h".into()]),
-                (9, 9, vec![]),
-            ] {
-                writer.write(start, offset, pieces).await.unwrap();
+            let writer = RangeWriter::start(target.reopen().unwrap(), Some(empty));
+            for (start, offset, piece) in pieces {
+                let whole = piece.trim_end_matches('.');
+                let bytes = whole.chars().map(|c| c.to_string().into()).collect();
+                if whole == *piece {
+                    writer.write(*start, *offset, bytes).await.unwrap();
+                } else {
+                    writer.complete(*start, *offset, bytes).await.unwrap();
+                }
             }
             writer.finish().await.unwrap()
         });
-        assert_eq!(std::fs::read(target.path()).unwrap(), b"abcdefgh");
-        assert_eq!(sum, Some(Sum::Crc64(Crc64Sum::of(b"abcdefgh"))));
+        (std::fs::read_to_string(target.path()).unwrap(), sum)
     }
 
-    /// Whatever came of an attempt that broke off, the sum is of what the file has.
+    /// Whatever the order, and whatever came of an attempt that broke off, the sum is of what the file has.
     #[test]
-    fn a_range_that_is_begun_anew_is_summed_up_as_it_is_written() {
-        for pieces in [
-            vec![(0, 0, "xxx"), (0, 0, "abc"), (3, 3, "def")],
-            vec![(3, 3, "xx"), (3, 3, "d"), (0, 0, "abc"), (3, 4, "ef")],
-            vec![(3, 3, "xx"), (0, 0, "abc"), (3, 3, "def")],
-        ] {
-            let target = tempfile::NamedTempFile::new().unwrap();
-            let file = std::fs::File::options()
-                .read(true)
-                .write(true)
-                .open(target.path());
-            let sum = run(async {
-                let writer = RangeWriter::start(file.unwrap(), Some(Summing::Sha1(Sha1::new())));
-                for (start, offset, piece) in &pieces {
-                    let piece = vec![(*piece).into()];
-                    writer.write(*start, *offset, piece).await.unwrap();
-                }
-                writer.finish().await.unwrap()
-            });
-            assert_eq!(
-                std::fs::read(target.path()).unwrap(),
-                b"abcdef",
-                "{pieces:?}"
-            );
-            let right = Sum::Sha1(Sha1Sum::of(b"abcdef"));
-            assert_eq!(sum, Some(right), "{pieces:?}");
+    fn ranges_in_any_order_make_the_file_and_its_sum() {
+        let all: [Written<'_>; 5] = [
+            // the second range whole, the third in part, then the first, and the rest in order
+            &[
+                (2, 2, "cd."),
+                (4, 4, "e"),
+                (0, 0, "ab."),
+                (4, 5, "f."),
+                (6, 6, "."),
+            ],
+            &[(0, 0, "xxx"), (0, 0, "abc."), (3, 3, "def.")],
+            &[(3, 3, "xx"), (3, 3, "d"), (0, 0, "abc."), (3, 4, "ef.")],
+            &[(3, 3, "xx"), (0, 0, "abc."), (3, 3, "def.")],
+            &[(4, 4, "ef."), (2, 2, "cd."), (0, 0, "a"), (0, 1, "b.")],
+        ];
+        for pieces in all {
+            let (found, sum) = written(pieces, Summing::Crc64(Box::default()));
+            assert_eq!(found, "abcdef", "{pieces:?}");
+            assert_eq!(sum, Some(Sum::Crc64(Crc64Sum::of(b"abcdef"))), "{pieces:?}");
+            let (found, sum) = written(pieces, Summing::Sha1(Sha1::new()));
+            assert_eq!(found, "abcdef", "{pieces:?}");
+            assert_eq!(sum, Some(Sum::Sha1(Sha1Sum::of(b"abcdef"))), "{pieces:?}");
         }
     }
 
