@@ -101,7 +101,7 @@ fn forecasted(forecast: &Forecast) -> String {
 
 fn requested(target: &RequestedTarget) -> String {
     match &target.result {
-        TargetAnswer::One(words) => about(&target.target, words),
+        TargetAnswer::One(answer) => about(&target.target, &answer.to_string()),
         TargetAnswer::Many(answer) => fanned_out(&target.target, answer),
     }
 }

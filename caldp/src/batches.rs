@@ -8,9 +8,8 @@ use caldp_trigger::cli::{CommandOutput, Inputs, TriggerCommand};
 use caldp_worker::cli::logging;
 use futures_util::future::BoxFuture;
 use std::fmt::Display;
-use std::io::Write as _;
 use std::process::ExitCode;
-use storage::hint::{explain, say};
+use storage::hint::{answer, explain, say};
 use storage::store::Store;
 
 use crate::answers::words;
@@ -31,11 +30,10 @@ pub(crate) fn run(command: &TriggerCommand) -> ExitCode {
     let result = runtime.block_on(async { Box::pin(command.run(&read_inputs)).await });
     runtime.shutdown_background();
     match result {
-        Ok(output) => {
-            // A closed pipe is the reader's choice.
-            let _ = std::io::stdout().write_all(text(&output).as_bytes());
-            ExitCode::from(output.status)
-        }
+        Ok(output) => match answer(text(&output)) {
+            Ok(()) => ExitCode::from(output.status),
+            Err(error) => refuse(Code::Generic, explain(&error)),
+        },
         Err(error) if error.is_of_the_command_line() => refuse(Code::CommandLine, explain(&error)),
         Err(error) => refuse(Code::Generic, explain(&error)),
     }

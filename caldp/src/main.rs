@@ -7,6 +7,7 @@ mod answers;
 mod batches;
 mod command;
 mod duration;
+mod environment;
 mod names;
 mod page;
 mod plan;
@@ -23,22 +24,28 @@ use caldp_worker::cli::{config, doctor, process};
 use clap::FromArgMatches as _;
 use command::{Caldp, Command};
 use std::ffi::{OsStr, OsString};
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use storage::hint::{say, with_hint};
+use storage::hint::{answer, explain, say, with_hint};
 
 fn main() -> ExitCode {
     storage::memory::give_large_blocks_back();
     let (arguments, command) = spelled_out(std::env::args_os().collect());
-    let parsed = names::definition(command.as_deref())
-        .try_get_matches_from(arguments)
+    let definition = environment::without_empty(names::definition(command.as_deref()));
+    let parsed = definition
+        .clone()
+        .try_get_matches_from(&arguments)
         .and_then(|matches| Caldp::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Nothing else can be done about a console that is gone.
             let _ = error.print();
+            if let Some(name) = environment::at_fault(&error, &definition, &arguments) {
+                say(format_args!(
+                    "hint: the environment variable {name} says so"
+                ));
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -89,9 +96,13 @@ fn print(text: Option<Vec<u8>>, name: &str, what: &str) -> ExitCode {
         say(with_hint(sentence, Some(&names)));
         return ExitCode::from(Code::CommandLine.number());
     };
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().write_all(&text);
-    ExitCode::SUCCESS
+    match answer(&text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("caldp: {}", explain(&error)));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// `caldp-process x` becomes `caldp process x`; which command that was, if it was one.

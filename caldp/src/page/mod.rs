@@ -5,11 +5,10 @@
 mod relative;
 
 use std::collections::BTreeSet;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use storage::hint::say;
+use storage::hint::{answer, say};
 
 use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::layout::Layout;
@@ -77,8 +76,7 @@ impl PageArguments {
         for note in notes {
             say(format_args!("caldp: {note}"));
         }
-        // A closed pipe is the reader's choice.
-        let _ = writeln!(std::io::stdout(), "{}", pages.place(&page)?);
+        answer(format!("{}\n", pages.place(&page)?))?;
         Ok(Code::Ok.number())
     }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use caldp_trigger::config::ConfigError as TriggerConfigError;
 use crds_core::ClientError;
 use crds_core::config::ConfigError;
-use storage::hint::Hint;
+use storage::hint::{Hint, OutputError};
 use storage::store::StoreError;
 
 /// Why a plan could not be made.
@@ -44,6 +44,8 @@ pub(super) enum PlanError {
     Model(#[from] crate::resources::Error),
     #[error(transparent)]
     Prices(#[from] TriggerConfigError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
 }
@@ -62,6 +64,7 @@ impl Hint for PlanError {
             Self::NoOldContext => Some("--old-context names it".into()),
             Self::Model(error) => error.hint(),
             Self::Prices(error) => error.hint(),
+            Self::Output(error) => error.hint(),
             Self::Instrument { known, .. } => Some(format!("they are {known}").into()),
             Self::Source(_) | Self::NoDatasets(_) => {
                 Some("name an s3:// or file: output, a directory, a file of JSON lines, or the address of a \

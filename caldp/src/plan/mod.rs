@@ -29,7 +29,7 @@ use clap::Args;
 use crds_core::names::ContextName;
 use crds_core::{Client, Config, Observatory};
 use crds_core::{TableRows, Tables};
-use storage::hint::{explain, say};
+use storage::hint::{answered, explain, say};
 use tokio::runtime::Runtime;
 
 use crate::status::LOGGED;
@@ -327,6 +327,8 @@ struct Answer {
     told: Told,
     json: bool,
     limit: Option<f64>,
+    /// How writing to `out` went until now.
+    written: io::Result<()>,
     /// The first failure to write the list; the rest of the plan is still said.
     failed: Option<(PathBuf, io::Error)>,
     ids: Option<PathBuf>,
@@ -350,6 +352,7 @@ impl Answer {
         Ok(Self {
             totals: Totals::default(),
             out: BufWriter::new(io::stdout()),
+            written: Ok(()),
             list,
             told: Told::default(),
             json: arguments.json,
@@ -362,8 +365,9 @@ impl Answer {
     fn take(&mut self, finding: &Finding) {
         let listing = self.totals.add(finding, self.limit);
         if self.json {
-            // A closed pipe is the reader's choice.
-            let _ = report::finding(&mut self.out, finding);
+            if self.written.is_ok() {
+                self.written = report::finding(&mut self.out, finding);
+            }
         } else {
             self.told.tell(finding);
         }
@@ -377,13 +381,13 @@ impl Answer {
 
     fn finish(mut self, about: &About) -> Result<Totals, PlanError> {
         self.told.end();
-        // A closed pipe is the reader's choice.
-        let _ = if self.json {
+        let summary = if self.json {
             report::summary(&mut self.out, about, &self.totals)
         } else {
             report::text(&mut self.out, about, &self.totals)
         };
-        let _ = self.out.flush();
+        let written = self.written.and(summary).and_then(|()| self.out.flush());
+        let answered = answered(written);
         let written = self.list.take().map(BatchList::finish);
         let failed = self.failed.take().or_else(|| {
             let error = written.and_then(Result::err)?;
@@ -391,7 +395,7 @@ impl Answer {
         });
         match failed {
             Some((path, source)) => Err(PlanError::Write { path, source }),
-            None => Ok(self.totals),
+            None => answered.map(|()| self.totals).map_err(PlanError::from),
         }
     }
 }

@@ -12,7 +12,7 @@ use caldp_core::resources::{Basis, Estimate, Features};
 use caldp_worker::cli::logging;
 use clap::Args;
 use serde::Serialize;
-use storage::hint::{self, parsed};
+use storage::hint::{self, answered, parsed};
 use storage::uri::Location;
 
 use super::{Error, ended, inputs, model};
@@ -65,14 +65,16 @@ pub(crate) fn run(arguments: &EstimateArguments) -> ExitCode {
 fn answer(arguments: &EstimateArguments) -> Result<(), Error> {
     let model = model(arguments.model.as_deref())?;
     let mut out = BufWriter::new(io::stdout().lock());
+    let mut written = Ok(());
     let mut say = |features: &Features| {
         let estimate = model.estimate(features);
-        // A closed pipe is the reader's choice.
-        let _ = if arguments.json {
-            as_json(&mut out, features, &estimate)
-        } else {
-            as_text(&mut out, features, &estimate)
-        };
+        if written.is_ok() {
+            written = if arguments.json {
+                as_json(&mut out, features, &estimate)
+            } else {
+                as_text(&mut out, features, &estimate)
+            };
+        }
     };
     match &arguments.inputs {
         Some(place) => say_from_inputs(place, &arguments.datasets, &mut say)?,
@@ -86,8 +88,7 @@ fn answer(arguments: &EstimateArguments) -> Result<(), Error> {
         Some(path) => table(path, &mut say)?,
         None => 0,
     };
-    // Nothing is lost when the reader has closed the pipe.
-    let _ = out.flush();
+    answered(written.and_then(|()| out.flush()))?;
     if unnamed == 0 {
         Ok(())
     } else {

@@ -2,7 +2,6 @@
 //! done on them, and installs it when it does no worse than the one in use.
 
 use std::fs::File;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -13,7 +12,7 @@ use caldp_core::resources::{MODEL_KEY, Model, Refusal, Run};
 use caldp_trigger::config::hourly_prices;
 use caldp_worker::cli::logging;
 use clap::Args;
-use storage::hint::say;
+use storage::hint::{OutputError, answer, say};
 use storage::object::Precondition;
 use storage::store::{Store, StoreError};
 use storage::uri::Location;
@@ -77,19 +76,18 @@ async fn learn(arguments: &LearnArguments) -> Result<(), Error> {
     let (Some(new), Some(old)) = (judged(&model), judged(&in_use)) else {
         return Err(Error::NoRuns(sources));
     };
-    let _ = writeln!(
-        io::stdout(),
-        "{} runs, {} left out",
+    answer(format!(
+        "{} runs, {} left out\n",
         runs.all().len(),
         runs.left_out().count()
-    );
-    tell("the model in use", &old);
-    tell("the new model, on the runs it was fitted to", &new);
+    ))?;
+    tell("the model in use", &old)?;
+    tell("the new model, on the runs it was fitted to", &new)?;
     if let Some(crossed) = cross_validate(runs.all(), &in_use, PARTS, prices) {
-        tell("fits like it, on proposals they have not seen", &crossed);
+        tell("fits like it, on proposals they have not seen", &crossed)?;
     }
     if let Some(name) = judge(&model, runs.all(), Knowledge::Name, prices) {
-        tell("the new model, from names alone", &name);
+        tell("the new model, from names alone", &name)?;
     }
     let json = || {
         model.to_json().map_err(|source| Error::Model {
@@ -108,7 +106,7 @@ async fn learn(arguments: &LearnArguments) -> Result<(), Error> {
             .put_bytes(MODEL_KEY, json()?.into(), &Precondition::None)
             .await
             .map_err(at(store.as_ref()))?;
-        let _ = writeln!(io::stdout(), "installed: {store}/{MODEL_KEY}");
+        answer(format!("installed: {store}/{MODEL_KEY}\n"))?;
     }
     Ok(())
 }
@@ -123,7 +121,7 @@ fn write(path: &Path, json: &str) -> Result<(), Error> {
         path: path.to_owned(),
         source,
     })?;
-    let _ = writeln!(io::stdout(), "written: {}", path.display());
+    answer(format!("written: {}\n", path.display()))?;
     Ok(())
 }
 
@@ -206,15 +204,14 @@ fn tell_left_out(left_out: &LeftOut) {
     }
 }
 
-fn tell(who: &str, judged: &Judgement) {
-    let _ = writeln!(
-        io::stdout(),
+fn tell(who: &str, judged: &Judgement) -> Result<(), OutputError> {
+    answer(format!(
         "{who}: cost {:.3} times perfect knowledge, {} killed at their limit, {} climb, limits \
-         {:.1} times the real time at the median, the closest run at {:.0} % of its limit",
+         {:.1} times the real time at the median, the closest run at {:.0} % of its limit\n",
         judged.cost_ratio,
         judged.killed,
         judged.climbed,
         judged.median_limit_ratio,
         judged.closest * 100.0,
-    );
+    ))
 }

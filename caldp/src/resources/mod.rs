@@ -15,7 +15,7 @@ use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::resources::table::TableError;
 use caldp_core::resources::{Model, ModelError};
 use caldp_trigger::config::ConfigError;
-use storage::hint::{Hint, explain, local_hint, say};
+use storage::hint::{Hint, OutputError, explain, local_hint, say};
 use storage::store::StoreError;
 use storage::uri::Location;
 
@@ -53,6 +53,8 @@ pub(crate) enum Error {
     Place,
     #[error(transparent)]
     Prices(#[from] ConfigError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
 }
@@ -66,6 +68,7 @@ impl Hint for Error {
             Self::Store { source, .. } => source.hint(),
             Self::Model { source, .. } => source.hint(),
             Self::Prices(error) => error.hint(),
+            Self::Output(error) => error.hint(),
             Self::Table { .. } => Some(
                 "a table is CSV with a header: dataset, n_files, total_mb, drizcorr, pctecorr, \
                  crsplit, subarray, large_detector; for caldp learn also memory_gb, wallclock_s"

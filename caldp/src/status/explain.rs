@@ -16,6 +16,7 @@ use caldp_trigger::record::attempts::{Attempt, Ended, Record};
 use clap::Args;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use storage::hint::answered;
 use storage::store::{self, Store, StoreError, bytes_if_there};
 use storage::uri::Location;
 
@@ -50,7 +51,7 @@ pub(crate) struct ExplainArguments {
 
 impl ExplainArguments {
     pub(crate) const HELP: &'static str = "\
-Exit status: 0 the dataset is processed, 3 it is under way, 4 it failed.
+Exit status: 0 the dataset is processed, 3 it is under way, 4 it failed, 1 no answer.
 The fields of --json are described in caldp/STATUS.md.";
 }
 
@@ -88,8 +89,8 @@ impl ExplainArguments {
         } else {
             plain(&story.text())
         };
-        // A closed pipe is the reader's choice.
-        let _ = anstream::stdout().write_all(text.as_bytes());
+        let mut out = anstream::stdout();
+        answered(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
         Ok(match story.progress.state {
             State::Submitted | State::Processing => super::UNDER_WAY,
             State::Error | State::Terminated => super::SOME_FAILED,

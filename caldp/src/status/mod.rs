@@ -25,7 +25,7 @@ use caldp_worker::cli::logging;
 use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
-use storage::hint::{Hint, explain as in_words, say};
+use storage::hint::{Hint, OutputError, answered, explain as in_words, say};
 use storage::store::{self, Store, StoreError};
 use storage::uri::Location;
 
@@ -60,10 +60,11 @@ pub(crate) struct StatusArguments {
 
 impl StatusArguments {
     pub(crate) const HELP: &'static str = "\
-Exit status: 0 all datasets are processed, 3 some are under way, 4 some failed and none is under way.
-Costs are in US dollars, with the prices of CALDP_HOURLY_PRICES (four, by memory bin) or those of the
-documentation of infra/. What is settled is remembered in blackboard/status.json of the output, where
-that can be written; it is never needed.
+Exit status: 0 all datasets are processed, 3 some are under way, 4 some failed and none is under way, \
+1 no answer.
+Costs are in US dollars, with the prices of CALDP_HOURLY_PRICES (four, by memory bin) or those of \
+infra/README.md. What is settled is remembered in blackboard/status.json of the output, where that can be \
+written; it is never needed.
 The fields of --json are described in caldp/STATUS.md.";
 }
 
@@ -82,6 +83,8 @@ pub(crate) enum StatusError {
     Prices(#[from] ConfigError),
     #[error("the model of what runs need cannot be read")]
     Model(#[from] caldp_core::resources::ModelError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
     #[error("cannot start")]
     Runtime(#[source] io::Error),
 }
@@ -98,6 +101,7 @@ impl Hint for StatusError {
                 "give the output path the datasets were submitted with, and --layout where it is not tree".into(),
             ),
             Self::Prices(error) => error.hint(),
+            Self::Output(error) => error.hint(),
             Self::Model(_) | Self::Runtime(_) => None,
         }
     }
@@ -168,7 +172,7 @@ impl StatusArguments {
                 }
                 (Err(error), _) => return Err(error),
             };
-            self.say(&statuses, &mut said);
+            self.say(&statuses, &mut said)?;
             let (under_way, failed) = statuses.iter().fold((false, false), |(under, failed), s| {
                 (
                     under | s.summary.under_way,
@@ -222,7 +226,7 @@ impl StatusArguments {
         Ok(statuses)
     }
 
-    fn say(&self, statuses: &[OutputStatus], said: &mut Said) {
+    fn say(&self, statuses: &[OutputStatus], said: &mut Said) -> Result<(), StatusError> {
         said.looked = true;
         let mut text = String::new();
         if self.json {
@@ -238,13 +242,14 @@ impl StatusArguments {
             }
             text += &text::of(statuses, self.failed);
         }
-        // A closed pipe is the reader's choice.
-        let _ = anstream::stdout().write_all(text.as_bytes());
+        let mut out = anstream::stdout();
+        answered(out.write_all(text.as_bytes()).and_then(|()| out.flush()))?;
         for note in statuses.iter().flat_map(|s| &s.notes) {
             if said.notes.insert(note.clone()) {
                 say(format_args!("caldp: {note}"));
             }
         }
+        Ok(())
     }
 }
 

@@ -101,10 +101,11 @@ pub(crate) struct SyncArguments {
 
 impl SyncArguments {
     pub(crate) const HELP: &'static str = "\
-Files appear under their names only complete and checked: by the SHA-1 that the run's record has, else by
-the checksum that S3 has, else by size. What is there is not fetched again. What was changed by hand is
+Files appear under their names only complete and checked: by the sum that the run's record has, else by \
+the checksum that S3 has, else by size. What is there is not fetched again. What was changed by hand is \
 kept, said and counted. The run can be killed and repeated, and several can run at once.
-Exit status: 0 all datasets are on site, 3 some are under way, 4 some failed or could not be brought.
+Exit status: 0 all datasets are on site, 3 some are under way, 4 some failed or could not be brought, \
+1 nothing could be done.
 States, options for running it on site and the fields of --json are described in caldp/SYNC.md.";
 }
 

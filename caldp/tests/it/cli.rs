@@ -196,3 +196,81 @@ fn nobody_needs_to_read_what_is_said() {
         assert_eq!(unheard.code(), heard.status.code(), "{name}");
     }
 }
+
+/// What is asked for and does not arrive is no success; a reader that is gone has what it wanted.
+#[test]
+fn an_answer_that_cannot_be_written_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    for line in [
+        "man",
+        "completions bash",
+        "config",
+        "process j8cb010b0 --print-config",
+        "estimate j8cb010b0",
+        "doctor j8cb010b0 --input file:.",
+    ] {
+        let words: Vec<&str> = line.split(' ').collect();
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let output = caldp(directory.path(), "caldp", &words)
+            .stdout(full)
+            .output()
+            .unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{line}: {errors}");
+        let words = "caldp: standard output cannot be written: No space left on device";
+        assert!(errors.contains(words), "{line}: {errors}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_is_not_set_and_one_that_is_wrong_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let asked = |variables: &[(&str, &str)], line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut command = caldp(directory.path(), "caldp", &words);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        let errors = String::from_utf8(output.stderr).unwrap();
+        (output.status.code(), errors)
+    };
+    let empty = [
+        ("CALDP_LAYOUT", ""),
+        ("CALDP_HOME", ""),
+        ("CALDP_PROGRAM_TIMEOUT", ""),
+        ("CALDP_ARCHIVE_LIMIT", ""),
+        ("CALDP_INPUT_URI", ""),
+        ("CRDSBUCKET", "s3://crds"),
+    ];
+    let configured = "process j8cb010b0 --print-config";
+    assert_eq!(asked(&empty, configured), (Some(0), String::new()));
+    let configured = "process-aws s3://hst/x j8cb010b0 --print-config";
+    assert_eq!(asked(&empty, configured), (Some(0), String::new()));
+    let (code, errors) = asked(&empty, "status file:nowhere");
+    assert!(
+        code == Some(1) && errors.contains("there are no datasets"),
+        "{errors}"
+    );
+
+    let wrong = [("CALDP_LAYOUT", "tre")];
+    let named = "hint: the environment variable CALDP_LAYOUT says so";
+    for line in [
+        "process j8cb010b0",
+        "status file:.",
+        "submit j8cb010b0 --output s3://hst/x",
+    ] {
+        let (code, errors) = asked(&wrong, line);
+        assert!(
+            code == Some(2) && errors.contains(named),
+            "{line}: {errors}"
+        );
+    }
+    let (code, errors) = asked(&wrong, "process j8cb010b0 --layout tre");
+    assert!(code == Some(2) && !errors.contains(named), "{errors}");
+    let (code, errors) = asked(
+        &[("CRDS_CONTEXT", "hst_acs_0001.imap")],
+        "rescue j8cb010b0 --output s3://hst/x",
+    );
+    assert!(
+        code == Some(2) && errors.contains("CRDS_CONTEXT says so"),
+        "{errors}"
+    );
+}

@@ -204,6 +204,85 @@ fn datasets_are_cancelled_rescued_and_cleaned() {
     );
 }
 
+/// A name or an output that was mistyped neither submits nor succeeds.
+#[test]
+fn what_is_not_there_is_neither_rescued_nor_cancelled_nor_cleaned() {
+    let world = World::new();
+    for command in ["rescue", "cancel", "clean"] {
+        let said = caldp(&world, &format!("{command} all"));
+        assert_eq!(said.code, 1, "{command}: {}", said.stdout);
+        assert!(
+            said.stderr.contains("there is nothing in s3://hst-out/o"),
+            "{}",
+            said.stderr
+        );
+    }
+    caldp(&world, "submit j8cb010b0 --batch-name b").ended(0);
+    let before = world.keys();
+    for command in ["rescue", "cancel", "clean"] {
+        for option in ["", " --dry-run"] {
+            let said = caldp(&world, &format!("{command} j8cb010b1{option}"));
+            assert_eq!(said.code, 4, "{command}{option}: {}", said.stdout);
+            assert!(
+                said.stdout.ends_with("nothing is known of j8cb010b1\n"),
+                "{command}{option}: {}",
+                said.stdout
+            );
+        }
+    }
+    // one that waits is not rescued, and those beside it are still looked at
+    let said = caldp(&world, "rescue j8cb010b0 j8cb010b1");
+    assert_eq!(said.code, 4, "{}", said.stdout);
+    assert!(
+        said.stdout.contains("has a job that has not ended"),
+        "{}",
+        said.stdout
+    );
+    let said = caldp(&world, "rescue j8cb010b0 --dry-run");
+    assert_eq!(said.code, 4, "{}", said.stdout);
+    assert_eq!((world.keys(), world.batch.jobs().len()), (before, 1));
+    for line in [
+        "clean j8cb010b0 --memory-bin 2",
+        "cancel j8cb010b0 --context latest",
+    ] {
+        let said = caldp(&world, line);
+        assert_eq!(said.code, 2, "{line}: {}", said.stdout);
+    }
+    let said = caldp(&world, "rescue ingested");
+    assert!(
+        said.stderr
+            .contains("\"ingested\" is nothing that rescue takes"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_context_that_crds_cannot_know_is_refused() {
+    let world = World::new();
+    for context in ["x", "hst_acs_0001.imap", "jwst_0100.pmap", "hst"] {
+        let said = caldp(&world, &format!("submit j8cb010b0 --context {context}"));
+        assert_eq!(said.code, 2, "{context}: {}", said.stdout);
+        assert!(
+            said.stderr.contains("no CRDS context of HST"),
+            "{}",
+            said.stderr
+        );
+        let list = format!("datasets: [j8cb010b0]\ncontext: {context}\n");
+        world.put("lists/one.yaml", list);
+        let said = caldp(&world, "submit s3://hst-out/lists/one.yaml");
+        assert_eq!(said.code, 2, "{context}: {}", said.stdout);
+    }
+    assert!(world.batch.jobs().is_empty());
+    for context in ["hst_0001.pmap", "latest", "hst-edit", "2018-01-21T12:46:05"] {
+        caldp(
+            &world,
+            &format!("submit j8cb010b0 --dry-run --context {context}"),
+        )
+        .ended(0);
+    }
+}
+
 #[test]
 fn a_deployment_that_is_not_described_is_said() {
     let environment = [("JOBQUEUES", String::new())];

@@ -64,6 +64,37 @@ pub fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// What was asked for did not arrive on standard output.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written")]
+pub struct OutputError(#[source] io::Error);
+
+impl Hint for OutputError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(local_hint(&self.0).into())
+    }
+}
+
+/// How writing to standard output ended: a reader that is gone has what it wanted.
+///
+/// # Errors
+/// [`OutputError`] when it was anything else, such as a disk that is full.
+pub fn answered(written: io::Result<()>) -> Result<(), OutputError> {
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes an answer to standard output.
+///
+/// # Errors
+/// As [`answered`].
+pub fn answer(text: impl AsRef<[u8]>) -> Result<(), OutputError> {
+    let mut out = io::stdout().lock();
+    answered(out.write_all(text.as_ref()).and_then(|()| out.flush()))
+}
+
 /// Displays an error with its causes; made by [`with_causes`].
 #[derive(Debug)]
 pub struct WithCauses<'a, E: ?Sized>(&'a E);

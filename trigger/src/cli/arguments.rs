@@ -3,21 +3,22 @@
 use caldp_core::layout::Layout;
 use caldp_core::resources::MemoryBin;
 use clap::Args;
-use storage::hint::parsed;
+use storage::hint::{parsed, with_hint};
 
+use crate::order::is_context;
 use crate::resources::{Priority, Scale};
 
 /// How jobs are run.
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// The memory bin of memory to start on, 0 to 3
+    /// The memory bin to start on, 0 to 3
     #[arg(long, value_parser = parse_memory_bin)]
     pub(super) memory_bin: Option<MemoryBin>,
     /// A factor for time limits
     #[arg(long, value_parser = parse_scale)]
     pub(super) timeout_scale: Option<Scale>,
     /// The CRDS context
-    #[arg(long, env = "CRDS_CONTEXT")]
+    #[arg(long, env = "CRDS_CONTEXT", value_parser = parse_context)]
     pub(super) context: Option<String>,
 }
 
@@ -40,6 +41,15 @@ pub(super) fn parse_memory_bin(text: &str) -> Result<MemoryBin, String> {
     number
         .and_then(MemoryBin::new)
         .ok_or_else(|| "a memory bin is 0, 1, 2 or 3".to_owned())
+}
+
+fn parse_context(text: &str) -> Result<String, String> {
+    if is_context(text) {
+        return Ok(text.to_owned());
+    }
+    let sentence = format!("{text:?} is no CRDS context of HST");
+    let hint = "use one like hst_1234.pmap, latest, hst-operational, hst-edit or hst-2018-01-21";
+    Err(with_hint(sentence, Some(hint)))
 }
 
 pub(super) fn parse_scale(text: &str) -> Result<Scale, String> {

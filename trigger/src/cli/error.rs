@@ -1,11 +1,13 @@
 //! What can go wrong with a command.
 
 use std::borrow::Cow;
+use std::io::ErrorKind;
 
 use caldp_core::dataset::DatasetError;
 use caldp_core::layout::Verb;
 use caldp_core::resources::table::TableError;
 use storage::hint::Hint;
+use storage::uri::S3Uri;
 
 use crate::config::ConfigError;
 use crate::error::TriggerError;
@@ -36,7 +38,7 @@ pub enum CliError {
         source: TableError,
     },
     /// A target that makes no sense.
-    #[error("{target:?} cannot be {verb}ed")]
+    #[error("{target:?} is nothing that {verb} takes")]
     Target {
         /// As given.
         target: String,
@@ -44,6 +46,12 @@ pub enum CliError {
         verb: Verb,
         /// Why not.
         source: DatasetError,
+    },
+    /// Something was asked of all datasets of an output that has none.
+    #[error("there is nothing in {output}")]
+    NothingThere {
+        /// The output.
+        output: S3Uri,
     },
 }
 
@@ -68,7 +76,12 @@ impl Hint for CliError {
         match self {
             Self::Config(error) => error.hint(),
             Self::Trigger(error) => error.hint(),
-            Self::List { .. } => None,
+            Self::List { source, .. } => (source.kind() == ErrorKind::NotFound).then(|| {
+                "check the path; names of datasets are given one by one, or in a list".into()
+            }),
+            Self::NothingThere { .. } => {
+                Some("give the output path the datasets were submitted with".into())
+            }
             Self::Features { .. } => Some(
                 "a table is CSV whose first line names the columns, one of them dataset".into(),
             ),

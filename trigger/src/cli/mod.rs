@@ -24,13 +24,14 @@ use crate::batch::aws::AwsBatch;
 use crate::config::Config;
 use crate::handler::Trigger;
 use crate::invocation::{Budget, Invocation};
+use crate::order::RequestBody;
 use crate::order::offers::Offers;
 use crate::submit::submitter::OrderAnswer;
 
 pub use error::CliError;
 pub use inputs::{Inputs, ReadInputs};
 pub use output::{CommandAnswer, CommandOutput, RequestedTarget};
-pub use request::RequestArgs;
+pub use request::{RequestArgs, RescueArgs};
 pub use submit::SubmitArgs;
 pub use sweep::SweepArgs;
 use sweep::Swept;
@@ -47,10 +48,13 @@ pub enum TriggerCommand {
     /// Submit datasets to AWS Batch
     Submit(SubmitArgs),
     /// Submit datasets again that failed or were terminated
-    Rescue(RequestArgs),
+    #[command(after_help = RequestArgs::HELP)]
+    Rescue(RescueArgs),
     /// Terminate the jobs of datasets
+    #[command(after_help = RequestArgs::HELP)]
     Cancel(RequestArgs),
     /// Delete everything of datasets: inputs, outputs, records, messages
+    #[command(after_help = RequestArgs::HELP)]
     Clean(RequestArgs),
     /// Find datasets whose job ended, disappeared or was never made without word, and settle them
     #[command(after_help = SweepArgs::HELP)]
@@ -66,7 +70,10 @@ impl TriggerCommand {
     pub async fn run(&self, read_inputs: &ReadInputs<'_>) -> Result<CommandOutput, CliError> {
         let (bucket, layout, json) = match self {
             Self::Submit(SubmitArgs { output, common, .. })
-            | Self::Rescue(RequestArgs { output, common, .. })
+            | Self::Rescue(RescueArgs {
+                request: RequestArgs { output, common, .. },
+                ..
+            })
             | Self::Cancel(RequestArgs { output, common, .. })
             | Self::Clean(RequestArgs { output, common, .. }) => {
                 (Some(output.bucket()), common.layout, common.json)
@@ -112,9 +119,15 @@ impl TriggerCommand {
         };
         match self {
             Self::Submit(args) => args.run(trigger, &invocation, read_inputs).await,
-            Self::Rescue(args) => args.run(trigger, Verb::Rescue, &invocation).await,
-            Self::Cancel(args) => args.run(trigger, Verb::Cancel, &invocation).await,
-            Self::Clean(args) => args.run(trigger, Verb::Clean, &invocation).await,
+            Self::Rescue(args) => args.run(trigger, &invocation).await,
+            Self::Cancel(args) => {
+                let body = RequestBody::default();
+                args.run(trigger, Verb::Cancel, body, &invocation).await
+            }
+            Self::Clean(args) => {
+                let body = RequestBody::default();
+                args.run(trigger, Verb::Clean, body, &invocation).await
+            }
             Self::Sweep(args) => args.run(trigger, &invocation).await,
         }
     }
@@ -124,6 +137,9 @@ impl TriggerCommand {
         match (self, answer) {
             (Self::Sweep(args), CommandAnswer::Sweep(answer)) => args.status(answer),
             (_, CommandAnswer::Order(OrderAnswer::Submitted(done))) if !done.refused.is_empty() => {
+                SOME_FAILED
+            }
+            (_, CommandAnswer::Request(targets)) if targets.iter().any(RequestedTarget::failed) => {
                 SOME_FAILED
             }
             _ => 0,

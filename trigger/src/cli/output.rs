@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::request::dataset::DatasetAnswer;
 use crate::request::requests::TargetAnswer;
 use crate::submit::submitter::OrderAnswer;
 use crate::sweep::SweepAnswer;
@@ -36,4 +37,14 @@ pub struct RequestedTarget {
     pub target: String,
     /// What came of it.
     pub result: TargetAnswer,
+}
+
+impl RequestedTarget {
+    /// Whether what was asked was not done, or only of some datasets.
+    pub(super) fn failed(&self) -> bool {
+        match &self.result {
+            TargetAnswer::One(answer) => matches!(answer, DatasetAnswer::Refused(_)),
+            TargetAnswer::Many(answer) => answer.is_partial(),
+        }
+    }
 }

@@ -42,10 +42,10 @@ pub struct SubmitArgs {
     /// The batch's name; given again, the same submission is continued
     #[arg(long, value_parser = parsed::<BatchName>)]
     pub(super) batch_name: Option<BatchName>,
-    /// A job queue for all memory bins of memory
+    /// A job queue for all memory bins
     #[arg(long)]
     pub(super) job_queue: Option<String>,
-    /// A job definition for all memory bins of memory
+    /// A job definition for all memory bins
     #[arg(long)]
     pub(super) job_definition: Option<String>,
     /// Which of the jobs with results in the same place go first: those of a higher number, 0 to 9999

@@ -66,10 +66,10 @@ impl FromStr for Swept {
 
 impl SweepArgs {
     pub(super) const HELP: &'static str = "\
-Each dataset is settled as the event that was lost would have settled it; jobs younger than 15 minutes are
+Each dataset is settled as the event that was lost would have settled it; jobs younger than 15 minutes are \
 left alone. The schedule does the same, within limits of time and requests.
-Exit status: 0 nothing is stuck any more, 3 something is (with --dry-run, or because another is at it), 4
-something could not be settled.";
+Exit status: 0 nothing is stuck any more, 3 something is (with --dry-run, or because another is at it), \
+4 something could not be settled.";
 
     pub(super) async fn run<B: Batch>(
         &self,

@@ -256,12 +256,17 @@ fn is_aws_name(text: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_:/.".contains(&b))
 }
 
-/// A context goes into the environment of a job; CRDS also knows symbolic ones (`hst-latest`).
-fn is_context(text: &str) -> bool {
-    (1..=100).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+/// A context goes into the environment of every job, and one that CRDS cannot know fails them all:
+/// rules of HST by their file, `latest`, names like `hst-operational`, and dates.
+pub(crate) fn is_context(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:".contains(&b);
+    let dated = |text: &str| text.len() > 4 && text.bytes().take(4).all(|b| b.is_ascii_digit());
+    text.len() <= 100
+        && text.bytes().all(plain)
+        && (text == "latest"
+            || text.starts_with("hst-")
+            || text.starts_with("hst_") && text.strip_suffix(".pmap").is_some()
+            || dated(text) && text.as_bytes()[4] == b'-')
 }
 
 #[cfg(test)]

@@ -130,6 +130,20 @@ impl Documents {
         }
     }
 
+    /// Whether a dataset has a record, a state or inputs.
+    pub(crate) async fn knows(
+        &self,
+        root: &OutputRoot,
+        dataset: &Dataset,
+    ) -> Result<bool, TriggerError> {
+        let seen = self.messages(root).look(dataset).await?;
+        Ok(seen.current().is_some()
+            || self.exists(&root.record(dataset)?).await?
+            || self
+                .exists(&root.join(&root.layout.inputs(dataset))?)
+                .await?)
+    }
+
     /// Deletes an object; that it is not there is no error.
     ///
     /// # Errors

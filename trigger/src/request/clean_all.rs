@@ -19,6 +19,9 @@ use crate::record::attempts::Record;
 /// Deletions under way at once; each is of up to a thousand keys.
 const DELETIONS: usize = 8;
 
+/// How a clean ended that a kill message stopped.
+pub(super) const STOPPED: &str = "stopped by broadcast-kill";
+
 /// A page of a listing: the keys that belong to datasets, and to which.
 struct OwnedKeys {
     keys: Vec<String>,
@@ -50,7 +53,7 @@ impl<B: Batch> FanOut<B> {
                     .try_collect::<()>()
                     .await?;
                 if self.killed(root, switch).await? {
-                    ended = "stopped by broadcast-kill";
+                    ended = STOPPED;
                     break 'folders;
                 }
                 // every invocation gets something done, or the rest would be handed on for ever

@@ -1,10 +1,12 @@
 //! A request for one dataset or one job, carried out. Repeated it is taken up where it stopped.
 
+use std::fmt;
 use std::sync::Arc;
 
 use caldp_core::batch::JobId;
 use caldp_core::dataset::Dataset;
 use caldp_core::layout::{Target, Verb};
+use serde::Serialize;
 use storage::s3::{Delimiter, ErrorKind};
 use storage::uri::S3Uri;
 use tracing::{Instrument, info_span};
@@ -42,6 +44,30 @@ pub struct Request<'a> {
     pub body: &'a RequestBody,
     /// What asked for it; the same origin is carried out once.
     pub origin: &'a str,
+}
+
+/// What became of a request for one dataset or one job, in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum DatasetAnswer {
+    /// It is as was asked, or would be.
+    Done(String),
+    /// It is not as was asked: nothing is known of the dataset, or something else has to be done first.
+    Refused(String),
+}
+
+impl DatasetAnswer {
+    /// The answer to a request for a dataset of which the output has nothing.
+    pub(crate) fn unknown(dataset: &Dataset) -> Self {
+        Self::Refused(format!("nothing is known of {dataset}"))
+    }
+}
+
+impl fmt::Display for DatasetAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Done(words) | Self::Refused(words)) = self;
+        f.write_str(words)
+    }
 }
 
 /// Carries out requests for single datasets and jobs.
@@ -84,7 +110,7 @@ impl<B: Batch> DatasetRequests<B> {
         request: &Request<'_>,
         dataset: &Dataset,
         invocation: &Invocation,
-    ) -> Result<String, TriggerError> {
+    ) -> Result<DatasetAnswer, TriggerError> {
         let span = info_span!("dataset", %dataset);
         if !request.body.dry_run {
             self.open(request.root).await?;
@@ -120,7 +146,7 @@ impl<B: Batch> DatasetRequests<B> {
         start: Start,
         dataset: &Dataset,
         invocation: &Invocation,
-    ) -> Result<String, TriggerError> {
+    ) -> Result<DatasetAnswer, TriggerError> {
         let (root, body) = (request.root, request.body);
         let known = self.documents.record(root, dataset).await?;
         let (inputs, bytes) = match start {
@@ -155,8 +181,14 @@ impl<B: Batch> DatasetRequests<B> {
             let rules = TransitionRules::now(&self.config, root, invocation);
             started(record, dataset, &wanted, &rules)
         };
+        // the job of another request has not ended
+        let busy = |r: &Record| {
+            r.pending().is_some() && r.attempts.iter().all(|a| a.origin != request.origin)
+        };
         if body.dry_run {
-            return Ok(tell(transition(known.map(|known| known.record))));
+            let record = known.map(|known| known.record);
+            let refused = record.as_ref().is_some_and(busy);
+            return Ok(answered(refused, tell(transition(record))));
         }
         let changed = self
             .reconciler
@@ -164,6 +196,9 @@ impl<B: Batch> DatasetRequests<B> {
             .await?;
         let ours = |r: &Record| r.pending().is_some_and(|a| a.origin == request.origin);
         let why = changed.why.clone();
+        if changed.record().is_some_and(busy) {
+            return Ok(DatasetAnswer::Refused(why));
+        }
         if changed.record().is_some_and(ours) {
             let record = self.reconciler.reconcile(root, changed, invocation).await?;
             let last = record.as_ref().and_then(Record::last);
@@ -176,7 +211,7 @@ impl<B: Batch> DatasetRequests<B> {
                 });
             }
         }
-        Ok(why)
+        Ok(DatasetAnswer::Done(why))
     }
 
     /// The folder in which the inputs of a dataset are, and their size.
@@ -204,7 +239,7 @@ impl<B: Batch> DatasetRequests<B> {
         dataset: &Dataset,
         body: &RequestBody,
         invocation: &Invocation,
-    ) -> Result<String, TriggerError> {
+    ) -> Result<DatasetAnswer, TriggerError> {
         let settings = Settings {
             layout: root.layout,
             ..Settings::default()
@@ -217,14 +252,16 @@ impl<B: Batch> DatasetRequests<B> {
             let known = self.documents.record(root, dataset).await?;
             let seen = self.documents.messages(root).look(dataset).await?;
             let record = known.map(|known| known.record);
-            return Ok(tell(transition(record, seen.current())));
+            let unknown = record.is_none() && seen.current().is_none();
+            return Ok(answered(unknown, tell(transition(record, seen.current()))));
         }
         let changed = self
             .reconciler
             .transition_with_states(root, dataset, transition)
             .await?;
         self.reconciler.stop_and_show(root, &changed).await?;
-        Ok(changed.why)
+        let unknown = changed.record().is_none() && changed.state().is_none();
+        Ok(answered(unknown, changed.why))
     }
 
     /// Cancels what a job works on: its dataset, or every dataset of its array.
@@ -236,12 +273,12 @@ impl<B: Batch> DatasetRequests<B> {
         id: &JobId,
         body: &RequestBody,
         invocation: &Invocation,
-    ) -> Result<String, TriggerError> {
+    ) -> Result<DatasetAnswer, TriggerError> {
         let described = self.batch_client.describe(std::slice::from_ref(id)).await?;
         let Some(job) = described.into_iter().find(|job| job.job_id == id.as_str()) else {
-            return Ok(format!(
+            return Ok(DatasetAnswer::Refused(format!(
                 "AWS Batch does not know job {id}; it forgets ended jobs after a week"
-            ));
+            )));
         };
         let event = JobEvent::from_detail(job)?;
         let task = event.task()?;
@@ -257,19 +294,19 @@ impl<B: Batch> DatasetRequests<B> {
             if is_latest(known.as_ref().map(|known| &known.record), id) {
                 self.cancel(of_job, dataset, body, invocation).await
             } else {
-                Ok(format!(
+                Ok(DatasetAnswer::Done(format!(
                     "{dataset} has another job by now and was left alone"
-                ))
+                )))
             }
         })
         .await?;
         if !body.dry_run {
             self.batch_client.terminate(id).await?;
         }
-        Ok(match results.as_slice() {
+        Ok(DatasetAnswer::Done(match results.as_slice() {
             [one] => format!("job {id} terminated: {one}"),
             many => format!("job {id} terminated, with {} datasets", many.len()),
-        })
+        }))
     }
 
     /// Deletes everything of one dataset and nothing of any other.
@@ -278,7 +315,7 @@ impl<B: Batch> DatasetRequests<B> {
         root: &OutputRoot,
         dataset: &Dataset,
         body: &RequestBody,
-    ) -> Result<String, TriggerError> {
+    ) -> Result<DatasetAnswer, TriggerError> {
         let own = root.layout.dataset_keys(dataset);
         let (bucket, s3) = (root.uri.bucket(), self.documents.s3());
         let mut keys = vec![];
@@ -286,14 +323,28 @@ impl<B: Batch> DatasetRequests<B> {
             let pages = s3.list(bucket, &root.prefix(prefix), Delimiter::None);
             keys.extend(pages.collect().await?.objects.into_iter().map(|o| o.key));
         }
-        if body.dry_run {
-            for key in &own.keys {
+        // the request itself is not the dataset's
+        let target = Target::Dataset(dataset.clone());
+        let request = root.layout.request(Verb::Clean, &target);
+        let mut single: Vec<&String> = own.keys.iter().filter(|k| **k != request).collect();
+        if body.dry_run || keys.is_empty() {
+            let mut there = vec![];
+            for key in single {
                 if self.documents.exists(&root.join(key)?).await? {
-                    keys.push(root.prefix(key));
+                    there.push(key);
                 }
             }
-            let (count, names) = (keys.len(), keys.join(" "));
-            return Ok(format!("would delete {count} objects: {names}"));
+            single = there;
+        }
+        if keys.is_empty() && single.is_empty() {
+            return Ok(DatasetAnswer::unknown(dataset));
+        }
+        if body.dry_run {
+            keys.extend(single.iter().map(|key| root.prefix(key)));
+            let (count, names) = (counted_objects(keys.len()), keys.join(" "));
+            return Ok(DatasetAnswer::Done(format!(
+                "would delete {count}: {names}"
+            )));
         }
         if let Some(known) = self.documents.record(root, dataset).await?
             && known.record.pending().is_some()
@@ -302,17 +353,14 @@ impl<B: Batch> DatasetRequests<B> {
             self.reconciler.stop(root, &known.record).await?;
         }
         // the request itself goes last, so that a clean that was cut short is taken up again
-        let target = Target::Dataset(dataset.clone());
-        let request = root.layout.request(Verb::Clean, &target);
-        let single = own.keys.iter().filter(|k| **k != request);
-        let found = keys.len();
-        keys.extend(single.map(|k| root.prefix(k)));
+        let found = counted_objects(keys.len());
+        keys.extend(single.into_iter().map(|key| root.prefix(key)));
         for keys in keys.chunks(DELETE_BATCH) {
             s3.delete_many(bucket, keys).await?;
         }
-        Ok(format!(
-            "{dataset} cleaned: {found} objects and its messages deleted"
-        ))
+        Ok(DatasetAnswer::Done(format!(
+            "{dataset} cleaned: {found} and its messages deleted"
+        )))
     }
 }
 
@@ -323,6 +371,19 @@ fn is_latest(record: Option<&Record>, id: &JobId) -> bool {
     };
     let known = attempt.job_id.as_ref();
     known.is_none_or(|known| known == id || known.parent() == *id)
+}
+
+const fn answered(refused: bool, words: String) -> DatasetAnswer {
+    if refused {
+        DatasetAnswer::Refused(words)
+    } else {
+        DatasetAnswer::Done(words)
+    }
+}
+
+fn counted_objects(count: usize) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} object{ending}")
 }
 
 /// What a transition would do, in words.

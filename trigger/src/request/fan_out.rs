@@ -15,7 +15,7 @@ use storage::uri::S3Uri;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::dataset::{DatasetRequests, Request};
+use super::dataset::{DatasetAnswer, DatasetRequests, Request};
 use crate::batch::Batch;
 use crate::batch::client::BatchClient;
 use crate::bounded::for_each_bounded;
@@ -94,6 +94,23 @@ pub enum FanOutAnswer {
     },
 }
 
+impl FanOutAnswer {
+    /// Whether a kill message, or what else a dataset is in the midst of, kept some from being done.
+    pub(crate) fn is_partial(&self) -> bool {
+        match self {
+            Self::Stopped { .. } => true,
+            Self::Done {
+                datasets,
+                carried_out,
+                handed_on,
+                ..
+            } => carried_out + handed_on < *datasets,
+            Self::Cleaned { ended, .. } => *ended == super::clean_all::STOPPED,
+            Self::Would { .. } => false,
+        }
+    }
+}
+
 /// What came of a part of a fan-out that was handed on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BroadcastAnswer {
@@ -116,7 +133,7 @@ struct Rest {
 
 /// What becomes of one dataset in a fan-out.
 enum Turn {
-    Done(String),
+    Done(DatasetAnswer),
     Postponed(Dataset),
     Killed,
 }
@@ -198,15 +215,18 @@ impl<B: Batch> FanOut<B> {
             work.await.map(Turn::Done)
         })
         .await?;
-        let (mut done, mut killed, mut rest) = (vec![], 0, vec![]);
+        let (mut done, mut carried_out, mut killed, mut rest) = (vec![], 0, 0, vec![]);
         for turn in turns {
             match turn {
-                Turn::Done(what) => done.push(what),
+                Turn::Done(what) => {
+                    carried_out += usize::from(matches!(what, DatasetAnswer::Done(_)));
+                    done.push(what.to_string());
+                }
                 Turn::Killed => killed += 1,
                 Turn::Postponed(dataset) => rest.push(dataset),
             }
         }
-        let (carried_out, handed_on) = (done.len(), rest.len());
+        let handed_on = rest.len();
         if !rest.is_empty() {
             self.hand_on(request, Some(rest)).await?;
         }

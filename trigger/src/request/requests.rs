@@ -7,7 +7,7 @@ use caldp_core::layout::{Target, Verb};
 use serde::Serialize;
 use storage::uri::S3Uri;
 
-use super::dataset::{DatasetRequests, Request};
+use super::dataset::{DatasetAnswer, DatasetRequests, Request};
 use super::fan_out::{FanOut, FanOutAnswer};
 use crate::batch::Batch;
 use crate::error::TriggerError;
@@ -41,7 +41,7 @@ pub struct RequestAnswer {
 #[serde(untagged)]
 pub enum TargetAnswer {
     /// For one dataset or job, in words.
-    One(String),
+    One(DatasetAnswer),
     /// For many datasets.
     Many(FanOutAnswer),
 }
@@ -74,7 +74,10 @@ impl<B: Batch> Requests<B> {
         invocation: &Invocation,
     ) -> Result<RequestAnswer, TriggerError> {
         let result = match self.documents.bytes(uri, MAX_BODY).await? {
-            None => TargetAnswer::One("it was carried out before, or withdrawn".to_owned()),
+            None => {
+                let words = "it was carried out before, or withdrawn".to_owned();
+                TargetAnswer::One(DatasetAnswer::Done(words))
+            }
             Some(bytes) => {
                 let body = RequestBody::from_bytes(&bytes)?;
                 let request = Request {

@@ -59,6 +59,11 @@ impl Transitioned {
         self.known.as_ref().map(|known| &known.versioned.record)
     }
 
+    /// The dataset's state before the transition, where it mattered.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.seen.as_ref().and_then(SeenStates::current)
+    }
+
     /// Whether this invocation changed the record.
     pub(crate) fn is_new(&self) -> bool {
         let job = self.known.as_ref().map(|known| known.job);

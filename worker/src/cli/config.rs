@@ -1,12 +1,13 @@
 //! `caldp config`: what a configuration sets, as lines for a shell. The scripts that people source
 //! have no more in them than a call of it.
 
-use super::process::{environment, refuse};
+use super::process::{answered, environment, refuse};
 use crate::config::{ConfigName, Origin, Setting, Settings};
 use crate::report::masked;
+use caldp_core::exit_code::ExitCode as Code;
 use clap::Args;
-use std::io::Write as _;
 use std::process::ExitCode;
+use storage::hint::answer;
 
 /// What `caldp config` is called with.
 #[derive(Debug, Args)]
@@ -26,9 +27,7 @@ pub fn run(asked: &ConfigArguments) -> ExitCode {
         .configured()
         .map(|(name, setting)| line(name, setting))
         .collect();
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().write_all(lines.as_bytes());
-    ExitCode::SUCCESS
+    answered(answer(lines), Code::Ok)
 }
 
 fn line(name: &str, Setting { value, origin }: &Setting) -> String {

@@ -11,10 +11,9 @@ use crate::input::source::Source;
 use caldp_core::dataset::Dataset;
 use caldp_core::exit_code::ExitCode as Code;
 use clap::Args;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use storage::hint::parsed;
+use storage::hint::{answer, parsed};
 use storage::uri::Location;
 
 /// What `caldp doctor` takes.
@@ -85,12 +84,10 @@ pub fn run(arguments: Doctor) -> ExitCode {
     } else {
         report.to_string()
     };
-    // A closed pipe is the reader's choice.
-    let _ = writeln!(std::io::stdout(), "{text}");
     let code = if report.usable {
         Code::Ok
     } else {
         Code::Generic
     };
-    ExitCode::from(code.number())
+    super::process::answered(answer(text + "\n"), code)
 }

@@ -13,9 +13,8 @@ use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::job_command::JobInput;
 use caldp_core::provenance::Provenance;
 use serde_json::json;
-use std::io::Write as _;
 use std::process::ExitCode;
-use storage::hint::{Hint, explain, say};
+use storage::hint::{Hint, OutputError, answer, explain, say};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -29,8 +28,7 @@ pub fn run(asked: &RunArguments) -> ExitCode {
         Err(error) => return refuse(&error),
     };
     if asked.print_config {
-        print_config(asked, &settings);
-        return ExitCode::SUCCESS;
+        return answered(answer(configured(asked, &settings)), Code::Ok);
     }
     let log = RunLog::console();
     logging::start(DEFAULT_FILTER, Some(&log));
@@ -48,13 +46,14 @@ pub fn run(asked: &RunArguments) -> ExitCode {
         Ok(ended) => ended,
         Err(code) => return code,
     };
-    if asked.json {
-        // Serialising plain strings and numbers cannot fail; a closed pipe is the reader's choice.
-        let _ = serde_json::to_writer_pretty(std::io::stdout(), &record);
-        let _ = writeln!(std::io::stdout());
-    }
+    let told = if asked.json {
+        // serialising plain strings and numbers cannot fail
+        answer(serde_json::to_string_pretty(&record).unwrap_or_default() + "\n")
+    } else {
+        Ok(())
+    };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => answered(told, Code::Ok),
         Err(error) => {
             say(format_args!(
                 "caldp: {}: {}",
@@ -107,12 +106,23 @@ pub(super) fn no_runtime(error: &std::io::Error) -> ExitCode {
     ExitCode::from(Code::CommandLine.number())
 }
 
+/// The exit status of a command that has an answer.
+pub(super) fn answered(told: Result<(), OutputError>, code: Code) -> ExitCode {
+    match told {
+        Ok(()) => ExitCode::from(code.number()),
+        Err(error) => {
+            say(format_args!("caldp: {}", explain(&error)));
+            ExitCode::from(Code::Generic.number())
+        }
+    }
+}
+
 /// The variables that the configuration results in, as lines or as JSON; secrets are masked.
-fn print_config(asked: &RunArguments, settings: &Settings) {
+fn configured(asked: &RunArguments, settings: &Settings) -> String {
     let shown = settings
         .configured()
         .map(|(name, setting)| (name, masked(name, &setting.value), &setting.origin));
-    let text = if asked.json {
+    if asked.json {
         let fields = shown.map(|(name, value, origin)| {
             let field = json!({"value": value, "origin": origin.to_string()});
             (name.to_owned(), field)
@@ -123,9 +133,7 @@ fn print_config(asked: &RunArguments, settings: &Settings) {
             .map(|(name, value, origin)| format!("{name}={value}  # {origin}\n"))
             .collect();
         lines.concat()
-    };
-    // A closed pipe is the reader's choice.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    }
 }
 
 /// AWS Batch says SIGTERM before it kills, a person says SIGINT.
