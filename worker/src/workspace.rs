@@ -76,6 +76,14 @@ impl Workspace {
         &self.previews
     }
 
+    /// Removes what the programs were given and made.
+    ///
+    /// # Errors
+    /// When something of it cannot be removed.
+    pub fn drop_data(&self) -> io::Result<()> {
+        fs::remove_dir_all(&self.data)
+    }
+
     /// Keeps the directory, for whoever wants to look at it, and says where it is.
     pub fn keep(self) -> PathBuf {
         self.directory.keep()

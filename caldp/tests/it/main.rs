@@ -16,6 +16,7 @@ mod plan;
 mod process;
 mod process_aws;
 mod resources;
+mod small_disk;
 mod status;
 mod story;
 mod sync;

@@ -1,11 +1,13 @@
 //! `caldp-process` on local directories, as an astronomer runs it, with the real `calcos`.
 
 use caldp_tests::{MastServer, S3Server, fixtures, registry_programs, unpack_fixture};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::CALDP;
+use crate::small_disk::SmallDisk;
 
 const DATASET: &str = "lbgu17qnq";
 
@@ -202,4 +204,48 @@ fn an_output_directory_that_cannot_be_written_has_a_hint_about_directories() {
     let hint = text.lines().find(|line| line.starts_with("hint: "));
     assert!(hint.is_some_and(|hint| hint.contains("path")), "{text}");
     assert!(!text.contains("role"), "{text}");
+}
+
+#[test]
+fn a_full_working_directory_loses_neither_the_logs_nor_the_reason() {
+    let home = tempfile::tempdir().unwrap();
+    let scratch = home.path().join("scratch");
+    fs::create_dir(&scratch).unwrap();
+    let Some(_disk) = SmallDisk::mount(&scratch, 1) else {
+        eprintln!("left out: a full disk: this user may not mount a file system in memory");
+        return;
+    };
+    let inputs = format!("file:{}", fixtures().join("raw").display());
+    let output = caldp_process(home.path(), &[DATASET, &inputs, "file:out"])
+        .env("CALDP_HOME", &scratch)
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(23), "{errors}");
+    assert!(
+        errors.contains("caldp: lbgu17qnq: calibration failed: "),
+        "{errors}"
+    );
+    assert!(
+        errors.contains("hint: make room, or set CALDP_HOME"),
+        "{errors}"
+    );
+    let out = home.path().join("out");
+    let logs = products(&out).join("logs");
+    let record: Value =
+        serde_json::from_slice(&fs::read(logs.join("provenance.json")).unwrap()).unwrap();
+    assert_eq!(
+        (&record["state"], &record["exit_code"]),
+        (&"error".into(), &23.into())
+    );
+    assert!(
+        products(&out)
+            .join(format!("failed/{DATASET}_rawtag.fits"))
+            .is_file()
+    );
+    let log = String::from_utf8_lossy(&fs::read(logs.join("process.txt")).unwrap()).into_owned();
+    assert!(log.contains("CALCOS version"), "{log}");
+    let message =
+        fs::read_to_string(out.join(format!("messages/dataset-error/{DATASET}"))).unwrap();
+    assert!(message.contains("calibration failed"), "{message}");
 }

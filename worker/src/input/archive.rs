@@ -115,13 +115,12 @@ fn at(entry: Option<&str>) -> String {
 impl Hint for ArchiveError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(Cow::from(match self {
-            Self::Read { source, .. } => disk_hint(source),
+            Self::Read { source, .. } | Self::Write { source, .. } => disk_hint(source),
             Self::Damaged { .. } => "fetch it again",
             Self::Refused { .. } => return None,
             Self::TooLarge { .. } => {
                 "look what is in it; the limit on bytes is raised with --archive-limit"
             }
-            Self::Write { .. } => "is the disk full?",
         }))
     }
 }

@@ -8,6 +8,7 @@ use super::locate::{MissingProgram, find_program};
 use super::memory::{KillCounters, MemoryEvidence};
 use super::metrics::Metrics;
 use super::output::{LINGER, OutputCopier};
+use crate::error::disk_hint;
 use crate::run_log::RunLog;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -271,7 +272,7 @@ impl Hint for ProgramError {
                 _ => "check that this machine can execute the file",
             })),
             Self::Follow { .. } => Some("it is a fault of this machine; run it again".into()),
-            Self::Log { .. } => Some("is the disk full?".into()),
+            Self::Log { source, .. } => Some(disk_hint(source).into()),
         }
     }
 }

@@ -80,6 +80,10 @@ impl Run<'_> {
                 }
             }
         }
+        // What the programs made is delivered no more, and often is what has filled the disk.
+        if let Err(error) = workspace.drop_data() {
+            tracing::warn!("{} stays: {error}", workspace.data().display());
+        }
         self.deliver_logs(workspace, delivery).await?;
         kept
     }
@@ -98,9 +102,13 @@ impl Run<'_> {
         let path = workspace.logs().join(provenance::FILE);
         let text = serde_json::to_vec_pretty(&self.record)
             .map_err(|e| not_stored(Reason(e.to_string())))?;
-        std::fs::write(&path, text)
+        let written = std::fs::write(&path, text)
             .map_err(LocalError::write(&path))
-            .map_err(not_stored)?;
+            .map_err(not_stored);
+        if written.is_err() {
+            // A part of a record is none; the other logs are worth having without it.
+            let _ = std::fs::remove_file(&path);
+        }
         // What is said while a log is stored would make it another file than the one begun.
         let _held = self.log.hold();
         let files = Files {
@@ -110,10 +118,11 @@ impl Run<'_> {
         };
         let storing = [files];
         let storing = Box::pin(delivery.store(&storing));
-        unless_told_to_stop(self.cancel, LOGS_GRACE, storing)
+        let stored = unless_told_to_stop(self.cancel, LOGS_GRACE, storing)
             .await
             .ok_or_else(|| terminated(Step::Delivery))?
-            .map_err(not_stored)
+            .map_err(not_stored)?;
+        written.map(|()| stored)
     }
 
     pub(super) fn record_failure(&mut self, error: &RunError) {

@@ -148,13 +148,13 @@ impl Run<'_> {
             },
         )
         .await;
-        keep_metrics(
+        let kept = keep_metrics(
             workspace,
-            "process_metrics.txt",
+            ("process_metrics.txt", Step::Calibration),
             &calibration.metrics,
             calibration.exit_code(),
             started,
-        )?;
+        );
         let programs = calibration.metrics.iter().map(ProgramRecord::from);
         self.record.programs = programs.collect();
         self.record.notes = calibration.notes;
@@ -164,9 +164,15 @@ impl Run<'_> {
         let named = found.map(|(program, version)| (program.to_owned(), version));
         self.record.versions.extend(named);
         self.took(Step::Calibration, started);
-        calibration
-            .result
-            .map_err(|error| RunError::new(Step::Calibration, error.exit_code(), error))
+        match (calibration.result, kept) {
+            (Ok(()), kept) => kept,
+            (Err(error), kept) => {
+                if let Err(more) = kept {
+                    tracing::warn!("{}", explain(&more));
+                }
+                Err(RunError::new(Step::Calibration, error.exit_code(), error))
+            }
+        }
     }
 
     /// The environment of the calibration programs: the run's own, where their references are, and
@@ -220,8 +226,8 @@ impl Run<'_> {
             cancel: self.cancel,
         })
         .await;
-        let (name, code) = ("preview_metrics.txt", ExitCode::Ok);
-        keep_metrics(workspace, name, &made.metrics, code, started)?;
+        let name = ("preview_metrics.txt", Step::Previews);
+        keep_metrics(workspace, name, &made.metrics, ExitCode::Ok, started)?;
         for warning in made.warnings {
             let words = explain(&warning).to_string();
             tracing::warn!("{words}");
@@ -259,7 +265,7 @@ fn fill_last_blocks(folder: &Path, names: &[String]) -> Result<(), RunError> {
 /// what is known of that.
 fn keep_metrics(
     workspace: &Workspace,
-    name: &str,
+    (name, step): (&str, Step),
     ran: &[Metrics],
     code: ExitCode,
     started: Instant,
@@ -274,5 +280,5 @@ fn keep_metrics(
     let path = workspace.logs().join(name);
     fs::write(&path, metrics.render())
         .map_err(LocalError::write(&path))
-        .map_err(RunError::at(Step::Setup, ExitCode::Generic))
+        .map_err(RunError::at(step, ExitCode::Generic))
 }

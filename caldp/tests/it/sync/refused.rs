@@ -2,7 +2,6 @@
 //! disk, a policy that only allows reading.
 
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use caldp_core::layout::{Area, BatchState, Layout};
@@ -11,6 +10,7 @@ use caldp_tests::Run;
 use serde_json::{Value, json};
 
 use super::site::{BUCKET, Files, Site, all_files, dataset};
+use crate::small_disk::SmallDisk;
 
 #[test]
 fn a_file_that_was_changed_by_hand_is_kept_said_and_counted() {
@@ -239,36 +239,6 @@ fn the_sum_that_a_record_has_is_compared() {
             let product = site.file(&dataset(0), "j8c00_flt.fits");
             assert_eq!(product.exists(), state == State::Synced, "{layout}");
         }
-    }
-}
-
-/// A small file system in memory, where this process may mount one.
-struct SmallDisk<'a>(&'a Path);
-
-impl<'a> SmallDisk<'a> {
-    fn mount(at: &'a Path, mib: u32) -> Option<Self> {
-        let options = format!("size={mib}m");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
-            .arg(at)
-            .output()
-            .is_ok_and(|output| output.status.success());
-        mounted.then_some(Self(at))
-    }
-
-    fn grow(&self, mib: u32) {
-        let options = format!("remount,size={mib}m");
-        let status = Command::new("mount")
-            .args(["-o", &options])
-            .arg(self.0)
-            .status();
-        assert!(status.unwrap().success());
-    }
-}
-
-impl Drop for SmallDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(self.0).status();
     }
 }
 
