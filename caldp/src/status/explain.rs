@@ -22,6 +22,7 @@ use storage::uri::Location;
 
 use super::{StatusError, block_on, command, ended};
 use crate::duration::duration;
+use crate::tables::counted;
 use crate::terminal::plain;
 
 /// No record is larger, in bytes.
@@ -200,7 +201,8 @@ impl Story {
             let _ = writeln!(text, "\nfailed: {}", failure.reason);
             let last = self.record.as_ref().and_then(Record::last);
             // else its attempt has told so
-            if last.is_none_or(|last| last.outcome.is_none()) {
+            let told = last.is_some_and(|last| last.outcome.is_some());
+            if !told && !failure.explanation.is_empty() {
                 let _ = writeln!(text, "{}", failure.explanation);
             }
             if !self.log.is_empty() {
@@ -297,8 +299,8 @@ fn provenance_text(provenance: &Provenance) -> String {
         let bytes: u64 = provenance.outputs.iter().map(|o| o.size).sum();
         let _ = writeln!(
             text,
-            "delivered: {} files, {bytes} bytes",
-            provenance.outputs.len()
+            "delivered: {}, {bytes} bytes",
+            counted(provenance.outputs.len(), "file")
         );
     }
     text

@@ -248,4 +248,14 @@ fn a_full_working_directory_loses_neither_the_logs_nor_the_reason() {
     let message =
         fs::read_to_string(out.join(format!("messages/dataset-error/{DATASET}"))).unwrap();
     assert!(message.contains("calibration failed"), "{message}");
+
+    // what the run advised is what `caldp explain` says is next, on a line of its own
+    let output = Command::new(CALDP)
+        .args(["explain", DATASET, "--output", "file:out"])
+        .current_dir(home.path())
+        .output()
+        .unwrap();
+    let story = String::from_utf8(output.stdout).unwrap();
+    let next = "\nnext: make room, or set CALDP_HOME to a directory on a larger disk\n";
+    assert!(story.contains(next) && !story.contains("hint:"), "{story}");
 }

@@ -203,11 +203,19 @@ impl DatasetProgress {
             let number = i64::from(run.exit_code);
             let code = ExitCode::from_number(number);
             let (reason, remedy) = of_exit_code(code, Some(number));
-            self.failure = run.error.as_ref().map(|error| Failure {
-                reason,
-                explanation: one_line(error, MAX_EXPLANATION),
-                exit_code: Some(number),
-                remedy,
+            self.failure = run.error.as_ref().map(|error| {
+                let (sentence, hint) = sentence_and_hint(error);
+                let remedy = match (remedy, hint) {
+                    // the run knew more than its exit code
+                    (Remedy::First(_), Some(hint)) => Remedy::First(hint),
+                    (remedy, _) => remedy,
+                };
+                Failure {
+                    reason,
+                    explanation: sentence,
+                    exit_code: Some(number),
+                    remedy,
+                }
             });
         }
         self
@@ -218,23 +226,35 @@ impl DatasetProgress {
     pub fn with_message(mut self, message: &str) -> Self {
         if self.has_failed() && self.failure.is_none() {
             let said = serde_json::from_str::<Message>(message).unwrap_or_default();
-            let first = said.remedy.as_deref();
-            let first = first.unwrap_or("read the end of its process.txt");
+            let (sentence, hint) =
+                sentence_and_hint(said.explanation.as_deref().unwrap_or(message));
+            let first = said
+                .remedy
+                .map(|words| one_line(&words, MAX_EXPLANATION))
+                .or(hint);
+            let first = first.unwrap_or_else(|| "read the end of its process.txt".to_owned());
             self.failure = Some(Failure {
                 reason: match self.state {
                     State::Terminated => "stopped by an operator".to_owned(),
                     _ => "failed; its message says why".to_owned(),
                 },
-                explanation: one_line(
-                    said.explanation.as_deref().unwrap_or(message),
-                    MAX_EXPLANATION,
-                ),
+                explanation: sentence,
                 exit_code: None,
-                remedy: Remedy::First(one_line(first, MAX_EXPLANATION)),
+                remedy: Remedy::First(first),
             });
         }
         self
     }
+}
+
+/// What a run said of its failure (`storage::hint::explain`), and the hint that it had, each on one line.
+fn sentence_and_hint(text: &str) -> (String, Option<String>) {
+    let (sentence, hint) = text
+        .split_once("\nhint: ")
+        .map_or((text, None), |(sentence, hint)| (sentence, Some(hint)));
+    let short = |text: &str| one_line(text, MAX_EXPLANATION);
+    let hint = hint.map(short).filter(|hint| !hint.is_empty());
+    (short(sentence), hint)
 }
 
 impl Failure {

@@ -78,7 +78,11 @@ fn failures_are_grouped_by_reason_with_a_remedy_to_paste() {
         ]
     );
     let last = datasets.last().unwrap().failure.as_ref().unwrap();
-    assert_eq!(last.explanation, "no such file hint: x");
+    assert_eq!(
+        (last.explanation.as_str(), last.remedy.words()),
+        ("no such file", "x"),
+        "what the run advised is what to do"
+    );
 }
 
 #[test]
