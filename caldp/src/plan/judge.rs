@@ -231,8 +231,11 @@ impl<'r> Judge<'r> {
         own_context: Option<&str>,
         finding: &mut Finding,
     ) {
+        // headers of raw files have the keyword, without a value
+        let own_context = own_context.filter(|name| !matches!(name.trim(), "" | "N/A"));
         let Some(name) = self.question.old.as_deref().or(own_context) else {
-            finding.unknown = Some("nothing says which context it was processed with".to_owned());
+            let words = "nothing says which context it was processed with; --old-context does";
+            finding.unknown = Some(words.to_owned());
             return;
         };
         let old = match old_lookups(&mut self.old, self.rules, name) {

@@ -29,7 +29,7 @@ use clap::Args;
 use crds_core::names::ContextName;
 use crds_core::{Client, Config, Observatory};
 use crds_core::{TableRows, Tables};
-use storage::hint::{answered, explain, say};
+use storage::hint::{answered, explain, parsed, say};
 use tokio::runtime::Runtime;
 
 use crate::status::LOGGED;
@@ -62,10 +62,10 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "SOURCE")]
     from: String,
     /// The rules datasets were processed with; without it, those that each dataset names
-    #[arg(long, value_name = "CONTEXT")]
+    #[arg(long, value_name = "CONTEXT", value_parser = parsed::<ContextName>)]
     old_context: Option<ContextName>,
     /// The rules they would be processed with; without it, those of `CRDS_CONTEXT` or in use
-    #[arg(long, value_name = "CONTEXT")]
+    #[arg(long, value_name = "CONTEXT", value_parser = parsed::<ContextName>)]
     new_context: Option<ContextName>,
     /// Only datasets of these instruments
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -110,9 +110,10 @@ known; 1 the question could not be asked.";
 }
 
 fn parse_day(text: &str) -> Result<String, String> {
-    let day = judge::day(text).filter(|day| day.len() == text.len());
+    let shaped = judge::day(text).filter(|day| day.len() == text.len());
+    let day = shaped.filter(|day| day.parse::<jiff::civil::Date>().is_ok());
     day.map(str::to_owned)
-        .ok_or("a day is YYYY-MM-DD".to_owned())
+        .ok_or("a day of the calendar is YYYY-MM-DD".to_owned())
 }
 
 fn parse_dollars(text: &str) -> Result<f64, String> {
