@@ -98,8 +98,8 @@ fn what_fails_is_told_for_each_side_and_is_no_change() {
 
 #[test]
 fn a_day_of_no_calendar_and_a_context_of_no_form_are_refused() {
-    let world = World::new();
-    world.write("headers.jsonl", &line("j8cb02u4q", &header("2017-01-15")));
+    let directory = PlanDirectory::new();
+    directory.write("headers.jsonl", &line("j8cb02u4q", &header("2017-01-15")));
     for (words, said) in [
         ("--since=2017-13-01", "a day of the calendar is YYYY-MM-DD"),
         ("--since=2017-02-30", "a day of the calendar is YYYY-MM-DD"),
@@ -108,18 +108,18 @@ fn a_day_of_no_calendar_and_a_context_of_no_form_are_refused() {
             "hint: write a rules file such as hst_1008.pmap",
         ),
     ] {
-        let output = world.plan(&["--from=headers.jsonl", NEW, words]);
-        let errors = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(2), "{words}: {errors}");
-        assert!(errors.contains(said), "{words}: {errors}");
+        let run = directory
+            .plan(&["--from=headers.jsonl", NEW, words])
+            .ended(2);
+        assert!(run.stderr.contains(said), "{words}: {}", run.stderr);
     }
 }
 
 #[test]
 fn raw_files_whose_keyword_is_empty_name_no_context() {
-    let world = World::new();
-    caldp_tests::unpack_fixture("lbgu17qnq", world.path());
-    let (found, _) = world.json(&["--from=.", NEW], UNKNOWN);
+    let directory = PlanDirectory::new();
+    caldp_tests::unpack_fixture("lbgu17qnq", directory.path());
+    let (found, _) = directory.json(&["--from=.", NEW], UNKNOWN);
     let reason = "nothing says which context it was processed with; --old-context does";
     assert_eq!(found[0]["unknown"], reason, "{found:?}");
 }

@@ -2,7 +2,6 @@
 //! disk, a policy that only allows reading.
 
 use std::fs;
-use std::process::Command;
 
 use caldp_core::layout::{Area, BatchState, Layout};
 use caldp_core::state::State;
