@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use caldp_trigger::config::ConfigError as TriggerConfigError;
 use crds_core::ClientError;
 use crds_core::config::ConfigError;
-use storage::hint::{Hint, OutputError};
+use storage::hint::{Hint, OutputError, known_names};
 use storage::store::StoreError;
 
 /// Why a plan could not be made.
@@ -20,9 +20,9 @@ pub(super) enum PlanError {
     #[error("the rules of {name} cannot be had: {reason}")]
     OldRules { name: String, reason: String },
     #[error("the rules know no instrument {name:?}")]
-    Instrument { name: String, known: String },
-    #[error("no instrument has references of a type {0:?}")]
-    Type(String),
+    Instrument { name: String, known: Vec<String> },
+    #[error("the instruments have no references of a type {name:?}")]
+    Type { name: String, known: Vec<String> },
     #[error("{0} is neither an output, nor a directory, nor a file")]
     Source(String),
     #[error("there are no datasets in {0}")]
@@ -65,7 +65,9 @@ impl Hint for PlanError {
             Self::Model(error) => error.hint(),
             Self::Prices(error) => error.hint(),
             Self::Output(error) => error.hint(),
-            Self::Instrument { known, .. } => Some(format!("they are {known}").into()),
+            Self::Instrument { name, known } | Self::Type { name, known } => {
+                Some(known_names(name, known.iter().map(String::as_str)).into())
+            }
             Self::Source(_) | Self::NoDatasets(_) => {
                 Some("name an s3:// or file: output, a directory, a file of JSON lines, or the address of a \
                  CRDS server"

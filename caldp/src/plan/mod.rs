@@ -16,6 +16,7 @@ mod sums;
 mod tables;
 mod totals;
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -221,18 +222,18 @@ impl PlanArguments {
         {
             return Err(PlanError::Instrument {
                 name: name.clone(),
-                known: known.join(", "),
+                known: known.into_iter().map(str::to_owned).collect(),
             });
         }
-        let all = known
-            .iter()
-            .filter_map(|name| rules.new_rules().reference_types(name));
-        let all: Vec<_> = all.flatten().collect();
-        if let Some(name) = types
-            .iter()
-            .find(|name| !all.iter().any(|t| t.as_str() == **name))
-        {
-            return Err(PlanError::Type(name.clone()));
+        let asked = |name: &&str| instruments.is_empty() || instruments.iter().any(|i| i == name);
+        let all = known.into_iter().filter(asked);
+        let all = all.filter_map(|name| rules.new_rules().reference_types(name));
+        let all: BTreeSet<String> = all.flatten().map(|name| name.as_str().to_owned()).collect();
+        if let Some(name) = types.iter().find(|name| !all.contains(*name)) {
+            return Err(PlanError::Type {
+                name: name.clone(),
+                known: all.into_iter().collect(),
+            });
         }
         let old = match &self.old_context {
             Some(name) => {

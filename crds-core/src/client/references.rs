@@ -38,6 +38,15 @@ struct Wanted {
     reuse: Reuse,
 }
 
+/// References by where they are.
+#[derive(Default)]
+struct SortedOut {
+    present: Vec<FetchedReference>,
+    missing: Vec<Wanted>,
+    /// Why others have no place in the cache.
+    failed: Vec<ClientError>,
+}
+
 /// What fetches the references that are missing.
 enum Fetcher {
     Source(Arc<dyn Source>),
@@ -109,53 +118,68 @@ impl Client {
         progress: &dyn Progress,
     ) -> Result<Vec<FetchedReference>, ClientError> {
         let folders = self.references()?;
-        let (present, missing) = self.sorted_out(&folders, reuse, names).await?;
-        let mut references = present;
-        if !missing.is_empty() {
-            references.extend(self.fetch_missing(&folders, missing, progress).await?);
+        let sorted = self.sorted_out(&folders, reuse, names).await?;
+        let mut references = sorted.present;
+        if !sorted.missing.is_empty() || !sorted.failed.is_empty() {
+            let fetching = self.fetch_missing(&folders, sorted.missing, sorted.failed, progress);
+            references.extend(fetching.await?);
             references.sort_by(|a, b| a.name.cmp(&b.name));
         }
         Ok(references)
     }
 
-    /// Divides references into those that are in the cache and those that are not.
+    /// Divides references into those that are in the cache, those that are not, and those that
+    /// cannot be.
     async fn sorted_out<'n>(
         &self,
         folders: &References,
         reuse: Reuse,
         names: impl IntoIterator<Item = &'n str>,
-    ) -> Result<(Vec<FetchedReference>, Vec<Wanted>), ClientError> {
+    ) -> Result<SortedOut, ClientError> {
         let names = companions(names);
+        let mut sorted = SortedOut::default();
         if names.is_empty() {
-            return Ok((Vec::new(), Vec::new()));
+            return Ok(sorted);
         }
         let catalogue = self.server_config().await?.catalogue()?;
-        let (mut present, mut missing) = (Vec::new(), Vec::new());
         for name in &names {
             let name: FileName = name.parse()?;
             let known = catalogue.expected(name.as_str());
+            let path = match folders.path(&name) {
+                Ok(path) => path,
+                // What nobody knows needs no place.
+                Err(_) if known.is_none() => {
+                    sorted.failed.push(unknown(&name, self.asks_anew()));
+                    continue;
+                }
+                Err(error) => {
+                    sorted.failed.push(error.into());
+                    continue;
+                }
+            };
             let wanted = Wanted {
-                path: folders.path(&name)?,
+                path,
                 expected: verified_file::as_configured(known.unwrap_or_default(), &self.config),
                 name,
                 known,
                 reuse,
             };
             match wanted.cached()? {
-                Some(reference) => present.push(reference),
-                None => missing.push(wanted),
+                Some(reference) => sorted.present.push(reference),
+                None => sorted.missing.push(wanted),
             }
         }
-        Ok((present, missing))
+        Ok(sorted)
     }
 
     async fn fetch_missing(
         &self,
         folders: &References,
         missing: Vec<Wanted>,
+        failed: Vec<ClientError>,
         progress: &dyn Progress,
     ) -> Result<Vec<FetchedReference>, ClientError> {
-        if self.config.readonly_cache {
+        if self.config.readonly_cache && !missing.is_empty() {
             let names = missing.iter().map(|wanted| wanted.name.to_string());
             return Err(ClientError::ReadOnly {
                 names: names.collect(),
@@ -164,10 +188,10 @@ impl Client {
         let (missing, unknown): (Vec<_>, Vec<_>) = missing
             .into_iter()
             .partition(|wanted| wanted.known.is_some());
-        let mut results: Vec<_> = unknown
-            .into_iter()
-            .map(|wanted| Err(wanted.unknown(self.asks_anew())))
-            .collect();
+        let unknown = unknown
+            .iter()
+            .map(|wanted| self::unknown(&wanted.name, self.asks_anew()));
+        let mut results: Vec<_> = failed.into_iter().chain(unknown).map(Err).collect();
         if missing.is_empty() {
             return ClientError::of_all(results);
         }
@@ -272,19 +296,19 @@ impl Client {
     }
 }
 
-impl Wanted {
-    /// The failure of one that CRDS does not know, as the server said now or earlier.
-    fn unknown(self, is_new: bool) -> ClientError {
-        ClientError::Unknown {
-            name: self.name.to_string(),
-            hint: if is_new {
-                "is the name right? The server was asked now"
-            } else {
-                "the configuration may be older than the context; `crds sync` renews it"
-            },
-        }
+/// The failure of a reference that CRDS does not know, as the server said now or earlier.
+fn unknown(name: &FileName, is_new: bool) -> ClientError {
+    ClientError::Unknown {
+        name: name.to_string(),
+        hint: if is_new {
+            "is the name right? The server was asked now"
+        } else {
+            "the configuration may be older than the context; `crds sync` renews it"
+        },
     }
+}
 
+impl Wanted {
     /// The reference, if it is there, will do, and is not of another size than it should be.
     ///
     /// Where nobody can look, nothing can be fetched to either: that is an error.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
-use storage::hint::Hint;
+use storage::hint::{Hint, known_names};
 
 use super::moment::Moment;
 
@@ -99,7 +99,9 @@ pub enum LookupFailure {
 impl Hint for LookupFailure {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::UnknownType { known, .. } => Some(format!("it has {known}").into()),
+            Self::UnknownType { name, known, .. } => {
+                Some(known_names(name, known.split(", ")).into())
+            }
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 //! part of the text either. [`explain`] puts the three together, once, where a program prints.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
@@ -33,6 +34,47 @@ pub fn local_hint(error: &io::Error) -> &'static str {
         }
         _ => "check the disk that it is on",
     }
+}
+
+/// What helps where a name is not among the known ones: those it is a slip of, or else all of them.
+pub fn known_names<'n>(asked: &str, known: impl IntoIterator<Item = &'n str>) -> String {
+    let known: BTreeSet<&str> = known.into_iter().collect();
+    let asked = asked.to_lowercase();
+    let allowed = (asked.len() / LETTERS_PER_SLIP).max(1);
+    let slips = known.iter().map(|name| (slips(&asked, name), *name));
+    let mut close: Vec<(usize, &str)> = slips.filter(|(slips, _)| *slips <= allowed).collect();
+    close.sort_unstable();
+    let close: Vec<&str> = close
+        .into_iter()
+        .map(|(_, name)| name)
+        .take(SUGGESTIONS)
+        .collect();
+    if close.is_empty() {
+        let known: Vec<&str> = known.into_iter().collect();
+        return format!("the known ones are {}", known.join(", "));
+    }
+    format!("did you mean {}?", close.join(" or "))
+}
+
+/// For how many letters one slip is allowed.
+const LETTERS_PER_SLIP: usize = 4;
+
+/// How many names are offered at most.
+const SUGGESTIONS: usize = 3;
+
+/// How many letters have to be added, left out or changed to make one name of the other.
+fn slips(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (number, letter) in from.chars().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], number + 1);
+        for (at, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[at + 1];
+            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
+        }
+    }
+    row[to.len()]
 }
 
 /// The error, its causes after colons, and its hint on a line of its own.
@@ -168,6 +210,21 @@ mod tests {
         assert_eq!(
             explain(&error).to_string(),
             "cannot read x.fits: the transfer broke off: connection reset\nhint: check the network"
+        );
+    }
+
+    #[test]
+    fn a_slip_is_answered_by_what_was_meant_and_anything_else_by_all_names() {
+        let types = ["darkfile", "drkcfile", "biasfile", "flatfile"];
+        assert_eq!(known_names("darkfil", types), "did you mean darkfile?");
+        assert_eq!(known_names("DARKFILES", types), "did you mean darkfile?");
+        assert_eq!(
+            known_names("drkfile", types),
+            "did you mean darkfile or drkcfile?"
+        );
+        assert_eq!(
+            known_names("x", types),
+            "the known ones are biasfile, darkfile, drkcfile, flatfile"
         );
     }
 }

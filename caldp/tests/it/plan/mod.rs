@@ -274,7 +274,11 @@ fn a_question_that_makes_no_sense_says_why() {
         ),
         (
             ["--from=headers.jsonl", NEW, "--types=darkfiles"],
-            "\"darkfiles\"",
+            "type \"darkfiles\"\nhint: did you mean darkfile?",
+        ),
+        (
+            ["--from=headers.jsonl", NEW, "--instrument=acss"],
+            "\"acss\"\nhint: did you mean acs?",
         ),
         (["--from=nowhere", NEW, OLD], "nowhere is neither"),
         (

@@ -1,6 +1,6 @@
 //! Which contexts, rules and references a cache is to have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use super::Args;
@@ -10,7 +10,7 @@ use crate::options;
 use crds_core::cache::inventory::Depth;
 use crds_core::names::{ContextNameError, MappingName};
 use crds_core::{
-    AssignOptions, Assignments, Client, DatasetHeader, Judgement, Reading, Reuse, Storing,
+    AssignOptions, Assignments, Client, DatasetHeader, Judgement, Problem, Reading, Reuse, Storing,
     WrongRules,
 };
 use storage::hint::explain;
@@ -52,8 +52,9 @@ pub(super) async fn wanted(args: &Args, client: &Client, reuse: Reuse) -> Result
         }
     }
     if has_datasets {
-        wanted.used = of_datasets(args, client, &wanted.contexts).await?;
-        wanted.references.extend(wanted.used.iter().cloned());
+        let chosen = of_datasets(args, client, &wanted.contexts).await?;
+        wanted.used = chosen.used;
+        wanted.references.extend(chosen.accepted);
     }
     if args.purges_bad() {
         let server = client.server_config().await?;
@@ -132,18 +133,28 @@ impl Wanted {
     }
 }
 
+/// The references of datasets.
+#[derive(Default)]
+struct OfDatasets {
+    /// All that the rules choose.
+    used: BTreeSet<String>,
+    /// Those that may be fetched: neither they nor the rules that choose them were withdrawn, unless
+    /// the settings allow that.
+    accepted: BTreeSet<String>,
+}
+
 /// The references of the datasets, with the rules of each context.
 async fn of_datasets(
     args: &Args,
     client: &Client,
     contexts: &[String],
-) -> Result<BTreeSet<String>, Failure> {
+) -> Result<OfDatasets, Failure> {
     let files: Vec<PathBuf> = options::expanded(&args.dataset_files)?
         .into_iter()
         .map(PathBuf::from)
         .collect();
     let ids = options::expanded(&args.dataset_ids)?;
-    let mut used = BTreeSet::new();
+    let mut chosen = OfDatasets::default();
     for context in contexts {
         let name = context.parse();
         let name = name.map_err(|error: ContextNameError| Failure::new(Failure::FATAL, error))?;
@@ -155,7 +166,7 @@ async fn of_datasets(
             tracing::info!("Syncing context '{context}' dataset '{}'.", file.display());
         }
         if !files.is_empty() {
-            take(&client.assign(&files, &options).await?, &mut used);
+            chosen.take(&client.assign(&files, &options).await?);
         }
         if !ids.is_empty() {
             let headers = catalogue::headers(client, context, &ids).await?;
@@ -166,16 +177,32 @@ async fn of_datasets(
             let datasets = headers.into_iter();
             let datasets = datasets.map(|(id, header)| DatasetHeader::new(id.as_ref(), header));
             let assigned = client.assign_headers(datasets.collect(), &options).await?;
-            take(&assigned, &mut used);
+            chosen.take(&assigned);
         }
     }
-    Ok(used)
+    Ok(chosen)
 }
 
-/// Says what is wrong with datasets, and takes what is right.
-fn take(assigned: &Assignments, used: &mut BTreeSet<String>) {
-    for error in assigned.files.iter().flat_map(|file| &file.errors) {
-        tracing::error!("{}", explain(error));
+impl OfDatasets {
+    /// Says what is wrong with datasets, and takes what is right.
+    fn take(&mut self, assigned: &Assignments) {
+        for file in &assigned.files {
+            let mut withdrawn = HashSet::new();
+            let mut by_withdrawn_rules = false;
+            for error in &file.errors {
+                tracing::error!("{}", explain(error));
+                match error {
+                    Problem::BadReference { name, .. } => _ = withdrawn.insert(name.as_str()),
+                    Problem::BadRules { .. } => by_withdrawn_rules = true,
+                    _ => {}
+                }
+            }
+            for name in file.references() {
+                self.used.insert(name.to_owned());
+                if !by_withdrawn_rules && !withdrawn.contains(name) {
+                    self.accepted.insert(name.to_owned());
+                }
+            }
+        }
     }
-    used.extend(assigned.references().into_iter().map(str::to_owned));
 }

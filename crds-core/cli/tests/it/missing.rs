@@ -131,3 +131,16 @@ fn only_the_references_of_the_datasets_are_fetched_and_kept() {
         of_dataset
     );
 }
+
+#[test]
+fn a_name_that_tells_no_instrument_is_unknown_and_does_not_stop_the_others() {
+    let cache = tempfile::tempdir().unwrap();
+    let server = CrdsServer::start(&fixtures().join("crds"), "hst_9001.pmap", "hst_9001.pmap");
+    let asked = ["sync", "--files", "nosuch.fits", REFERENCE];
+    let done = crds(Some(&server), cache.path(), &asked);
+    assert_eq!(done.code, 1);
+    let said = "nosuch.fits is not among the files CRDS knows\nhint: is the name right?";
+    assert!(done.stderr.contains(said), "{}", done.stderr);
+    let fetched = cache.path().join("references/hst/acs").join(REFERENCE);
+    assert!(fetched.exists(), "{}", done.stderr);
+}
