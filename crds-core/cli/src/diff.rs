@@ -1,15 +1,17 @@
 //! `crds diff`: what is different between two sets of rules.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::{json, options};
-use crds_core::names::ContextName;
-use crds_core::rules::{RowChoice, Rule, RuleRow, RulesChanges, TypeChanges};
+use crds_core::names::{ContextName, ReferenceType};
+use crds_core::rules::{Context, RowChoice, Rule, RuleRow, RulesChanges, TypeChanges};
 use crds_core::{Client, Config};
-use storage::hint::parsed;
+use storage::hint::{Hint, known_names, parsed};
 
 /// Prints what is different between two contexts: types, files added and removed, rows
 ///
@@ -30,6 +32,21 @@ pub(crate) struct Args {
     types: Vec<String>,
 }
 
+/// An instrument or a type that was asked for and is in neither context.
+#[derive(Debug, thiserror::Error)]
+#[error("neither context has the {what} {name:?}")]
+struct Unknown {
+    what: &'static str,
+    name: String,
+    hint: String,
+}
+
+impl Hint for Unknown {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        Some(self.hint.as_str().into())
+    }
+}
+
 /// Nothing can be compared.
 const TROUBLE: u8 = 2;
 
@@ -37,6 +54,7 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     let client = options::client(config, Some(&args.old), []);
     let old = rules(&client, &args.old).await?;
     let new = rules(&client, &args.new).await?;
+    known(args, [&old, &new])?;
     let mut changes = RulesChanges::between(&old, &new);
     let asked = |names: &[String], name: &str| {
         names.is_empty() || names.iter().any(|asked| asked.eq_ignore_ascii_case(name))
@@ -50,20 +68,46 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     ] {
         instruments.retain(|name| asked(&args.instruments, name) && args.types.is_empty());
     }
-    if json {
-        json::print(&as_json(old.name().as_str(), new.name().as_str(), &changes))?;
+    let printed = if json {
+        json::print(&as_json(old.name().as_str(), new.name().as_str(), &changes))
     } else {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        print(&mut out, &changes)?;
-        out.flush()?;
+        let printed = print(&mut out, &changes).and_then(|()| out.flush());
+        printed.map_err(Failure::from)
+    };
+    match printed {
+        // The status is an answer, too, for a reader that has seen enough.
+        Err(failure) if failure.cause.is_some() => Err(failure),
+        _ => Ok(u8::from(!changes.is_empty())),
     }
-    Ok(u8::from(!changes.is_empty()))
 }
 
-async fn rules(
-    client: &Client,
-    name: &ContextName,
-) -> Result<std::sync::Arc<crds_core::rules::Context>, Failure> {
+/// Fails if an instrument or a type was asked for that neither context has.
+fn known(args: &Args, contexts: [&Context; 2]) -> Result<(), Failure> {
+    let instruments = contexts
+        .into_iter()
+        .flat_map(Context::instruments)
+        .collect();
+    let types = contexts.into_iter().flat_map(|context| {
+        let of_instrument = |name| context.reference_types(name).into_iter().flatten();
+        context.instruments().flat_map(of_instrument)
+    });
+    let types: BTreeSet<&str> = types.map(ReferenceType::as_str).collect();
+    let asked = [
+        ("instrument", &args.instruments, instruments),
+        ("type of references", &args.types, types),
+    ];
+    for (what, names, known) in asked {
+        let is_known = |name: &&String| known.contains(&*name.to_lowercase());
+        if let Some(name) = names.iter().find(|name| !is_known(name)) {
+            let (name, hint) = (name.clone(), known_names(name, known));
+            return Err(Failure::new(TROUBLE, Unknown { what, name, hint }));
+        }
+    }
+    Ok(())
+}
+
+async fn rules(client: &Client, name: &ContextName) -> Result<std::sync::Arc<Context>, Failure> {
     let rules = async {
         let file = client.context_file(Some(name)).await?;
         client.rules(&file, None).await

@@ -86,9 +86,9 @@ impl From<ConfigError> for Failure {
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         if error.kind() == std::io::ErrorKind::BrokenPipe {
-            // Whoever read the results has seen enough.
+            // Whoever read the results has seen enough; what went wrong until then still counts.
             return Self {
-                code: 0,
+                code: u8::from(crate::log::errors() > 0),
                 cause: None,
             };
         }

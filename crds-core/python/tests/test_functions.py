@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from pathlib import Path
 
 import crds_core
 import pytest
@@ -111,6 +112,23 @@ def test_a_cache_that_may_not_be_written_to(settings):
     settings.delenv("CRDS_REFERENCE_URI")
     with pytest.raises(crds_core.CrdsNetworkError):
         crds_core.getreferences(ACS, ["ccdtab"], observatory="hst")
+
+
+def test_one_name_is_one_name_and_not_its_letters(cache, caplog):
+    assert crds_core.assign_bestrefs("nosuch.fits") == 1
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == ["nosuch.fits"]
+    rules = crds_core.Context(Path("hst_9001.pmap"))
+    found = rules.bestrefs(ACS, "darkfile")
+    assert found == {"darkfile": ["zz900006j_drk.fits"]}
+    assert list(rules.fetch("zz900001j_ccd.fits")) == ["zz900001j_ccd.fits"]
+    assert "hst_9000.pmap" in crds_core.sync("hst_9000.pmap")
+
+
+def test_a_state_that_does_not_exist_is_not_the_latest():
+    assert crds_core.get_default_context("hst", "edit") == "hst_9002.pmap"
+    assert crds_core.get_default_context("hst", "operational") == "hst_9001.pmap"
+    with pytest.raises(AssertionError, match="none of latest, operational, edit, build"):
+        crds_core.get_default_context("hst", "edited")
 
 
 def test_headers_are_updated_as_the_python_client_left_them(raw, manifest, settings):

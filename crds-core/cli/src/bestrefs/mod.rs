@@ -220,12 +220,14 @@ pub(crate) async fn run(
     if let Some(path) = &args.save_pickle {
         inputs.save(path, args.update_pickle.then_some(&new))?;
     }
+    // A reader of the results that has seen enough does not keep the headers from being written.
+    let finished = results::finish(args, &client, reuse, &new, &updates).await;
+    tracked.told(&args.tracking)?;
     results::print(args, &updates)?;
-    let fetched = results::finish(args, &client, reuse, &new, &updates).await?;
+    let fetched = finished?;
     if as_json {
         json::print(&json::assignments(&new, &fetched))?;
     }
-    tracked.told(&args.tracking)?;
     log::counts();
     Ok(u8::from(log::errors() > 0))
 }

@@ -1,8 +1,9 @@
 //! `crds bestrefs` as its users see it: what it prints, where, what it writes, and how it ends.
 
 use std::fs;
+use std::process::Stdio;
 
-use crate::program::{REFERENCE, cache, cache_copy, offline, raw_files, run};
+use crate::program::{REFERENCE, cache, cache_copy, command, offline, raw_files, run};
 use caldp_tests::{CrdsServer, fixtures};
 use serde_json::json;
 
@@ -155,6 +156,46 @@ fn an_omission_that_python_overlooks_is_overlooked_and_told_once() {
     assert!(answered.stdout.contains(REFERENCE), "{}", answered.stderr);
     let warnings = answered.stderr.matches("omits nothing").count();
     assert_eq!((answered.code, warnings), (0, 1), "{}", answered.stderr);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_does_not_keep_headers_from_being_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = &raw_files("j8cb010b0", folder.path())[0];
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let path = file.to_str().unwrap();
+    let asked = [
+        "bestrefs",
+        "-u",
+        "--print-new-references",
+        "-t",
+        "darkfile",
+        "-f",
+        path,
+    ];
+    let status = command(&offline(&cache()), &asked)
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(0));
+    let header = crds_core::dataset::fits::read(file).unwrap();
+    assert_eq!(header.get("DARKFILE"), Some("jref$zz900006j_drk.fits"));
+    // What went wrong still counts.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let asked = [
+        "bestrefs",
+        "--print-new-references",
+        "-f",
+        path,
+        "none.fits",
+    ];
+    let status = command(&offline(&cache()), &asked)
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(1));
 }
 
 #[test]

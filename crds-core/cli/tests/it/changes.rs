@@ -2,12 +2,13 @@
 //! not use; and which contexts name a file.
 
 use std::fs;
+use std::process::Stdio;
 
 use caldp_tests::{CrdsServer, fixtures, publish_other_table};
 
 use serde_json::{Value, json};
 
-use crate::program::{cache, cache_copy, offline, run};
+use crate::program::{cache, cache_copy, command, offline, run};
 
 #[test]
 fn a_table_without_a_changed_row_is_no_other() {
@@ -106,6 +107,29 @@ fn contexts_differ_by_types_files_and_rows() {
     );
     let other = diff(&["hst_9000.pmap", "hst_9001.pmap", "--types", "biasfile"]);
     assert_eq!(other.code, 0, "{}", other.stdout);
+    for (words, said) in [
+        (
+            ["--types", "darkfle"],
+            "\"darkfle\"\nhint: did you mean darkfile?",
+        ),
+        (
+            ["--instruments", "cosy"],
+            "\"cosy\"\nhint: did you mean cos?",
+        ),
+    ] {
+        let slip = diff(&[&["hst_9000.pmap", "hst_9001.pmap"], &words[..]].concat());
+        assert_eq!(slip.code, 2, "{}", slip.stdout);
+        assert!(slip.stderr.contains(said), "{}", slip.stderr);
+    }
+    // The status is the answer for a reader that has seen enough.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let words = ["diff", "hst_9000.pmap", "hst_9001.pmap"];
+    let status = command(&offline(&cache), &words)
+        .stdout(writer)
+        .stderr(Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(1));
     let unknown = diff(&["hst_9000.pmap", "hst_9999.pmap"]);
     assert_eq!(unknown.code, 2, "{}", unknown.stderr);
     assert!(

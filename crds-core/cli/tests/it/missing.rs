@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::program::{REFERENCE, raw_files, run};
 use caldp_tests::{CrdsServer, Run, fixtures};
+use serde_json::{Value, json};
 
 /// The rules that only the second context has.
 const NEW_RULES: &str = "hst_acs_darkfile_9002.rmap";
@@ -143,4 +144,50 @@ fn a_name_that_tells_no_instrument_is_unknown_and_does_not_stop_the_others() {
     assert!(done.stderr.contains(said), "{}", done.stderr);
     let fetched = cache.path().join("references/hst/acs").join(REFERENCE);
     assert!(fetched.exists(), "{}", done.stderr);
+}
+
+#[test]
+fn a_withdrawn_reference_of_a_dataset_is_not_fetched_unless_that_is_allowed() {
+    let cache = tempfile::tempdir().unwrap();
+    let server = CrdsServer::start(&fixtures().join("crds"), "hst_9001.pmap", "hst_9002.pmap");
+    let header = json!({
+        "INSTRUME": "ACS", "DETECTOR": "WFC", "CCDAMP": "C", "CCDGAIN": "2.0",
+        "DATE-OBS": "2017-03-01", "TIME-OBS": "00:00:00", "DARKCORR": "PERFORM", "BIASCORR": "OMIT", "FLATCORR": "OMIT",
+    });
+    let answer = json!({"J8BT06NYQ:J8BT06NYQ": header});
+    server.set_answer("get_dataset_headers_by_id", answer);
+    let arguments = [
+        "sync",
+        "--contexts",
+        "hst_9002.pmap",
+        "--dataset-ids",
+        "J8BT06NYQ",
+        "--json",
+    ];
+    let url = server.url();
+    let variables = [
+        ("CRDS_PATH", cache.path().to_str().unwrap()),
+        ("CRDS_SERVER_URL", &url),
+    ];
+    let sync = |more: &[(&str, &str)]| run(&[&variables, more].concat(), &arguments);
+    let names = |done: &Run| {
+        let done: Value = serde_json::from_str(&done.stdout).unwrap();
+        let references = done["references"].as_array().unwrap().clone();
+        let names = references
+            .iter()
+            .map(|r| r["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let done = sync(&[]);
+    assert_eq!(done.code, 1);
+    let withdrawn = "zz900098j_drk.fits";
+    assert!(done.stderr.contains(withdrawn), "{}", done.stderr);
+    let others = names(&done);
+    assert!(others.iter().any(|name| name == REFERENCE), "{others:?}");
+    assert!(!others.iter().any(|name| name == withdrawn), "{others:?}");
+    assert_eq!(server.count(&format!("references/hst/{withdrawn}")), 0);
+
+    let allowed = sync(&[("CRDS_ALLOW_BAD_REFERENCES", "1")]);
+    assert_eq!(allowed.code, 0, "{}", allowed.stderr);
+    assert!(names(&allowed).iter().any(|name| name == withdrawn));
 }

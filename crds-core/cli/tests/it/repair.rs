@@ -345,45 +345,6 @@ fn datasets_of_the_servers_catalogue_bring_their_references() {
 }
 
 #[test]
-fn a_withdrawn_reference_of_a_dataset_is_not_fetched_unless_that_is_allowed() {
-    let site = Site::new();
-    let header = json!({
-        "INSTRUME": "ACS", "DETECTOR": "WFC", "CCDAMP": "C", "CCDGAIN": "2.0",
-        "DATE-OBS": "2017-03-01", "TIME-OBS": "00:00:00", "DARKCORR": "PERFORM", "BIASCORR": "OMIT", "FLATCORR": "OMIT",
-    });
-    let answer = json!({"J8BT06NYQ:J8BT06NYQ": header});
-    site.server.set_answer("get_dataset_headers_by_id", answer);
-    let arguments = [
-        "sync",
-        "--contexts",
-        "hst_9002.pmap",
-        "--dataset-ids",
-        "J8BT06NYQ",
-        "--json",
-    ];
-    let names = |done: &Run| {
-        let done: Value = serde_json::from_str(&done.stdout).unwrap();
-        let references = done["references"].as_array().unwrap().clone();
-        let names = references
-            .iter()
-            .map(|r| r["name"].as_str().unwrap().to_owned());
-        names.collect::<Vec<_>>()
-    };
-    let done = site.run_with(&[], &arguments);
-    assert_eq!(done.code, 1);
-    let withdrawn = "zz900098j_drk.fits";
-    assert!(done.stderr.contains(withdrawn), "{}", done.stderr);
-    let others = names(&done);
-    assert!(others.iter().any(|name| name == REFERENCE), "{others:?}");
-    assert!(!others.iter().any(|name| name == withdrawn), "{others:?}");
-    assert_eq!(site.server.count(&format!("references/hst/{withdrawn}")), 0);
-
-    let allowed = site.run_with(&[("CRDS_ALLOW_BAD_REFERENCES", "1")], &arguments);
-    assert_eq!(allowed.code, 0, "{}", allowed.stderr);
-    assert!(names(&allowed).iter().any(|name| name == withdrawn));
-}
-
-#[test]
 fn withdrawn_files_are_deleted_where_that_is_asked() {
     let site = Site::new();
     let all = ["--contexts", "hst_9001.pmap", "--fetch-references"];

@@ -12,8 +12,13 @@ from . import _builds, _native
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 OBSERVATORIES = ("hst", "jwst", "roman")
+# Which rules are meant, where that is said by a word.
+STATES = ("latest", "operational", "edit", "build")
 
 
 def getreferences(
@@ -69,6 +74,7 @@ def get_default_context(observatory: str | None = None, state: str | None = None
     ``state`` is ``latest``, ``edit`` or ``build``: the rules that go with the installed calibration
     software, which is what JWST has if ``state`` is not given.
     """
+    _check(state in (None, *STATES), f"{state!r} is none of {', '.join(STATES)}")
     observatory = default_observatory() if observatory is None else observatory
     if state == "build" or (observatory == "jwst" and state not in ("edit", "latest")):
         found = _builds.build_context(observatory)
@@ -88,13 +94,13 @@ def assign_bestrefs(
     """Writes the names of their references into the headers of HST files. Gives the number of errors.
 
     ``context`` and ``reftypes`` are as for :func:`getreferences`. ``sync_references`` also fetches the
-    references. Errors are logged, by the logger ``CRDS``; one file's do not stop the others.
+    references. One path is one file. Errors are logged, by the logger ``CRDS``; one file's do not stop the others.
     ``verbosity`` is how much is logged: -3 nothing, -2 errors, -1 warnings, 0 what is usual, 50 details.
     """
-    files = [os.fspath(path) for path in filepaths]
+    files = [os.fspath(path) for path in several(filepaths)]
     before = _native.set_verbosity(verbosity)
     try:
-        return _native.assign_bestrefs(files, context or None, list(reftypes), bool(sync_references))
+        return _native.assign_bestrefs(files, context or None, several(reftypes), bool(sync_references))
     finally:
         _native.set_verbosity(before)
 
@@ -114,7 +120,7 @@ def sync(
     What the cache has is not fetched again, unless with ``ignore_cache``. For checking, sorting
     and emptying a cache there is the command ``crds sync``.
     """
-    contexts, files = list(contexts), list(files)
+    contexts, files = several(contexts), several(files)
     if observatory is None:
         observatory = _observatory_of(contexts + files) or default_observatory()
     contexts = [_builds.resolved(observatory, name) or "latest" for name in contexts]
@@ -138,6 +144,11 @@ def locate_mapping(mappath: str, observatory: str | None = None) -> str:
 def default_observatory() -> str:
     """The observatory of the settings; as in the Python client JWST, if they name none."""
     return _native.default_observatory() or "jwst"
+
+
+def several(values: T | Iterable[T]) -> list[T]:
+    """Values as a list; a text or path by itself is one, not its letters."""
+    return [values] if isinstance(values, (str, os.PathLike)) else list(values)
 
 
 def _observatory_of(names: Iterable[str]) -> str | None:

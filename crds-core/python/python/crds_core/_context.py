@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from . import _builds, _native, _tables
-from ._api import _observatory_of, default_observatory
+from ._api import _observatory_of, default_observatory, several
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,7 +59,10 @@ class Context(_native.Context):
     >>> pandas.DataFrame(rules.bestrefs(frame, ["darkfile", "biasfile"]))  # doctest: +SKIP
     """
 
-    def __new__(cls, name: str | None = None, observatory: str | None = None) -> Context:
+    def __new__(
+        cls, name: str | os.PathLike[str] | None = None, observatory: str | None = None
+    ) -> Context:
+        name = None if name is None else os.fspath(name)
         if observatory is None:
             observatory = _observatory_of([name or ""]) or default_observatory()
         return super().__new__(cls, _builds.resolved(observatory, name), observatory)
@@ -80,7 +85,7 @@ class Context(_native.Context):
         Withdrawn rules and references are no error here, as they are for :func:`~crds_core.getreferences`:
         they are in ``withdrawn`` of the answers, for the caller to decide.
         """
-        types = None if reftypes is None else list(reftypes)
+        types = None if reftypes is None else several(reftypes)
         needed = None if raw else self.all_needed_keys()
         table = _tables.columns(headers, needed)
         if table is None:
@@ -95,6 +100,6 @@ class Context(_native.Context):
         Takes what :meth:`bestrefs` gives: a column, or several put together; values that are no
         names are left out.
         """
-        plain = (name for name in names if isinstance(name, str) and not name.startswith("NOT FOUND"))
+        plain = (name for name in several(names) if isinstance(name, str) and not name.startswith("NOT FOUND"))
         wanted = list(dict.fromkeys(plain))
         return dict(zip(wanted, self.paths(wanted, ignore_cache)))
