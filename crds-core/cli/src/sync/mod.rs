@@ -205,6 +205,11 @@ async fn fetch(
     };
     report.mappings = wanted.mappings.iter().cloned().collect();
     report.references = fetched.iter().map(json::reference).collect();
+    tracing::info!(
+        "In the cache: {} files of rules, {} references",
+        report.mappings.len(),
+        report.references.len()
+    );
     Ok(())
 }
 

@@ -31,7 +31,7 @@ fn wrong_use_and_impossible_settings_are_told_apart() {
     let misspelt = run(&offline(&cache), &asked);
     assert_eq!(misspelt.code, 1);
     assert!(
-        misspelt.stderr.contains("hint: it has ") && misspelt.stderr.contains(", darkfile, "),
+        misspelt.stderr.contains("hint: did you mean darkfile?"),
         "{}",
         misspelt.stderr
     );
