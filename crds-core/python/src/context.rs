@@ -7,7 +7,7 @@ use crds_core::bestrefs::LookupPath;
 use crds_core::dataset::JWST_MODEL_NAMES;
 use crds_core::names::{MappingName, ReferenceType};
 use crds_core::rules;
-use crds_core::{Client, Reuse};
+use crds_core::{Client, Observatory, Reuse};
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
 use storage::hint::with_causes;
@@ -82,6 +82,12 @@ impl Context {
         let instruments = self.rules.instruments();
         let keys = instruments.flat_map(|name| self.rules.needed_keys(name).unwrap_or_default());
         let mut keys: BTreeSet<String> = keys.map(str::to_uppercase).collect();
+        let short: Vec<String> = keys
+            .iter()
+            .filter_map(|key| Observatory::archive_key(key))
+            .map(str::to_owned)
+            .collect();
+        keys.extend(short);
         if keys_of(self.rules.observatory()) == Keys::Jwst {
             keys.extend(JWST_MODEL_NAMES.map(|(keyword, _)| keyword.to_owned()));
         }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::question::LookupError;
 use crate::header::{Fields, INSTRUMENT_KEYS, LookupPath, condition};
+use crate::observatory::Observatory;
 
 /// The header's instrument, lower-case.
 pub(super) fn instrument_name(
@@ -15,7 +16,9 @@ pub(super) fn instrument_name(
     let name = match path {
         // The reduced header keeps the rules' own key only.
         LookupPath::Conditioned => {
-            let mut entries = header.pairs().filter(|(k, _)| is_upper_of(key, k));
+            let short = Observatory::archive_key(key);
+            let is_key = |k: &str| is_upper_of(key, k) || short.is_some_and(|s| is_upper_of(s, k));
+            let mut entries = header.pairs().filter(|(k, _)| is_key(k));
             let (_, value) = entries.next_back().ok_or_else(missing)?;
             condition(value)
         }

@@ -40,6 +40,13 @@ impl Observatory {
         }
     }
 
+    /// A key of Roman's rules as the archive's headers have it, without the first part; nothing for
+    /// other keys. Source: CRDS 14 `crds.roman.locate.dataset_to_ref_header`.
+    pub fn archive_key(key: &str) -> Option<&str> {
+        let short = key.strip_prefix("ROMAN.")?;
+        short.starts_with("META.").then_some(short)
+    }
+
     /// The observatory a CRDS file or context name begins with, as in `hst_0729.pmap`,
     /// `hst-operational` or `hst.pmap`.
     pub fn of_name(name: &str) -> Option<Self> {

@@ -6,6 +6,7 @@ use super::Outcome;
 use super::mapping::Mapping;
 use crate::expression::Expression;
 use crate::names::ReferenceType;
+use crate::observatory::Observatory;
 use crate::observatory::hst_rules::Hook;
 use crate::selector::slots::{Slot, Slots};
 use crate::selector::{Node, tree};
@@ -110,6 +111,11 @@ impl Instrument {
             match self.reduced.get(&upper) {
                 Some(first) => self.copies.push((first, slot)),
                 None => self.reduced.insert(&upper, slot),
+            }
+            if let Some(short) = Observatory::archive_key(&upper)
+                && self.reduced.get(short).is_none()
+            {
+                self.reduced.insert(short, slot);
             }
         }
     }

@@ -17,5 +17,6 @@ mod missing;
 mod program;
 mod records;
 mod repair;
+mod roman;
 mod sync;
 mod transcripts;
