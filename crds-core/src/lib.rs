@@ -77,6 +77,12 @@
 //!
 //! For files there is [`Client::assign`], which reads their headers, and [`Assignments::write`],
 //! which updates them.
+//!
+//! Below the client, from the bottom up: [`names`] and [`literal`] (what rules and files are called, and the
+//! literals they are written in), [`observatory`], [`config`] (the settings), [`header`] and [`dataset`] (a
+//! dataset's keywords, read and written), [`source`] and [`cache`] (where files come from, and where they are
+//! kept), [`rules`] (loaded and checked), [`bestrefs`] (asked), [`table_rows`] (which rows of a table a dataset
+//! uses).
 
 pub mod bestrefs;
 pub mod cache;

@@ -66,18 +66,7 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     if !args.datasets.is_empty() || args.instrument.is_some() {
         return headers(args, config, json).await;
     }
-    if args.files.is_empty() && !args.files_from_contexts {
-        return Err(Failure::misuse(
-            "nothing says what to show",
-            "name references with --files, give --files-from-contexts, or name datasets with --datasets",
-        ));
-    }
-    if args.condition_values || args.minimize_headers {
-        return Err(Failure::misuse(
-            "--condition-values and --minimize-headers are for headers of datasets",
-            "name datasets with --datasets, or all with --instrument",
-        ));
-    }
+    args.check_for_rows()?;
     let mut files = options::expanded(&args.files)?;
     for file in &mut files {
         if let Some((_, plain)) = file.rsplit_once('/') {
@@ -119,18 +108,41 @@ pub(crate) async fn run(args: &Args, config: Config, json: bool) -> Result<u8, F
     if json {
         json::print(&json!(found))?;
     }
-    let filtered = if args.filters.is_empty() {
-        ""
-    } else {
-        " that the filters let pass"
-    };
-    for name in &unseen {
-        tracing::error!("no row of the rules{filtered} chooses {name}");
-    }
-    if unseen.is_empty() && !any {
-        tracing::error!("the rules have no rows{filtered}");
-    }
+    args.say_what_is_missing(&unseen, any);
     Ok(u8::from(log::errors() > 0))
+}
+
+impl Args {
+    /// Whether these arguments ask for rows of the rules, and for nothing that only headers have.
+    fn check_for_rows(&self) -> Result<(), Failure> {
+        if self.files.is_empty() && !self.files_from_contexts {
+            return Err(Failure::misuse(
+                "nothing says what to show",
+                "name references with --files, give --files-from-contexts, or name datasets with --datasets",
+            ));
+        }
+        if self.condition_values || self.minimize_headers {
+            return Err(Failure::misuse(
+                "--condition-values and --minimize-headers are for headers of datasets",
+                "name datasets with --datasets, or all with --instrument",
+            ));
+        }
+        Ok(())
+    }
+
+    fn say_what_is_missing(&self, unseen: &BTreeSet<&str>, any: bool) {
+        let filtered = if self.filters.is_empty() {
+            ""
+        } else {
+            " that the filters let pass"
+        };
+        for name in unseen {
+            tracing::error!("no row of the rules{filtered} chooses {name}");
+        }
+        if unseen.is_empty() && !any {
+            tracing::error!("the rules have no rows{filtered}");
+        }
+    }
 }
 
 /// The headers of datasets in the server's catalogue.

@@ -50,13 +50,7 @@ pub(super) fn list(
             prefixes.push(common.to_owned());
         } else {
             key.clone_into(&mut last);
-            contents.push(s3s::dto::Object {
-                key: Some(key.clone()),
-                size: i64::try_from(object.size).ok(),
-                e_tag: Some(ETag::Strong(object.etag.clone())),
-                last_modified: Some(object.modified.into()),
-                ..s3s::dto::Object::default()
-            });
+            contents.push(entry(key, object));
         }
     }
     ListObjectsV2Output {
@@ -65,19 +59,28 @@ pub(super) fn list(
         is_truncated: Some(next.is_some()),
         next_continuation_token: next,
         contents: Some(contents),
-        common_prefixes: Some(
-            prefixes
-                .into_iter()
-                .map(|prefix| CommonPrefix {
-                    prefix: Some(prefix),
-                })
-                .collect(),
-        ),
+        common_prefixes: Some(prefixes.into_iter().map(common).collect()),
         name: Some(input.bucket),
         prefix: input.prefix,
         delimiter: input.delimiter,
         continuation_token: input.continuation_token,
         start_after: input.start_after,
         ..ListObjectsV2Output::default()
+    }
+}
+
+fn entry(key: &str, object: &Object) -> s3s::dto::Object {
+    s3s::dto::Object {
+        key: Some(key.to_owned()),
+        size: i64::try_from(object.size).ok(),
+        e_tag: Some(ETag::Strong(object.etag.clone())),
+        last_modified: Some(object.modified.into()),
+        ..s3s::dto::Object::default()
+    }
+}
+
+fn common(prefix: String) -> CommonPrefix {
+    CommonPrefix {
+        prefix: Some(prefix),
     }
 }

@@ -120,6 +120,15 @@ impl Side {
         }
     }
 
+    /// Whether the answer `new` changes nothing.
+    fn stands_for(&self, new: &str) -> bool {
+        match self {
+            Self::Known(name) => name == new,
+            Self::Undefined(_) => false,
+            Self::Failed(_) => new == NOT_APPLICABLE,
+        }
+    }
+
     /// As one word.
     fn word(&self) -> String {
         match self {
@@ -137,6 +146,12 @@ impl Side {
             Self::Failed(reason) => Some(format!("{which}: Bestref FAILED:  {reason}")),
         }
     }
+}
+
+/// A file's answer for one type.
+fn answer<'a>(file: &'a FileAssignment, reference_type: &ReferenceType) -> Option<&'a Assigned> {
+    let mut types = file.types.iter();
+    types.find(|assigned| assigned.reference_type == *reference_type)
 }
 
 /// Compares one dataset's answers with what was before.
@@ -158,21 +173,14 @@ pub(super) fn compare(file: &FileAssignment, old: &Old<'_>, judgement: Strictnes
         .chain(before.iter().flat_map(|file| &file.types));
     let types: BTreeSet<&ReferenceType> = types.map(|assigned| &assigned.reference_type).collect();
     for reference_type in types {
-        let answer = |file: &'_ FileAssignment| {
-            let mut types = file.types.iter();
-            types
-                .find(|assigned| assigned.reference_type == *reference_type)
-                .cloned()
-        };
+        let answer = |file| answer(file, reference_type);
         let assigned = answer(file);
-        let new = Side::of_rules(assigned.as_ref()).judged(judgement);
+        let new = Side::of_rules(assigned).judged(judgement);
         let old = match old {
             Old::Nothing => None,
-            Old::Rules(_) => Some(Side::of_rules(before.and_then(answer).as_ref())),
+            Old::Rules(_) => Some(Side::of_rules(before.and_then(answer))),
             Old::Headers => {
-                let said = assigned
-                    .as_ref()
-                    .and_then(|assigned| assigned.before.as_deref());
+                let said = assigned.and_then(|assigned| assigned.before.as_deref());
                 if said.is_none() && new == Side::Known(NOT_APPLICABLE.to_owned()) {
                     comparison.absent.push(reference_type.to_string());
                 }
@@ -181,10 +189,9 @@ pub(super) fn compare(file: &FileAssignment, old: &Old<'_>, judgement: Strictnes
         };
         let old = old.map(|old| old.judged(judgement));
         let mut fault = |side: &Side, which| {
-            let faults = side.fault(which).into_iter();
-            comparison
-                .faults
-                .extend(faults.map(|fault| (reference_type.to_string(), fault)));
+            let fault = side.fault(which);
+            let faults = fault.map(|fault| (reference_type.to_string(), fault));
+            comparison.faults.extend(faults);
         };
         if let Some(old) = &old {
             fault(old, "Old");
@@ -197,12 +204,7 @@ pub(super) fn compare(file: &FileAssignment, old: &Old<'_>, judgement: Strictnes
             comparison.failed = true;
             continue;
         };
-        let same = match &old {
-            Some(Side::Failed(_)) => name == NOT_APPLICABLE,
-            Some(old) => *old == new,
-            None => false,
-        };
-        if !same {
+        if !old.as_ref().is_some_and(|old| old.stands_for(name)) {
             comparison.updates.push(Update {
                 instrument: file.instrument.clone(),
                 reference_type: reference_type.to_string(),

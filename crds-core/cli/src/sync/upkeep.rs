@@ -62,12 +62,8 @@ pub(super) fn purge(
     Ok(())
 }
 
-pub(super) async fn check(
-    args: &Args,
-    client: &Client,
-    wanted: &Wanted,
-    report: &mut Report,
-) -> Result<(), Failure> {
+/// What was wrong with rules when they were read.
+fn report_wrong(args: &Args, wanted: &Wanted, report: &mut Report) {
     for wrong in &wanted.wrong {
         let found = found(&wrong.path, Some(&wrong.problem));
         if args.only_checks() || report.dry_run {
@@ -79,6 +75,15 @@ pub(super) async fn check(
         let repaired = wrong.replaced;
         report.findings.push(Found { repaired, ..found });
     }
+}
+
+pub(super) async fn check(
+    args: &Args,
+    client: &Client,
+    wanted: &Wanted,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    report_wrong(args, wanted, report);
     if !args.checks() {
         return Ok(());
     }
