@@ -31,7 +31,8 @@ use caldp_core::exit_code::ExitCode as Code;
 use caldp_core::layout::Layout;
 use caldp_worker::cli::logging;
 use clap::Args;
-use storage::hint::{explain, say};
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
+use storage::hint::{explain, say, with_hint};
 use storage::uri::Location;
 
 use crate::status::{SOME_FAILED, UNDER_WAY, outputs};
@@ -60,7 +61,7 @@ pub(crate) struct SyncArguments {
     #[arg(value_name = "OUTPUT")]
     output: Location,
     /// Where they are to be: DIRECTORY/BATCH/data/INSTRUMENT/DATASET/
-    #[arg(value_name = "DIRECTORY")]
+    #[arg(value_name = "DIRECTORY", value_parser = PathBufValueParser::new().try_map(on_this_machine))]
     directory: PathBuf,
     /// The layout of results and messages
     #[arg(long, env = "CALDP_LAYOUT", default_value_t)]
@@ -213,6 +214,19 @@ impl SyncArguments {
             }
         }
     }
+}
+
+/// What was brought is in a directory, which has no scheme.
+fn on_this_machine(directory: PathBuf) -> Result<PathBuf, String> {
+    let text = directory.to_string_lossy();
+    if text.starts_with("s3:") || text.starts_with("file:") {
+        let hint = "give the output first, and then the path of a directory, without file:";
+        return Err(with_hint(
+            format!("{text:?} is no directory of this machine"),
+            Some(hint),
+        ));
+    }
+    Ok(directory)
 }
 
 /// Waits until it is time to look again, or a queue tells of something.

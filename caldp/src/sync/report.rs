@@ -40,6 +40,8 @@ pub(super) struct Report {
     pub(super) changed: Vec<PathBuf>,
     /// Files of datasets on site that are not there any more.
     pub(super) missing: Vec<PathBuf>,
+    /// Datasets that were brought to another directory, and of which this one has nothing.
+    pub(super) not_here: Vec<Dataset>,
     /// Acknowledgements that were carried up.
     pub(super) archived: u64,
     pub(super) batches: Vec<BatchReport>,
@@ -116,6 +118,7 @@ impl Report {
             failures: vec![],
             changed: vec![],
             missing: vec![],
+            not_here: vec![],
             archived: 0,
             batches: vec![],
             stopped: false,
@@ -167,14 +170,15 @@ impl Report {
 
     /// Whether this run could not do what it was to do.
     pub(super) fn did_fail(&self) -> bool {
-        !self.failures.is_empty()
+        !self.failures.is_empty() || !self.not_here.is_empty()
     }
 
     /// What people read.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         let all: usize = self.states.values().sum();
-        let here = self.count(&[State::Synced, State::Archived]);
+        let on_site = self.count(&[State::Synced, State::Archived]);
+        let here = on_site.saturating_sub(self.not_here.len());
         let _ = writeln!(
             text,
             "{}: {here} of {all} datasets on site in {}",
@@ -210,6 +214,11 @@ impl Report {
         let shown = |paths: &[PathBuf]| paths.iter().map(|p| p.display().to_string()).collect();
         write("changed on site and kept", shown(&self.changed));
         write("not there any more", shown(&self.missing));
+        let not_here = self.not_here.iter().map(ToString::to_string);
+        write("on another site, not in this directory", not_here.collect());
+        if !self.not_here.is_empty() {
+            text += "hint: --restore brings to this directory what another has\n";
+        }
         if self.archived > 0 {
             let _ = writeln!(
                 text,

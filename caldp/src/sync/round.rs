@@ -112,6 +112,7 @@ impl Run<'_> {
                     .map_err(|error| SyncError::states(error.into(), &name))?;
             }
         }
+        report.not_here = work::not_here(&found, &states).await;
         for state in states.into_values() {
             *report.states.entry(state).or_default() += 1;
         }
@@ -174,8 +175,8 @@ impl Run<'_> {
         };
         if let Location::Dir(output) = output {
             for site in found.all_sites(&self.directory) {
-                let same = output.canonicalize().ok() == site.root().canonicalize().ok();
-                if same {
+                let real = output.canonicalize().ok();
+                if real.is_some() && real == site.root().canonicalize().ok() {
                     return Err(SyncError::SameDirectory(output.clone()));
                 }
             }

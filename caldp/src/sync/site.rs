@@ -194,6 +194,13 @@ impl Site {
         }
     }
 
+    /// Whether there is anything of a dataset: files, or a message.
+    pub(super) fn has(&self, dataset: &Dataset) -> bool {
+        self.message(State::Synced, dataset).exists()
+            || self.data(dataset).exists()
+            || self.message(State::Archived, dataset).exists()
+    }
+
     /// Files of a dataset that were changed since they were brought, and that are not there any more.
     pub(super) fn differences(&self, dataset: &Dataset) -> (Vec<PathBuf>, Vec<PathBuf>) {
         let (mut changed, mut missing) = (vec![], vec![]);

@@ -243,6 +243,21 @@ pub(super) async fn look_again(
     }
 }
 
+/// The datasets that are on a site, of which this one has nothing: another directory is that site.
+pub(super) async fn not_here(found: &Found, states: &BTreeMap<Dataset, State>) -> Vec<Dataset> {
+    let synced = states.iter().filter(|(_, state)| **state == State::Synced);
+    let synced: Vec<_> = synced
+        .map(|(dataset, _)| (found.site(dataset).clone(), dataset.clone()))
+        .collect();
+    blocking::run(move || {
+        let absent = synced
+            .into_iter()
+            .filter(|(site, dataset)| !site.has(dataset));
+        absent.map(|(_, dataset)| dataset).collect()
+    })
+    .await
+}
+
 /// Moves each batch to the state that follows from its datasets.
 pub(super) async fn settle(
     batches: &Batches,

@@ -2,6 +2,7 @@
 //! disk, a policy that only allows reading.
 
 use std::fs;
+use std::process::Command;
 
 use caldp_core::layout::{Area, BatchState, Layout};
 use caldp_core::state::State;
@@ -9,6 +10,7 @@ use caldp_tests::Run;
 use serde_json::{Value, json};
 
 use super::site::{BUCKET, Files, Site, all_files, dataset};
+use crate::CALDP;
 use crate::small_disk::SmallDisk;
 
 #[test]
@@ -324,4 +326,64 @@ fn nothing_to_bring_is_said() {
     fs::write(site.path().join("messages/dataset-processed/j8cb010b0"), "").unwrap();
     let same = Run::of(&mut site.command_to(&here, above, &[])).ended(1);
     assert!(same.stderr.contains("is where the results are already"));
+}
+
+/// Whoever believes that results are on site may clean them in the output.
+#[test]
+fn what_is_on_another_site_is_not_said_to_be_here() {
+    for layout in Layout::ALL {
+        let site = Site::with(layout, 2);
+        let here = tempfile::tempdir().unwrap();
+        let sync = |options: &[&str]| {
+            let words = [options, &["--json", "--layout", layout.name()]].concat();
+            let mut command = Command::new(CALDP);
+            command
+                .arg("sync")
+                .arg(site.output())
+                .arg(here.path())
+                .args(words);
+            Run::of(command.env_clear().envs(site.world.environment()))
+        };
+        site.report(&[], 0);
+        let report = sync(&[]).ended(4).json();
+        assert_eq!(
+            report["not_here"],
+            json!([dataset(0), dataset(1)]),
+            "{report}"
+        );
+        assert_eq!(
+            sync(&["--dry-run"]).ended(4).json()["not_here"],
+            report["not_here"]
+        );
+        let report = sync(&["--restore"]).ended(0).json();
+        assert_eq!(report["not_here"], json!([]), "{report}");
+        sync(&[]).ended(0);
+        site.report(&[], 0);
+    }
+}
+
+#[test]
+fn a_directory_with_a_scheme_and_an_output_that_is_not_there_are_refused() {
+    let site = Site::with(Layout::Tree, 1);
+    let sync = |output: &str, directory: &str| {
+        let mut command = Command::new(CALDP);
+        command
+            .args(["sync", output, directory])
+            .current_dir(site.path());
+        Run::of(command.env_clear().envs(site.world.environment()))
+    };
+    for directory in ["s3://other/place", "file:here"] {
+        let run = sync(&site.output(), directory).ended(2);
+        assert!(
+            run.stderr.contains("is no directory of this machine"),
+            "{}",
+            run.stderr
+        );
+    }
+    let run = sync("file:nowhere", "here").ended(1);
+    assert!(
+        run.stderr.contains("there are no datasets in file:nowhere"),
+        "{}",
+        run.stderr
+    );
 }
