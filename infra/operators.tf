@@ -4,7 +4,7 @@ locals {
   # Which commands of `caldp` each serves.
   operator_commands = {
     submit   = ["submit", "rescue", "cancel", "clean", "sweep"]
-    look     = ["status", "explain"]
+    look     = ["status", "explain", "page"]
     sync     = ["sync"]
     requests = ["requests"]
   }
@@ -71,14 +71,15 @@ data "aws_iam_policy_document" "work" {
   }
 }
 
-# Seeing what goes on. What is settled is remembered in the overview's folder.
+# Seeing what goes on. What is settled is remembered in the overview's folder; pages are written there, and deleted
+# with their batches.
 data "aws_iam_policy_document" "look" {
   #checkov:skip=CKV_AWS_356:AWS Batch knows no resource for its list and describe calls
   source_policy_documents = [data.aws_iam_policy_document.read.json]
 
   statement {
     sid       = "Remember"
-    actions   = ["s3:PutObject"]
+    actions   = ["s3:PutObject", "s3:DeleteObject"]
     resources = ["${local.bucket_arn}/*blackboard/*"]
   }
 

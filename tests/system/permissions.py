@@ -191,6 +191,7 @@ class Permissions:
 
         does("look", "status", OUTPUT)
         does("look", "explain", DATASET, "--output", OUTPUT)
+        does("look", "page", OUTPUT)
         does("look", "sync", OUTPUT, str(self._progress.scratch / "nothing"), status=1, says="operator_policies.sync")
         does("sync", "sync", OUTPUT, str(self._progress.scratch / "site"))
         message = f"{BATCH}/messages/dataset-error/{OTHER_DATASET}"

@@ -65,14 +65,14 @@ impl PageArguments {
             written.push(done.map_err(|error| self.failed(error))?);
         }
         let published = board.publish(&written).await;
-        published.map_err(|error| self.failed(error))?;
+        let left = published.map_err(|error| self.failed(error))?;
         written.retain(|w| w.line.datasets > 0);
         let page = match written.as_slice() {
             [] => return Err(StatusError::NoDatasets(self.output.to_string())),
             [one] => format!("{folder}{}/index.html", one.line.name),
             _ => format!("{folder}index.html"),
         };
-        let notes: BTreeSet<&String> = written.iter().flat_map(|w| &w.notes).collect();
+        let notes: BTreeSet<&String> = written.iter().flat_map(|w| &w.notes).chain(&left).collect();
         for note in notes {
             say(format_args!("caldp: {note}"));
         }

@@ -107,6 +107,34 @@ fn with_a_policy_that_only_allows_reading_what_cannot_be_written_is_said_once() 
     assert!(err.contains("hint: ") && err.contains("--to"), "{err}");
 }
 
+/// Deletes a batch, but not what is remembered of it.
+fn clean_summer(server: &S3Server) {
+    for key in server.keys(BUCKET) {
+        let own = key.strip_prefix("data/summer/");
+        if own.is_some_and(|own| !own.starts_with("blackboard/")) {
+            server.remove(BUCKET, &key);
+        }
+    }
+}
+
+#[test]
+fn the_page_of_a_batch_that_was_cleaned_stays_where_it_may_not_be_deleted() {
+    let server = world();
+    let environment = server.environment();
+    let page = || caldp(&environment, &["page", "s3://hst-out"]);
+    assert_eq!(page().code, 0);
+    clean_summer(&server);
+    server.allow_no_deleting();
+    let said = page();
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(
+        said.stderr,
+        "caldp: blackboard/summer/index.html shows a batch that is gone, and deleting it is not allowed\n"
+    );
+    let said = page();
+    assert_eq!((said.code, &*said.stderr), (0, ""));
+}
+
 #[test]
 fn a_batch_that_was_cleaned_goes_from_the_pages() {
     let server = world();
@@ -114,12 +142,7 @@ fn a_batch_that_was_cleaned_goes_from_the_pages() {
     let page = |output: &str| caldp(&environment, &["page", output]);
     assert_eq!(page("s3://hst-out").code, 0);
     assert!(server.get(BUCKET, "blackboard/summer/index.html").is_some());
-    for key in server.keys(BUCKET) {
-        let own = key.strip_prefix("data/summer/");
-        if own.is_some_and(|own| !own.starts_with("blackboard/")) {
-            server.remove(BUCKET, &key);
-        }
-    }
+    clean_summer(&server);
     let said = page("s3://hst-out");
     let only = "s3://hst-out/blackboard/spring/index.html\n";
     assert_eq!(said.stdout, only);

@@ -61,6 +61,7 @@ struct S3Contents {
     faults: Mutex<Option<Faults>>,
     writes: Mutex<Option<Bucket>>,
     reading_only: AtomicBool,
+    keeping_all: AtomicBool,
     calls: Calls,
 }
 
@@ -76,6 +77,7 @@ impl S3Server {
             faults: Mutex::default(),
             writes: Mutex::default(),
             reading_only: AtomicBool::new(false),
+            keeping_all: AtomicBool::new(false),
             calls: Calls::of_this_test(),
         });
         let service = {
@@ -147,6 +149,11 @@ impl S3Server {
     /// Refuses everything that writes or deletes from now on, as a policy does that allows reading.
     pub fn allow_reading_only(&self) {
         self.shared.reading_only.store(true, Ordering::Relaxed);
+    }
+
+    /// Refuses to delete anything from now on, as a policy does that allows reading and writing.
+    pub fn allow_no_deleting(&self) {
+        self.shared.keeping_all.store(true, Ordering::Relaxed);
     }
 
     /// How many requests arrived, failed ones included, by operation (`GetObject`, ...).
@@ -266,7 +273,11 @@ async fn answer(
     {
         fault = Some(Fault::SlowDown);
     }
-    if writes && shared.reading_only.load(Ordering::Relaxed) {
+    let refused = match operation {
+        "DeleteObject" | "DeleteObjects" => shared.keeping_all.load(Ordering::Relaxed),
+        _ => false,
+    };
+    if refused || writes && shared.reading_only.load(Ordering::Relaxed) {
         fault = Some(Fault::AccessDenied);
     }
     faults::answer(fault, service, request).await

@@ -11,7 +11,7 @@ use caldp_core::resources::{BINS, Model};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use storage::s3::Precondition;
-use storage::store::{S3Prefix, Store, StoreError, bytes_if_there};
+use storage::store::{ErrorKind, S3Prefix, Store, StoreError, bytes_if_there};
 use storage::uri::S3Uri;
 
 use super::page::{BatchLine, BatchPage, all_batches};
@@ -147,13 +147,14 @@ impl Board {
     }
 
     /// Writes the page of all batches and the table, with what was written now and what was kept of others. An
-    /// output without datasets any more goes from both, and its page goes. Nothing is done when nothing changes.
+    /// output without datasets any more goes from both, and its page goes; where that is not allowed, words say
+    /// which page is left. Nothing is done when nothing changes.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn publish(&self, written: &[Written]) -> Result<(), StoreError> {
+    pub async fn publish(&self, written: &[Written]) -> Result<Vec<String>, StoreError> {
         if written.is_empty() {
-            return Ok(());
+            return Ok(vec![]);
         }
         let now = Timestamp::now();
         let kept = self.get(LINES).await?;
@@ -164,7 +165,7 @@ impl Board {
         };
         let gone: Vec<String> = kept.batches.iter().filter(emptied).map(page_of).collect();
         if gone.is_empty() && written.iter().all(|w| w.line.datasets == 0) {
-            return Ok(());
+            return Ok(vec![]);
         }
         let batches = merged(written, kept.batches);
         self.put(PAGE, all_batches(&batches, now)).await?;
@@ -179,10 +180,17 @@ impl Board {
         let before = self.get(snapshot::FILE).await?;
         let table = snapshot::table(now, &rows, &paths, &before);
         self.put(snapshot::FILE, table).await?;
+        let mut left = vec![];
         for page in gone {
-            self.pages.delete(&format!("{}{page}", self.folder)).await?;
+            let key = format!("{}{page}", self.folder);
+            match self.pages.delete(&key).await {
+                Err(error) if error.kind() == ErrorKind::AccessDenied => left.push(format!(
+                    "{key} shows a batch that is gone, and deleting it is not allowed"
+                )),
+                deleted => deleted?,
+            }
         }
-        Ok(())
+        Ok(left)
     }
 
     async fn put(&self, file: &str, text: String) -> Result<(), StoreError> {

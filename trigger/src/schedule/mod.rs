@@ -140,7 +140,10 @@ impl<B: Batch> Schedule<B> {
                 Err(error) => errors.push(error.into()),
             }
         }
-        errors.extend(board.publish(&written).await.err().map(TriggerError::from));
+        match board.publish(&written).await {
+            Ok(left) => left.iter().for_each(|words| tracing::warn!("{words}")),
+            Err(error) => errors.push(error.into()),
+        }
         errors
     }
 
