@@ -29,7 +29,6 @@ use std::process::ExitCode;
 use storage::hint::{answer, explain, say, with_hint};
 
 fn main() -> ExitCode {
-    storage::memory::give_large_blocks_back();
     let (arguments, command) = spelled_out(std::env::args_os().collect());
     let definition = environment::without_empty(names::definition(command.as_deref()));
     let parsed = definition

@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod allocator;
 pub mod calibrate;
 pub mod cli;
 pub mod config;

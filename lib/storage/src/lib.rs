@@ -34,8 +34,7 @@
 //! ```
 //!
 //! From the bottom up: [`hint`] (errors as people read them), [`blocking`] and [`bounded`] (work in an
-//! asynchronous program), [`home`] (paths with a `~`), [`lock`] (files that processes lock),
-//! [`memory`] (what the allocator keeps), [`retry`]
+//! asynchronous program), [`home`] (paths with a `~`), [`lock`] (files that processes lock), [`retry`]
 //! (the one policy of trying again), [`uri`], [`checksum`], [`unfinished`] (files being written, and what
 //! killed processes left of them), [`atomic`] (files that appear complete or not at all), [`object`] and
 //! [`error`] (what is said of stored things), [`s3`] (the client) and [`store`] (the trait and what
@@ -49,7 +48,6 @@ pub mod error;
 pub mod hint;
 pub mod home;
 pub mod lock;
-pub mod memory;
 pub mod object;
 pub mod retry;
 pub mod s3;

@@ -3,6 +3,7 @@
 use super::arguments::RunArguments;
 use super::child::dataset_of_child;
 use super::logging;
+use crate::allocator;
 use crate::config::{Settings, variables};
 use crate::error::RunError;
 use crate::report::masked;
@@ -30,6 +31,7 @@ pub fn run(asked: &RunArguments) -> ExitCode {
     if asked.print_config {
         return answered(answer(configured(asked, &settings)), Code::Ok);
     }
+    allocator::give_large_blocks_back();
     let log = RunLog::console();
     logging::start(DEFAULT_FILTER, Some(&log));
     let runtime = match tokio::runtime::Builder::new_multi_thread()

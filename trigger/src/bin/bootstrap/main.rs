@@ -20,7 +20,6 @@ use storage::s3::S3;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    storage::memory::give_large_blocks_back();
     log::init(metrics_namespace());
     let config = match Config::from_environment() {
         Ok(config) => config,

@@ -1,15 +1,16 @@
-//! What the allocator of a program that moves large blocks keeps.
+//! What the allocator keeps while large blocks are packed and uploaded.
 
-/// The size from which a block is memory of its own, in bytes: less than any block of a transfer or
-/// an archive has, more than the small things there are many of.
+/// The size from which a block is memory of its own, in bytes: less than anything that compression
+/// needs for a block of an archive.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const LARGE_BLOCK: std::ffi::c_int = 256 << 10;
 
-/// Has freed blocks of 256 KiB and more given back to the system at once. Called first in `main`.
+/// Has freed blocks of 256 KiB and more given back to the system at once; for the whole program.
 ///
 /// Else glibc, once such a block has been freed, keeps the next ones in the arenas of its threads:
-/// packing 2 GiB held 52 to 106 MiB, and holds 30 with this, in the same time.
-pub fn give_large_blocks_back() {
+/// packing 2 GiB held 52 to 106 MiB without this. What only downloads is better off as it was, since the
+/// buffers of its connections would be mapped anew for each read.
+pub(crate) fn give_large_blocks_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         #[allow(unsafe_code, reason = "glibc has no other way to be told from within")]
