@@ -146,17 +146,7 @@ impl ServerConfig {
         if dict.as_dict().is_none() {
             return Err(damaged("it is not a dictionary".into()));
         }
-        let found = dict
-            .get("observatory")
-            .and_then(Literal::as_str)
-            .unwrap_or_default();
-        if found != observatory.name() {
-            return Err(ServerConfigError::Observatory {
-                source_name: source_name.to_owned(),
-                expected: observatory,
-                found: found.to_owned(),
-            });
-        }
+        check_observatory(&dict, observatory, source_name)?;
         let name = |key: &str| -> Option<String> {
             let name = dict.get(key).and_then(Literal::as_str)?;
             (!name.is_empty() && name != "None").then(|| name.to_owned())
@@ -294,6 +284,24 @@ impl ServerConfig {
         atomic::replace(&layout.bad_files(), bad.as_bytes())?;
         atomic::replace(&layout.server_config(), text)
     }
+}
+
+/// Whether this is what the server of the expected observatory says.
+fn check_observatory(
+    dict: &Literal<'_>,
+    expected: Observatory,
+    source_name: &str,
+) -> Result<(), ServerConfigError> {
+    let found = dict.get("observatory").and_then(Literal::as_str);
+    let found = found.unwrap_or_default();
+    if found == expected.name() {
+        return Ok(());
+    }
+    Err(ServerConfigError::Observatory {
+        source_name: source_name.to_owned(),
+        expected,
+        found: found.to_owned(),
+    })
 }
 
 fn history(entries: Option<&Literal<'_>>) -> Vec<HistoryEntry> {

@@ -140,15 +140,15 @@ impl<B: Batch> DatasetRequests<B> {
         self.batches.open(root, None).await
     }
 
-    async fn start(
+    /// What is to be started: with what was kept of the dataset, where the request says nothing else.
+    async fn start_request(
         &self,
         request: &Request<'_>,
         start: Start,
         dataset: &Dataset,
-        invocation: &Invocation,
-    ) -> Result<DatasetAnswer, TriggerError> {
+        settings: Option<&Settings>,
+    ) -> Result<StartRequest, TriggerError> {
         let (root, body) = (request.root, request.body);
-        let known = self.documents.record(root, dataset).await?;
         let (inputs, bytes) = match start {
             Start::Placed => {
                 let (folder, size) = self.placed(root, dataset).await?;
@@ -156,12 +156,11 @@ impl<B: Batch> DatasetRequests<B> {
             }
             Start::Rescue => (None, None),
         };
-        let settings = known.as_ref().map(|known| &known.record.settings);
         let mut overrides = body.overrides;
         overrides.timeout_scale = overrides
             .timeout_scale
             .or(settings.and_then(|settings| settings.timeout_scale));
-        let wanted = StartRequest {
+        Ok(StartRequest {
             start,
             origin: request.origin.to_owned(),
             overrides: body.overrides,
@@ -176,7 +175,22 @@ impl<B: Batch> DatasetRequests<B> {
                 .estimator
                 .resources(packed(dataset, bytes), overrides)
                 .await?,
-        };
+        })
+    }
+
+    async fn start(
+        &self,
+        request: &Request<'_>,
+        start: Start,
+        dataset: &Dataset,
+        invocation: &Invocation,
+    ) -> Result<DatasetAnswer, TriggerError> {
+        let (root, body) = (request.root, request.body);
+        let known = self.documents.record(root, dataset).await?;
+        let settings = known.as_ref().map(|known| &known.record.settings);
+        let wanted = self
+            .start_request(request, start, dataset, settings)
+            .await?;
         let transition = |record| {
             let rules = TransitionRules::now(&self.config, root, invocation);
             started(record, dataset, &wanted, &rules)

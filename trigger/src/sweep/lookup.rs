@@ -51,34 +51,11 @@ pub(super) async fn fates<B: Batch>(
         let Some(array) = described.get(&id) else {
             continue;
         };
-        match array.as_ref().and_then(ArrayCounts::of) {
-            // those that are waited for are those that have not ended
-            Some(ArrayCounts { under_way, .. }) if wanted.len() <= under_way => {
-                fates.extend(
-                    wanted
-                        .into_iter()
-                        .map(|id| (id.clone(), FoundJob::UnderWay)),
-                );
-            }
-            Some(ArrayCounts { under_way, ended }) if ended < wanted.len() && calls.0 > 0 => {
-                calls.0 = calls.0.saturating_sub(2 + ended / DESCRIBED);
-                let ended: HashSet<JobId> = client.ended_children(&id).await?.into_iter().collect();
-                let (ended, others): (Vec<_>, Vec<_>) =
-                    wanted.into_iter().partition(|id| ended.contains(*id));
-                asked.extend(ended.into_iter().cloned());
-                if others.len() <= under_way {
-                    fates.extend(
-                        others
-                            .into_iter()
-                            .map(|id| (id.clone(), FoundJob::UnderWay)),
-                    );
-                } else {
-                    // of some of them AWS Batch knows nothing any more
-                    asked.extend(others.into_iter().cloned());
-                }
-            }
-            _ => asked.extend(wanted.into_iter().cloned()),
-        }
+        let counts = array.as_ref().and_then(ArrayCounts::of);
+        let divided = divide(client, &id, wanted, counts, calls).await?;
+        let under_way = divided.under_way.into_iter();
+        fates.extend(under_way.map(|id| (id.clone(), FoundJob::UnderWay)));
+        asked.extend(divided.asked.into_iter().cloned());
     }
     for (id, detail) in describe(client, &asked, calls).await? {
         let fate = match detail {
@@ -89,6 +66,42 @@ pub(super) async fn fates<B: Batch>(
         fates.insert(id, fate);
     }
     Ok(fates)
+}
+
+/// Children of an array of which what is known suffices, and those that are asked about one by one.
+struct Divided<'a> {
+    under_way: Vec<&'a JobId>,
+    asked: Vec<&'a JobId>,
+}
+
+/// Divides those children of an array that are waited for, by how many of all have ended.
+async fn divide<'a, B: Batch>(
+    client: &BatchClient<B>,
+    array: &JobId,
+    wanted: Vec<&'a JobId>,
+    counts: Option<ArrayCounts>,
+    calls: &mut Calls,
+) -> Result<Divided<'a>, BatchRequestError> {
+    let (mut under_way, mut asked) = (vec![], vec![]);
+    match counts {
+        // those that are waited for are those that have not ended
+        Some(counts) if wanted.len() <= counts.under_way => under_way = wanted,
+        Some(counts) if counts.ended < wanted.len() && calls.0 > 0 => {
+            calls.0 = calls.0.saturating_sub(2 + counts.ended / DESCRIBED);
+            let ended = client.ended_children(array).await?;
+            let ended: HashSet<JobId> = ended.into_iter().collect();
+            let others: Vec<&JobId>;
+            (asked, others) = wanted.into_iter().partition(|id| ended.contains(*id));
+            if others.len() <= counts.under_way {
+                under_way = others;
+            } else {
+                // of some of them AWS Batch knows nothing any more
+                asked.extend(others);
+            }
+        }
+        _ => asked = wanted,
+    }
+    Ok(Divided { under_way, asked })
 }
 
 /// What AWS Batch says of jobs, none for those it does not know, as far as the calls suffice.

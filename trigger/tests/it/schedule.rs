@@ -1,7 +1,7 @@
 //! What the schedule costs: a batch under way a few requests and one for each dataset that changed; one in which
 //! nothing happens any more none, because it is closed, and looked at again only when something is asked of it.
 
-use caldp_tests::World;
+use caldp_tests::{World, long_variants};
 use std::time::Duration;
 
 use caldp_core::layout::Layout;
@@ -258,9 +258,10 @@ async fn quiet_and_busy_ticks(layout: Layout, count: u64) {
 
 #[tokio::test]
 async fn a_batch_under_way_costs_few_requests_and_one_for_each_dataset_that_changed() {
-    let count = match std::env::var_os("CALDP_TEST_LONG") {
-        Some(_) => 10_000,
-        None => 600,
+    let count = if long_variants("10,000 datasets under way") {
+        10_000
+    } else {
+        600
     };
     for layout in Layout::ALL {
         quiet_and_busy_ticks(layout, count).await;
