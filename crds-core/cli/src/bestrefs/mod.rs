@@ -7,6 +7,7 @@ mod inputs;
 mod lines;
 mod results;
 mod rows;
+mod skipped;
 mod tracked;
 
 use std::collections::BTreeMap;
@@ -206,6 +207,7 @@ pub(crate) async fn run(
     let new = client
         .assign_headers(inputs.datasets(), &args.options(args.new_context.as_ref()))
         .await?;
+    skipped::check(args, &client, &new).await?;
     let old = match &args.old_context {
         Some(context) => {
             let options = args.options(Some(context));

@@ -199,6 +199,21 @@ fn a_reader_that_has_seen_enough_does_not_keep_headers_from_being_written() {
 }
 
 #[test]
+fn a_slip_in_a_type_to_skip_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = &raw_files("j8cb010b0", folder.path())[0];
+    let path = file.to_str().unwrap();
+    let skip = |name| {
+        let asked = ["bestrefs", "-t", "darkfile", "-f", path, "-k", name];
+        run(&offline(&cache()), &asked)
+    };
+    let typo = skip("darkfil");
+    let said = "WARNING -  --skip-types darkfil: no dataset has references of that type\nhint: did you mean darkfile?";
+    assert!(typo.stderr.contains(said), "{}", typo.stderr);
+    assert!(!skip("DARKFILE").stderr.contains("WARNING"));
+}
+
+#[test]
 fn headers_in_json_and_yaml_are_files() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
