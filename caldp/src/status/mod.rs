@@ -68,6 +68,10 @@ written; it is never needed.
 The fields of --json are described in caldp/STATUS.md.";
 }
 
+/// What helps where an output has no datasets.
+pub(crate) const WHICH_OUTPUT: &str = "give the output path the datasets were submitted with (of a bucket, \
+    the batches below data/ are looked at), and --layout where it is not tree";
+
 /// Why nothing could be said.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StatusError {
@@ -97,9 +101,7 @@ impl Hint for StatusError {
                 let hint = error.hint().unwrap_or_default();
                 Some(format!("{hint}; with --to DIRECTORY it is enough to read the output").into())
             }
-            Self::NoDatasets(_) | Self::Unknown { .. } => Some(
-                "give the output path the datasets were submitted with, and --layout where it is not tree".into(),
-            ),
+            Self::NoDatasets(_) | Self::Unknown { .. } => Some(WHICH_OUTPUT.into()),
             Self::Prices(error) => error.hint(),
             Self::Output(error) => error.hint(),
             Self::Model(_) | Self::Runtime(_) => None,

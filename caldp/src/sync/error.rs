@@ -10,6 +10,8 @@ use caldp_worker::input::archive::ArchiveError;
 use storage::hint::{Hint, local_hint};
 use storage::store::{ErrorKind, StoreError};
 
+use crate::status::WHICH_OUTPUT;
+
 /// Why nothing could be done at all.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SyncError {
@@ -47,10 +49,7 @@ impl Hint for SyncError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         Some(match self {
             Self::Store(error) => return error.hint(),
-            Self::NoDatasets(_) => {
-                "give the output path the datasets were submitted with, and --layout where it is not tree"
-                    .into()
-            }
+            Self::NoDatasets(_) => WHICH_OUTPUT.into(),
             Self::States { output, source } => {
                 return match source {
                     MessageError::Store(error) if error.kind() == ErrorKind::AccessDenied => Some(

@@ -26,8 +26,12 @@ pub fn local_hint(error: &io::Error) -> &'static str {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
             "check the path; a relative one begins in the current directory"
         }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+        io::ErrorKind::PermissionDenied => {
             "check the owner and permissions of the file and its directory"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => "use a directory of a disk that can be written",
+        io::ErrorKind::InvalidFilename => {
+            "use a shorter path: the system takes none of this length"
         }
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "make room, or use a larger disk"
@@ -178,6 +182,21 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_of_the_system_has_the_way_out_that_fits() {
+        // ENOENT, EACCES, EROFS, ENAMETOOLONG, ENOSPC
+        for (number, words) in [
+            (2, "check the path"),
+            (13, "permissions"),
+            (30, "can be written"),
+            (36, "shorter path"),
+            (28, "make room"),
+        ] {
+            let hint = local_hint(&io::Error::from_raw_os_error(number));
+            assert!(hint.contains(words), "{number}: {hint}");
+        }
+    }
 
     #[derive(Debug, thiserror::Error)]
     #[error("cannot read {name}")]

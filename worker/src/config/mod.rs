@@ -301,6 +301,8 @@ impl Settings {
             ))));
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        // some editors begin a text so
+        let text = text.trim_start_matches('\u{feff}');
         for (index, line) in text.lines().enumerate() {
             let number = index + 1;
             let bad = |reason: String| ConfigError::Line {

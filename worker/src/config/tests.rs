@@ -119,3 +119,11 @@ fn nothing_in_a_file_is_executed_or_guessed() {
         assert!(error.contains(reason), "{text:?}: {error}");
     }
 }
+
+#[test]
+fn a_file_of_a_windows_editor_is_read() {
+    let text = "\u{feff}source caldp-config-offsite\r\nCRDS_PATH=/crds\r\n";
+    let settings = from_file(text, &[]).unwrap();
+    assert_eq!(settings.get("CRDS_PATH"), Some("/crds"));
+    assert_eq!(settings.get("CRDS_READONLY_CACHE"), Some("0"));
+}

@@ -188,7 +188,7 @@ impl TransferError {
             Self::Denied {
                 with_token: true, ..
             } => Some("the account of MAST_API_TOKEN may not see it, or the token has expired"),
-            Self::Connection(_) => Some("is the server that CALDP_MAST_URL names reachable?"),
+            Self::Connection(_) => Some("check the network; CALDP_MAST_URL names another server"),
             Self::Stalled | Self::Status(_) | Self::Executing => {
                 Some("MAST is busy or down; run the dataset again later")
             }
