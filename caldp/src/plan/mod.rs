@@ -4,6 +4,7 @@
 //! The rules and what they answer are [`crds_core`]; here are the sources of datasets, what counts as
 //! a change, and what is said of it.
 
+mod differences;
 mod error;
 mod finding;
 mod judge;

@@ -17,7 +17,7 @@ fn begin(arguments: &[&str], directory: &std::path::Path) -> Child {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     let nobody = format!("http://{}", free.local_addr().unwrap());
     drop(free);
-    Command::new(env!("CARGO_BIN_EXE_caldp"))
+    Command::new(crate::CALDP)
         .args(arguments)
         .current_dir(directory)
         .env_clear()
