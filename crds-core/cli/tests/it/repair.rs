@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 const RULES: &str = "mappings/hst/hst_acs_ccdtab_9000.rmap";
 
 /// A server, and an empty cache that it fills.
-struct Site {
+struct ServedCache {
     server: CrdsServer,
     folder: tempfile::TempDir,
 }
 
-impl Site {
+impl ServedCache {
     fn new() -> Self {
         Self {
             server: CrdsServer::start(&fixtures().join("crds"), "hst_9001.pmap", "hst_9002.pmap"),
@@ -73,7 +73,7 @@ fn files_below(folder: &Path) -> usize {
 
 #[test]
 fn damaged_rules_are_reported_and_repaired() {
-    let site = Site::new();
+    let site = ServedCache::new();
     let context = ["--contexts", "hst_9001.pmap"];
     assert_eq!(site.sync(&context).code, 0);
     let mut changed = original(RULES);
@@ -124,7 +124,7 @@ fn damaged_rules_are_reported_and_repaired() {
 
 #[test]
 fn a_short_reference_is_left_where_files_are_only_checked() {
-    let site = Site::new();
+    let site = ServedCache::new();
     let some = ["--files", REFERENCE];
     assert_eq!(site.sync(&some).code, 0);
     let path = site.path("references/hst/acs").join(REFERENCE);
@@ -142,7 +142,7 @@ fn a_short_reference_is_left_where_files_are_only_checked() {
 
 #[test]
 fn each_rules_file_is_asked_for_once() {
-    let site = Site::new();
+    let site = ServedCache::new();
     let all = original_rules();
     let readonly = [("CRDS_READONLY_CACHE", "1")];
     for arguments in [
@@ -213,7 +213,7 @@ fn original_rules() -> BTreeSet<String> {
 
 #[test]
 fn without_a_word_the_context_in_use_is_meant() {
-    let site = Site::new();
+    let site = ServedCache::new();
     let preview = site.sync(&["--readonly-cache"]);
     assert_eq!(preview.code, 0, "{}", preview.stderr);
     assert!(
@@ -261,7 +261,7 @@ fn without_a_word_the_context_in_use_is_meant() {
 
 #[test]
 fn a_context_whose_rules_are_lost_comes_into_use_only_by_force() {
-    let site = Site::new();
+    let site = ServedCache::new();
     assert_eq!(site.sync(&["--contexts", "hst_9000.pmap"]).code, 0);
     let in_use = || {
         let listed = site.run_with(&[("CRDS_SERVER_URL", "")], &["list", "--latest-context"]);
@@ -284,7 +284,7 @@ fn a_context_whose_rules_are_lost_comes_into_use_only_by_force() {
 
 #[test]
 fn files_are_put_into_a_folder_and_the_cache_stays_as_it_is() {
-    let site = Site::new();
+    let site = ServedCache::new();
     let out = tempfile::tempdir().unwrap();
     let readonly = [("CRDS_READONLY_CACHE", "1")];
     let arguments = [
@@ -322,7 +322,7 @@ fn files_are_put_into_a_folder_and_the_cache_stays_as_it_is() {
 
 #[test]
 fn datasets_of_the_servers_catalogue_bring_their_references() {
-    let site = Site::new();
+    let site = ServedCache::new();
     let header = json!({
         "INSTRUME": "ACS", "DETECTOR": "WFC", "CCDAMP": "C", "CCDGAIN": "2.0",
         "DATE-OBS": "2010-01-01", "TIME-OBS": "00:00:00", "BIASCORR": "OMIT", "FLATCORR": "OMIT",
@@ -346,7 +346,7 @@ fn datasets_of_the_servers_catalogue_bring_their_references() {
 
 #[test]
 fn withdrawn_files_are_deleted_where_that_is_asked() {
-    let site = Site::new();
+    let site = ServedCache::new();
     let all = ["--contexts", "hst_9001.pmap", "--fetch-references"];
     assert_eq!(site.sync(&all).code, 0);
     let no = json!({"rejected": "false", "blacklisted": "false"});
