@@ -163,14 +163,14 @@ impl Report {
         ]) > 0
     }
 
-    /// Whether some datasets have failed, in this run or before.
+    /// Whether some datasets have failed, in this run or before, or are not where they were to be.
     pub(super) fn has_failed(&self) -> bool {
-        self.count(&[State::Error, State::Terminated]) > 0
+        self.count(&[State::Error, State::Terminated]) > 0 || !self.not_here.is_empty()
     }
 
     /// Whether this run could not do what it was to do.
     pub(super) fn did_fail(&self) -> bool {
-        !self.failures.is_empty() || !self.not_here.is_empty()
+        !self.failures.is_empty()
     }
 
     /// What people read.
