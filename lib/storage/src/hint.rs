@@ -45,7 +45,9 @@ pub fn known_names<'n>(asked: &str, known: impl IntoIterator<Item = &'n str>) ->
     let known: BTreeSet<&str> = known.into_iter().collect();
     let asked = asked.to_lowercase();
     let allowed = (asked.len() / LETTERS_PER_SLIP).max(1);
-    let slips = known.iter().map(|name| (slips(&asked, name), *name));
+    let slips = known
+        .iter()
+        .map(|name| (strsim::levenshtein(&asked, name), *name));
     let mut close: Vec<(usize, &str)> = slips.filter(|(slips, _)| *slips <= allowed).collect();
     close.sort_unstable();
     let close: Vec<&str> = close
@@ -65,21 +67,6 @@ const LETTERS_PER_SLIP: usize = 4;
 
 /// How many names are offered at most.
 const SUGGESTIONS: usize = 3;
-
-/// How many letters have to be added, left out or changed to make one name of the other.
-fn slips(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (number, letter) in from.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], number + 1);
-        for (at, other) in to.iter().enumerate() {
-            let changed = diagonal + usize::from(letter != *other);
-            diagonal = row[at + 1];
-            row[at + 1] = changed.min(diagonal + 1).min(row[at] + 1);
-        }
-    }
-    row[to.len()]
-}
 
 /// The error, its causes after colons, and its hint on a line of its own.
 pub fn explain<E: Hint + ?Sized>(error: &E) -> Explained<'_, E> {
