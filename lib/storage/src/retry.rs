@@ -148,7 +148,8 @@ impl RetryPolicy {
             if told {
                 tracing::warn!("{}; trying again", words(&error));
             } else {
-                tracing::debug!(tries, delay_ms = delay.as_millis(), "{}", words(&error));
+                let delay_ms = delay.as_millis();
+                tracing::debug!(tries, delay_ms, "{}; trying again", words(&error));
             }
             tokio::time::sleep(delay).await;
             tries += 1;

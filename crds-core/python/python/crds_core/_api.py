@@ -146,9 +146,11 @@ def default_observatory() -> str:
     return _native.default_observatory() or "jwst"
 
 
-def several(values: T | Iterable[T]) -> list[T]:
+def several(values: Iterable[T]) -> list[T]:
     """Values as a list; a text or path by itself is one, not its letters."""
-    return [values] if isinstance(values, (str, os.PathLike)) else list(values)
+    if isinstance(values, (str, os.PathLike)):
+        return [values]  # type: ignore[list-item]  # a text has texts
+    return list(values)
 
 
 def _observatory_of(names: Iterable[str]) -> str | None:
