@@ -75,13 +75,7 @@ impl RangeWriter {
         offset: u64,
         bytes: Vec<Bytes>,
     ) -> Result<(), Broken> {
-        let pieces = Pieces {
-            start,
-            offset,
-            bytes,
-            last: false,
-        };
-        self.pieces.send(pieces).await.map_err(|_| Broken)
+        self.send(start, offset, bytes, false).await
     }
 
     /// The same with the last pieces of a range, which is not begun anew any more.
@@ -91,11 +85,21 @@ impl RangeWriter {
         offset: u64,
         bytes: Vec<Bytes>,
     ) -> Result<(), Broken> {
+        self.send(start, offset, bytes, true).await
+    }
+
+    async fn send(
+        &self,
+        start: u64,
+        offset: u64,
+        bytes: Vec<Bytes>,
+        last: bool,
+    ) -> Result<(), Broken> {
         let pieces = Pieces {
             start,
             offset,
             bytes,
-            last: true,
+            last,
         };
         self.pieces.send(pieces).await.map_err(|_| Broken)
     }
